@@ -1,0 +1,255 @@
+"""Findings about a linked notebook. Each check is one function from what was linked to diagnostics.
+
+`CHECKS` is the pipeline; a new check is one more function in it. Codes are stable.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from nbflow.analysis.facts import Effect
+from nbflow.analysis.walk import CellLink, Group, Walk
+from nbflow.core.diagnostic import Diagnostic, Place, Severity
+from nbflow.core.graph import Graph
+from nbflow.core.names import Name
+from nbflow.core.notebook import Notebook
+from nbflow.core.step import StepId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """What the checks look at."""
+
+    graph: Graph
+    notebook: Notebook
+    walk: Walk
+    groups: Mapping[str, Group]
+
+
+def findings(
+    graph: Graph, notebook: Notebook, walk: Walk, groups: Mapping[str, Group]
+) -> tuple[Diagnostic, ...]:
+    """All diagnostics, in notebook order, errors first among equals."""
+    linked = Linked(graph=graph, notebook=notebook, walk=walk, groups=groups)
+    found = [*walk.diagnostics, *(d for check in CHECKS for d in check(linked))]
+    order = list(Severity)
+    return tuple(
+        sorted(found, key=lambda d: (d.place.cell_index or 0, order.index(d.severity), d.code))
+    )
+
+
+def _syntax_errors(linked: Linked) -> Iterator[Diagnostic]:
+    for link in _links(linked):
+        if link.facts.syntax_error is not None:
+            line, message = link.facts.syntax_error
+            yield _finding("syntax-error", Severity.ERROR, message, link, line=line)
+
+
+def _undefined(linked: Linked) -> Iterator[Diagnostic]:
+    """Names that nothing above writes: wrong in SQL, a `NameError` to come in Python."""
+    for link, use in linked.walk.undefined:
+        below = _first_writer_below(linked, use.name, link)
+        if link.facts.sql:
+            yield _unknown_table(linked, link, use.name, use.line, below)
+        elif below is not None:
+            yield _finding(
+                "out-of-order",
+                Severity.WARNING,
+                f"`{use.name}` is read here but first written below, in cell {below}",
+                link,
+                line=use.line,
+                hint="Run All fails here with a NameError; move the cell that writes it up",
+            )
+        else:
+            yield _finding(
+                "undefined-name",
+                Severity.WARNING,
+                f"nothing above writes `{use.name}`",
+                link,
+                line=use.line,
+                hint=_nearest(use.name, linked.walk.current),
+            )
+
+
+def _unknown_table(
+    linked: Linked, link: CellLink, name: Name, line: int, below: int | None
+) -> Diagnostic:
+    # A database that code attached, or text nobody could read, may know the table all the same.
+    certain = not linked.graph.one_lane and not any(g.facts.opaque for g in _links(linked))
+    known = f"; cell {below} writes it, but stands below" if below is not None else ""
+    return _finding(
+        "unknown-table",
+        Severity.ERROR if certain else Severity.WARNING,
+        f"nothing above writes the table or variable `{name}`{known}",
+        link,
+        line=line,
+        hint=_nearest(name, linked.walk.current)
+        or "give the cell that makes it a name (`%%sql NAME`), or quote a file: FROM 'data.csv'",
+    )
+
+
+def _cycles(linked: Linked) -> Iterator[Diagnostic]:
+    cycle = find_cycle(linked.graph)
+    if not cycle:
+        return
+    steps = [linked.graph.step(step) for step in cycle]
+    path = " → ".join([*(s.name for s in steps), steps[0].name])
+    places = tuple(Place(cell=s.cells[0], cell_index=s.cell_indexes[0]) for s in steps)
+    yield Diagnostic(
+        code="cycle",
+        severity=Severity.ERROR,
+        message=f"these steps wait for each other: {path} "
+        + f"(cells {', '.join(str(s.cell_indexes[0] + 1) for s in steps)})",
+        place=places[0],
+        also=places[1:],
+        hint="cells of one step run together; split the step, or remove the `after:` tag that closes "
+        "the circle",
+    )
+
+
+def find_cycle(graph: Graph) -> tuple[StepId, ...]:
+    """One circle of steps in waiting order, or nothing."""
+    children = {step: sorted(found) for step, found in graph.children().items()}
+    done: set[StepId] = set()
+    for start in children:
+        path: list[StepId] = []
+        trail: list[Iterator[StepId]] = []
+        if start in done:
+            continue
+        path.append(start)
+        trail.append(iter(children[start]))
+        while trail:
+            following = next(trail[-1], None)
+            if following is None:
+                trail.pop()
+                done.add(path.pop())
+            elif following in path:
+                return tuple(path[path.index(following) :])
+            elif following not in done:
+                path.append(following)
+                trail.append(iter(children[following]))
+    return ()
+
+
+def _split_steps(linked: Linked) -> Iterator[Diagnostic]:
+    """A step in several cells whose middle another step sees: no order gives what Run All gives."""
+    for group in linked.groups.values():
+        last = group.links[-1]
+        own = {link.cell.index for link in group.links}
+        for other in linked.groups.values():
+            for link in other.links:
+                between = group.first.cell.index < link.cell.index < last.cell.index
+                if other is group or not between:
+                    continue
+                for name, resolved in link.inputs.items():
+                    later = [
+                        ln
+                        for ln in group.links
+                        if ln.cell.index > link.cell.index and name in ln.left
+                    ]
+                    if resolved.version.cell_index in own and later:
+                        yield _finding(
+                            "split-step",
+                            Severity.ERROR,
+                            f"`{name}` is read here between two cells of the step "
+                            f"`{group.first.tags.step}` that both write it (cells "
+                            f"{resolved.version.cell_index + 1} and {later[0].cell.number})",
+                            link,
+                            hint="give the two cells different `step:` names",
+                        )
+
+
+def _after_tags(linked: Linked) -> Iterator[Diagnostic]:
+    names = {step.name for step in linked.graph.steps}
+    for step in linked.graph.steps:
+        for wanted in step.options.after:
+            if wanted not in names:
+                near = get_close_matches(wanted, names, n=1)
+                yield Diagnostic(
+                    code="unknown-step",
+                    severity=Severity.ERROR,
+                    message=f"the tag `after:{wanted}` names no step",
+                    place=Place(cell=step.cells[0], cell_index=step.cell_indexes[0]),
+                    hint=f"did you mean `after:{near[0]}`?"
+                    if near
+                    else f"steps are: {', '.join(sorted(names))}",
+                )
+
+
+def _opaque(linked: Linked) -> Iterator[Diagnostic]:
+    for link in _links(linked):
+        for line, why in link.facts.opaque:
+            yield _finding("opaque", Severity.WARNING, why, link, line=line)
+
+
+def _one_lane(linked: Linked) -> Iterator[Diagnostic]:
+    for reason in linked.graph.one_lane:
+        yield Diagnostic(
+            code="one-lane",
+            severity=Severity.INFO,
+            message=f"the notebook runs in one kernel, cell after cell: {reason}",
+            hint="steps then neither run in parallel nor are reused",
+        )
+
+
+def _interactive(linked: Linked) -> Iterator[Diagnostic]:
+    for link in _links(linked):
+        if Effect.INPUT in link.facts.effects:
+            yield _finding(
+                "interactive-input",
+                Severity.WARNING,
+                "this cell asks a person for input, which a run cannot give",
+                link,
+                hint="make it a parameter: tag a cell `parameters` and set the value there",
+            )
+
+
+CHECKS: tuple[Callable[[Linked], Iterator[Diagnostic]], ...] = (
+    _syntax_errors,
+    _undefined,
+    _cycles,
+    _split_steps,
+    _after_tags,
+    _opaque,
+    _one_lane,
+    _interactive,
+)
+
+
+def _links(linked: Linked) -> list[CellLink]:
+    return [link for group in linked.groups.values() for link in group.links]
+
+
+def _first_writer_below(linked: Linked, name: Name, link: CellLink) -> int | None:
+    folded = name.casefold()
+    for other in _links(linked):
+        if other.cell.index <= link.cell.index:
+            continue
+        fragments = {n for f in other.facts.fragments for n in f.names}
+        for written in (*other.left, *fragments):
+            if written == name or (link.facts.sql and written.casefold() == folded):
+                return other.cell.number
+    return None
+
+
+def _nearest(name: Name, known: Mapping[Name, object]) -> str | None:
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
+
+
+def _finding(
+    code: str,
+    severity: Severity,
+    message: str,
+    link: CellLink,
+    *,
+    line: int | None = None,
+    hint: str | None = None,
+) -> Diagnostic:
+    return Diagnostic(
+        code=code,
+        severity=severity,
+        message=message,
+        place=Place(cell=link.cell.id, cell_index=link.cell.index, line=line),
+        hint=hint,
+    )

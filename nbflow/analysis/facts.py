@@ -1,0 +1,111 @@
+"""What one cell means on its own: the value that the Python and SQL readers give to the linker.
+
+Everything here is about one cell's text. Which writer a read belongs to is `link.py`'s business.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from nbflow.core.names import Name
+from nbflow.core.notebook import CellId
+
+
+class Certainty(StrEnum):
+    """`sure`: on every path. `may`: on some path, or by a call whose effect is not known."""
+
+    SURE = "sure"
+    MAY = "may"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A name touched on a line (1-based in the cell)."""
+
+    name: Name
+    line: int
+    certainty: Certainty = Certainty.SURE
+
+
+class Effect(StrEnum):
+    """What a cell does besides binding names. Each makes the cell special to the plan."""
+
+    NETWORK = "network"  # sockets, URLs, databases on a server: an outside effect
+    DATABASE = "database"  # writes through a connection: an outside effect
+    SUBPROCESS = "subprocess"  # `!cmd`, subprocess, %%bash: an outside effect, files unknown
+    CLOCK = "clock"  # now(), today(), time.time(): never the same twice
+    RANDOM = "random"  # draws from an unseeded or global generator
+    RAISES = "raises"  # assert, raise, sys.exit, validators: may stop the notebook on purpose
+    INPUT = "input"  # input(), getpass, breakpoint: cannot be answered in a run
+    WRITES_FILES = "writes_files"  # an outside effect; the paths are `file:` names in `writes`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """A top-level statement that other lanes may replay instead of loading its names as values.
+
+    Import, undecorated (or purely decorated) `def`/`class`, immutable literal constant, harmless
+    magic, `namedtuple(…)`-like factory. `needs` are names that it reads *when replayed* (bases,
+    decorators, defaults, annotations); `late` are global names read inside its bodies, resolved where
+    the function is called; `late_writes` are globals that its bodies may write or mutate;
+    `module` is the dotted module an import brings in (`from a.b import c` → `a.b`), else None.
+    `mutable_state`: a class with class-level state that its methods can change.
+    """
+
+    names: tuple[Name, ...]
+    source: str
+    line: int
+    needs: tuple[Use, ...] = ()
+    late: tuple[Use, ...] = ()
+    late_writes: tuple[Use, ...] = ()
+    module: str | None = None
+    mutable_state: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFacts:
+    """All that one cell's text says.
+
+    reads: names loaded before the cell binds them (also inside nested functions that are *called* or
+        merely built here: see `late`). Order: first mention.
+    binds: names that are surely rebound on every path before any read of the old value (so the earlier
+        version is not needed). A subset of the names in `writes`.
+    writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally appears
+        here and in `reads`.
+    aliases: groups of names of this cell that may share mutable objects afterwards (`b = a` →
+        {a, b}; `fig, ax = plt.subplots()` → {fig, ax}). Only groups of two or more.
+    late: global names read inside functions and lambdas that this cell builds as *values* (not
+        fragments); whoever uses what the cell wrote may read them.
+    late_writes: the same for globals that such functions may write.
+    fragments: what other lanes can replay.
+    is_definition: the whole cell consists of fragments (no step).
+    calls: names of notebook functions and classes called or mentioned (the linker adds what their
+        fragments read and write late).
+    files: `file:` names are in `reads` / `writes`; ANY_FILE where the path is not literal.
+    affinity: names whose value cannot leave the lane (generators, open files, connections, in-memory
+        databases), with a reason each.
+    one_lane: why this cell forces the whole notebook into one lane (`eval`, `globals()`, unknown
+        extension magics, module state changed by an unknown call …); empty when it does not.
+    opaque: parts of the text that could not be understood: (line, why). They become diagnostics.
+    """
+
+    cell: CellId
+    index: int
+    language: str = "python"
+    reads: tuple[Use, ...] = ()
+    writes: tuple[Use, ...] = ()
+    binds: frozenset[Name] = frozenset()
+    aliases: tuple[frozenset[Name], ...] = ()
+    late: tuple[Use, ...] = ()
+    late_writes: tuple[Use, ...] = ()
+    fragments: tuple[Fragment, ...] = ()
+    is_definition: bool = False
+    calls: tuple[Use, ...] = ()
+    effects: frozenset[Effect] = frozenset()
+    affinity: tuple[tuple[Name, str], ...] = ()
+    one_lane: tuple[tuple[int, str], ...] = ()
+    opaque: tuple[tuple[int, str], ...] = ()
+    sql: bool = False
+    environment_reads: tuple[str, ...] = ()
+    syntax_error: tuple[int, str] | None = None
+    displays: bool = False
+    value_types: tuple[tuple[Name, str], ...] = field(default=())

@@ -1,0 +1,119 @@
+"""Versions of names while the linker walks down the notebook: who left a name, and what clings to it.
+
+A version is either a *fragment* (a definition that lanes replay) or what a step left behind. What a
+step left may carry definitions with it: an instance needs its class, a closure the globals that its
+body reads. Whoever loads the version then needs those too, resolved where they are used.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from nbflow.analysis.facts import Fragment
+from nbflow.core.names import Name
+from nbflow.core.notebook import CellId
+
+PLAIN_TYPES = frozenset(
+    {
+        "DataFrame",
+        "Series",
+        "Index",
+        "ndarray",
+        "str",
+        "bytes",
+        "int",
+        "float",
+        "bool",
+        "complex",
+        "None",
+        "NoneType",
+        "number",
+        "date",
+        "datetime",
+        "timedelta",
+        "Timestamp",
+        "Timedelta",
+        "Path",
+        "range",
+        "slice",
+        "module",
+    }
+)
+"""Types whose values hold data alone: no functions or notebook classes travel inside them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Defined:
+    """One fragment as it stands in the notebook, with the fragments that it needs to be replayed."""
+
+    cell: CellId
+    cell_index: int
+    order: int
+    fragment: Fragment
+    needs: tuple["Defined", ...] = ()
+    parameter: bool = False
+
+    def chain(self) -> Iterator["Defined"]:
+        """This fragment and all that it needs, any order, possibly repeated."""
+        yield self
+        for needed in self.needs:
+            yield from needed.chain()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Version:
+    """A name as a fragment defined it (`defined`) or as a step left it (`step`, a group key).
+
+    `carried` are definitions that the value may hold by reference, `late` and `late_writes` globals
+    that functions inside the value may read or write when they are called.
+    """
+
+    name: Name
+    cell_index: int
+    line: int
+    step: str | None = None
+    defined: Defined | None = None
+    sure: bool = True
+    carried: frozenset[Defined] = frozenset()
+    late: frozenset[Name] = frozenset()
+    late_writes: frozenset[Name] = frozenset()
+    affinity: str | None = None
+    sql: bool = False
+
+
+@dataclass(slots=True)
+class Aliases:
+    """Which names may share mutable objects now. Groups are disjoint."""
+
+    groups: dict[Name, frozenset[Name]] = field(default_factory=dict)
+
+    def of(self, name: Name) -> frozenset[Name]:
+        """The name's group, itself included."""
+        return self.groups.get(name, frozenset({name}))
+
+    def join(self, names: Iterable[Name]) -> frozenset[Name]:
+        """Unite the groups of all names; returns the united group."""
+        united = frozenset[Name]().union(*(self.of(name) for name in names))
+        for name in united:
+            self.groups[name] = united
+        return united
+
+    def leave(self, name: Name) -> None:
+        """The name was bound anew: it shares nothing any more."""
+        rest = self.of(name) - {name}
+        self.groups.pop(name, None)
+        for other in rest:
+            self.groups[other] = rest
+
+
+def fold_match(name: Name, known: Mapping[Name, Version]) -> Name | None:
+    """The known name that an SQL mention means: exact, else the only one that differs in case.
+
+    >>> v = Version(name=Name("Sales"), cell_index=0, line=1)
+    >>> fold_match(Name("SALES"), {Name("Sales"): v})
+    'Sales'
+    """
+    if name in known:
+        return name
+    folded = name.casefold()
+    matches = [other for other in known if other.casefold() == folded]
+    return matches[0] if len(matches) == 1 else None

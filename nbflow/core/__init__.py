@@ -1,0 +1,1 @@
+"""The nouns of nbflow: frozen values that every station speaks of. Standard library only."""

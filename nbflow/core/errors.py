@@ -1,0 +1,62 @@
+"""Exceptions, by who must act. Facts are attributes; the text is made from them."""
+
+from typing import Any, Self
+
+from nbflow.core.diagnostic import Diagnostic
+
+
+class NbflowError(Exception):
+    """The root of all that nbflow raises on purpose. `hint` says what to do next."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep attributes across processes, whatever a child's constructor looks like."""
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+    @classmethod
+    def _restore(cls, state: dict[str, Any]) -> Self:
+        error = cls.__new__(cls)
+        Exception.__init__(error, state.get("message", ""))
+        error.__dict__.update(state)
+        return error
+
+
+def _rebuild(kind: type[NbflowError], state: dict[str, Any]) -> NbflowError:
+    return kind._restore(state)
+
+
+class UsageError(NbflowError):
+    """The caller asked for something that cannot be: a bad parameter, an unknown run. Exit 2."""
+
+
+class NotebookError(NbflowError):
+    """The author must act: the notebook or its tags cannot be used. Exit 2.
+
+    `diagnostics` holds every finding; the message is the first error's.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        diagnostics: tuple[Diagnostic, ...] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.diagnostics = diagnostics
+
+
+class EnvironmentError_(NbflowError):
+    """The machine must be mended: kernel missing, lock held, disk full, store damaged. Exit 3."""
+
+
+class StoreError(EnvironmentError_):
+    """What `.nbflow/` holds cannot be read, is damaged, or cannot be written."""
+
+
+class KernelError(EnvironmentError_):
+    """No kernel could be had: not installed, died while starting, never answered."""

@@ -1,0 +1,130 @@
+"""The graph: steps, definitions, and edges that name what causes them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from nbflow.core.diagnostic import Diagnostic, Severity
+from nbflow.core.names import Name
+from nbflow.core.notebook import CellId
+from nbflow.core.step import Parameter, Replay, Step, StepId, StepName
+
+EdgeKind = Literal["data", "order", "file", "tag", "guard", "ambient"]
+EdgeCertainty = Literal["sure", "may", "learned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """`reader` waits for `writer`, because of `names`. `because` is a sentence for people."""
+
+    writer: StepId
+    reader: StepId
+    names: tuple[Name, ...]
+    kind: EdgeKind
+    certainty: EdgeCertainty
+    from_line: int | None
+    to_line: int | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A cell that is no step: replayed wherever it is needed."""
+
+    cell: CellId
+    cell_index: int
+    names: tuple[Name, ...]
+    replays: tuple[Replay, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What a run taught about a step: it also `writes` or `reads` `name`, or its value stays in the lane.
+
+    `source_hash` is the step's source as it was then; the lesson is forgotten when the source changes.
+    """
+
+    step: StepId
+    name: Name
+    what: Literal["writes", "reads", "affinity", "one_lane"]
+    reason: str
+    source_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Steps in notebook order and their edges. `diagnostics` holds all that was found on the way.
+
+    `one_lane` gives the reasons for which the whole notebook has to run in one kernel; empty normally.
+    """
+
+    notebook: str
+    parameters: tuple[Parameter, ...]
+    steps: tuple[Step, ...]
+    definitions: tuple[Definition, ...]
+    edges: tuple[Edge, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    one_lane: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """Diagnostics that stop a run."""
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
+
+    def step(self, step_id: StepId) -> Step:
+        """The step with that id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+    def named(self, name: str) -> Step:
+        """The step with that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for step in self.steps:
+            if step.name == StepName(name):
+                return step
+        raise KeyError(name)
+
+    def parents(self) -> dict[StepId, frozenset[StepId]]:
+        """For each step, the steps it waits for."""
+        found: dict[StepId, set[StepId]] = {step.id: set() for step in self.steps}
+        for edge in self.edges:
+            found[edge.reader].add(edge.writer)
+        return {step: frozenset(writers) for step, writers in found.items()}
+
+    def children(self) -> dict[StepId, frozenset[StepId]]:
+        """For each step, the steps that wait for it."""
+        found: dict[StepId, set[StepId]] = {step.id: set() for step in self.steps}
+        for edge in self.edges:
+            found[edge.writer].add(edge.reader)
+        return {step: frozenset(readers) for step, readers in found.items()}
+
+    def ancestors(self, steps: Iterable[StepId]) -> frozenset[StepId]:
+        """Everything that the given steps wait for, directly or not (without themselves)."""
+        return _closure(self.parents(), steps)
+
+    def descendants(self, steps: Iterable[StepId]) -> frozenset[StepId]:
+        """Everything that waits for the given steps, directly or not (without themselves)."""
+        return _closure(self.children(), steps)
+
+
+def _closure(
+    neighbours: dict[StepId, frozenset[StepId]], start: Iterable[StepId]
+) -> frozenset[StepId]:
+    origin = tuple(start)
+    found: set[StepId] = set()
+    waiting = list(origin)
+    while waiting:
+        for neighbour in neighbours.get(waiting.pop(), frozenset()):
+            if neighbour not in found:
+                found.add(neighbour)
+                waiting.append(neighbour)
+    return frozenset(found - set(origin))

@@ -1,0 +1,151 @@
+"""Steps: the units that run, fail, are retried and are cached; and the parameters they read."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NewType
+
+from nbflow.core.names import Name
+from nbflow.core.notebook import CellId
+
+StepId = NewType("StepId", str)
+"""The ids of the step's cells joined with `+`; it outlives a change of label."""
+
+StepName = NewType("StepName", str)
+"""Unique in its notebook; commands, tags, edges and tasks use it."""
+
+DEFAULT_TIMEOUT_SECONDS = 6 * 3600.0
+"""Never infinite: an endless loop must not hold a morning's run for ever."""
+
+
+class CheckMode(StrEnum):
+    """What a failing data check does."""
+
+    STOP = "stop"
+    WARN = "warn"
+    SCHEMA = "schema"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """`cache:` as the author wrote it; `seconds` only with mode `duration`."""
+
+    mode: Literal["never", "always", "duration"]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOptions:
+    """What tags ask of a step. Durations are seconds."""
+
+    retries: int = 0
+    backoff: float = 0.0
+    timeout: float = DEFAULT_TIMEOUT_SECONDS
+    after: tuple[str, ...] = ()
+    check: CheckMode | None = None
+    cache: CachePolicy | None = None
+    raises_exception: tuple[CellId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTags:
+    """What the tags of one cell say, parsed.
+
+    `parameters` and `injected` are papermill's two cells; `setup` is replayed in every lane; `skip` is
+    not part of the workflow; `step` is the name that groups cells into one step.
+    """
+
+    parameters: bool = False
+    injected: bool = False
+    setup: bool = False
+    skip: bool = False
+    step: str | None = None
+    raises_exception: bool = False
+    options: StepOptions = field(default_factory=StepOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of the notebook.
+
+    `type` is one of int, float, bool, str, date, datetime, list, dict, any. `default` is the literal's
+    value (JSON-able; dates as ISO text), None with `required` True where only an annotation stands.
+    `choices` come from `Literal[...]`; `help` from the trailing comment.
+    """
+
+    name: str
+    type: str
+    default: Any = None
+    required: bool = False
+    help: str | None = None
+    choices: tuple[Any, ...] = ()
+    cell: CellId | None = None
+    line: int | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A piece of source that lanes replay silently before a step: a definition, or a setup cell."""
+
+    cell: CellId
+    cell_index: int
+    line: int
+    source: str
+    names: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A version that a step needs: `name` as `writer` left it (a step's id)."""
+
+    name: Name
+    writer: StepId
+    certainty: Literal["sure", "may", "learned"] = "sure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step, with everything that links it to the others already resolved.
+
+    inputs: variables and ambient channels to load before it runs, each with its writer.
+    outputs: names to capture after it ran: everything it may have written that a later step reads or
+        that is final, ambient channels included.
+    declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
+        these is a found mutation.
+    python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
+    replays: definitions and setup cells to replay first, in notebook order.
+    files_read / files_written: literal paths; `any_file` where some path is not literal.
+    lane: steps with the same lane run in one kernel, in notebook order; None is a fresh kernel.
+    environment: names of environment variables it reads. parameters: parameters whose values it reads.
+    modules: modules imported by its replays and cells (top-level names, for versions and local sources).
+    never_reuse: why its results cannot be reused (clock, network, unseeded randomness …), or None.
+    outside_effects: it writes files, a database or the network.
+    """
+
+    id: StepId
+    name: StepName
+    title: str | None
+    language: str
+    position: int
+    cells: tuple[CellId, ...]
+    cell_indexes: tuple[int, ...]
+    sources: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    options: StepOptions = field(default_factory=StepOptions)
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Name, ...] = ()
+    reads: tuple[Name, ...] = ()
+    declared_writes: tuple[Name, ...] = ()
+    python_reads: tuple[Name, ...] = ()
+    replays: tuple[Replay, ...] = ()
+    files_read: tuple[str, ...] = ()
+    files_written: tuple[str, ...] = ()
+    any_file: bool = False
+    effects: tuple[str, ...] = ()
+    outside_effects: bool = False
+    guard: bool = False
+    lane: str | None = None
+    environment: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    never_reuse: str | None = None

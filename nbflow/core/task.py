@@ -1,0 +1,180 @@
+"""What travels between the runner and a lane: task specifications in, reports out. Plain JSON.
+
+Both sides of the process boundary speak of these, so they are nouns. `to_json`/`from_json` of
+`core/wire.py` turn them into plain values.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BlobKind = Literal["table", "json", "array", "pickle", "ambient", "absent"]
+"""How a version is stored. `absent`: the name has no value at that point (deleted, never bound)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A stored version of one name, or of an alias group that is stored jointly.
+
+    names: the members, sorted. digest: blake3 (hex) of the *content*, independent of file bytes.
+    suffix: the file's extension (`duckdb`, `json`, `npy`, `pickle`); the file lies at
+    `store/<digest[:2]>/<digest>.<suffix>`. python_type: qualified type, for people. For tables:
+    rows, columns, and `schema` as (column, DuckDB type) pairs. `preview` is a short repr for values.
+    """
+
+    names: tuple[str, ...]
+    kind: BlobKind
+    digest: str
+    suffix: str = ""
+    bytes: int = 0
+    python_type: str = ""
+    rows: int | None = None
+    columns: int | None = None
+    schema: tuple[tuple[str, str], ...] = ()
+    preview: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedBlob:
+    """A blob written aside by a lane, not yet in the store. `path` is absolute; empty for `absent`."""
+
+    blob: Blob
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A cell's text as the lane runs it."""
+
+    cell: str
+    cell_index: int
+    source: str
+    raises_exception: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySource:
+    """A piece replayed silently first. `line` is where it starts in its cell."""
+
+    cell: str
+    cell_index: int
+    line: int
+    source: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """All that a lane needs to run one attempt of one step.
+
+    inputs: blobs to load, with absolute file paths; a group's members that are not in `input_names` are
+    loaded too (they are watched) but not bound. outputs: names to capture. declared_writes: names it is
+    expected to change. staging: an existing folder for staged files. key_file: the project's sealing key.
+    lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
+    python_reads: names that Python code of the step reads; tables beyond these are attached for SQL only.
+    provided: names that replays bind, hence pickled by reference. threads/memory_limit: for DuckDB.
+    """
+
+    run: str
+    step: str
+    step_name: str
+    attempt: int
+    fence: int
+    notebook: str
+    cells: tuple[Source, ...]
+    replays: tuple[ReplaySource, ...] = ()
+    inputs: tuple[StagedBlob, ...] = ()
+    input_names: tuple[str, ...] = ()
+    lane_inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    declared_writes: tuple[str, ...] = ()
+    python_reads: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    staging: str = ""
+    key_file: str = ""
+    allow_pickle: bool = True
+    working_directory: str = ""
+    lane: str | None = None
+    timeout: float = 0.0
+    env: dict[str, str] = field(default_factory=dict)
+    kernel_name: str = ""
+    threads: int | None = None
+    memory_limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unstorable:
+    """A value that cannot leave its lane, and why."""
+
+    name: str
+    python_type: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTouch:
+    """A file that a step read or wrote, with the blake3 of its content then (None: gone, or a folder)."""
+
+    path: str
+    digest: str | None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReport:
+    """What the kernel saw of a step that ran to its end.
+
+    found_mutations: inputs (or hidden members of their groups, or module state `@module:NAME`) that
+    changed without being declared. alias_groups: names, captured or loaded, that share mutable objects.
+    dynamic_effects: `network`, `subprocess`, `threads`, `children`, `tasks`, … seen at run time.
+    """
+
+    outputs: tuple[StagedBlob, ...] = ()
+    unstorable: tuple[Unstorable, ...] = ()
+    found_mutations: tuple[str, ...] = ()
+    alias_groups: tuple[tuple[str, ...], ...] = ()
+    files_read: tuple[FileTouch, ...] = ()
+    files_written: tuple[FileTouch, ...] = ()
+    untracked_files: tuple[str, ...] = ()
+    dynamic_effects: tuple[str, ...] = ()
+    peak_memory: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepError:
+    """Why a step failed, as people and JSON see it. `line` is 1-based in the cell."""
+
+    type: str
+    message: str
+    cell: str | None = None
+    cell_index: int | None = None
+    line: int | None = None
+    traceback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOutcome:
+    """How one attempt ended, as the executor tells it.
+
+    `status` succeeded | failed | cancelled; `reason` a code (`error`, `timed_out`, `kernel_died`,
+    `out_of_memory`, `exited_early`, `input_requested`, `unstorable`, `capture_failed`, `cancelled`, …).
+    `cell_outputs`: nbformat outputs per executed cell id, with its execution status.
+    `report` is there when the kernel reached the end.
+    """
+
+    run: str
+    step: str
+    attempt: int
+    fence: int
+    status: Literal["succeeded", "failed", "cancelled"]
+    reason: str | None = None
+    message: str = ""
+    error: StepError | None = None
+    report: TaskReport | None = None
+    cell_outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    cell_times: dict[str, tuple[str, str]] = field(default_factory=dict)
+    exit_code: int | None = None
+    peak_memory: int | None = None
+    log: str | None = None
+    seconds: float = 0.0

@@ -1,0 +1,206 @@
+"""From the graph and what is remembered to the plan: run, reuse or skip, each with its reason. Pure.
+
+What depends on a step that will run cannot be known yet; it is planned to run, and the runner asks
+again (`decide`) when its inputs are there: identical content leaves the readers reused.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nbflow.core.choices import Choices
+from nbflow.core.graph import Graph
+from nbflow.core.plan import Plan, Recorded, Task
+from nbflow.core.step import Step, StepId
+from nbflow.core.task import Blob
+from nbflow.planning.fingerprint import Parts, difference, digest
+from nbflow.planning.order import topological
+from nbflow.planning.select import forced, selected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the caller remembers and can look up.
+
+    parts: the fingerprint's parts of a step, given its inputs. recorded: a success under a fingerprint.
+    untrue: why a recorded success no longer holds (a file changed, a result is damaged), or None.
+    expired: its tag `cache:DURATION` says that the result is too old. last_parts: the parts of the
+    step's latest success. seconds: how long it took last time.
+    """
+
+    parts: Callable[[Step, Mapping[str, Blob]], Parts]
+    recorded: Callable[[str], Recorded | None]
+    untrue: Callable[[Recorded], str | None]
+    expired: Callable[[Step, Recorded], bool]
+    last_parts: Callable[[StepId], Parts | None]
+    seconds: Callable[[StepId], float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do with one step whose inputs are known."""
+
+    action: str
+    reason: str
+    message: str
+    fingerprint: str
+    parts: Parts
+    recorded: Recorded | None = None
+
+
+def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool) -> Decision:
+    """Run or reuse one step, given the blobs of all its inputs."""
+    parts = known.parts(step, inputs)
+    fingerprint = digest(parts)
+    recorded = known.recorded(fingerprint)
+    reason, message = _why_run(step, parts, recorded, known, force=force)
+    if recorded is None or reason:
+        return Decision(
+            action="run", reason=reason, message=message, fingerprint=fingerprint, parts=parts
+        )
+    return Decision(
+        action="reuse",
+        reason="reused",
+        message=f"same inputs as run {short(recorded.run)}",
+        fingerprint=fingerprint,
+        parts=parts,
+        recorded=recorded,
+    )
+
+
+def _why_run(
+    step: Step, parts: Parts, recorded: Recorded | None, known: Known, *, force: bool
+) -> tuple[str, str]:
+    """(code, message); an empty code means that nothing speaks against reuse."""
+    if force:
+        return "forced", "asked for"
+    policy = step.options.cache.mode if step.options.cache else None
+    if policy == "never":
+        return "cache_never", "its tag `cache:never` asks for it"
+    if step.never_reuse is not None and policy is None:
+        return "never_reused", step.never_reuse
+    if recorded is None:
+        return _first_difference(step, parts, known)
+    if recorded.never_reuse is not None and policy is None:
+        return "never_reused", recorded.never_reuse
+    if known.expired(step, recorded):
+        return "cache_expired", "its result is older than its tag `cache:` allows"
+    why = known.untrue(recorded)
+    return ("file_changed", why) if why else ("", "")
+
+
+def _first_difference(step: Step, parts: Parts, known: Known) -> tuple[str, str]:
+    last = known.last_parts(step.id)
+    if last is None:
+        return "first_time", "it has not run before"
+    return difference(last, parts) or ("first_time", "no result is stored")
+
+
+def build(
+    graph: Graph, choices: Choices, known: Known, *, parameters: Mapping[str, object]
+) -> Plan:
+    """The plan of a run.
+
+    Raises:
+        UsageError: a chosen name is no step, or an unselected step has no stored result to read.
+    """
+    wanted, force = selected(graph, choices), forced(graph, choices)
+    parents = graph.parents()
+    tasks: dict[StepId, Task] = {}
+    for step in topological(graph):
+        running = [p for p in sorted(parents[step.id]) if _runs(tasks.get(p))]
+        if step.id not in wanted:
+            tasks[step.id] = _unselected(step, tasks, known, needed=_is_needed(step, wanted, graph))
+        elif running and step.id not in force:
+            tasks[step.id] = _waits(step, graph.step(running[0]), known)
+        else:
+            tasks[step.id] = _decided(step, tasks, known, force=step.id in force)
+    ordered = tuple(tasks[step.id] for step in graph.steps)
+    return Plan(graph=graph, tasks=ordered, parameters=dict(parameters))
+
+
+def _runs(task: Task | None) -> bool:
+    return task is not None and task.action == "run"
+
+
+def _is_needed(step: Step, wanted: frozenset[StepId], graph: Graph) -> bool:
+    return any(
+        given.writer == step.id for other in graph.steps if other.id in wanted for given in other.inputs
+    )
+
+
+def _known_inputs(step: Step, tasks: Mapping[StepId, Task]) -> dict[str, Blob] | None:
+    found: dict[str, Blob] = {}
+    for given in step.inputs:
+        task = tasks.get(given.writer)
+        if task is None or task.recorded is None:
+            return None
+        blob = task.recorded.outputs.get(given.name)
+        if blob is None:
+            return None
+        found[given.name] = blob
+    return found
+
+
+def _decided(
+    step: Step, tasks: Mapping[StepId, Task], known: Known, *, force: bool
+) -> Task:
+    inputs = _known_inputs(step, tasks)
+    if inputs is None:
+        reason = ("forced", "asked for") if force else ("upstream_runs", "its inputs are made anew")
+        return _task(step, "run", *reason, known)
+    decision = decide(step, inputs, known, force=force)
+    if decision.action == "reuse":
+        return _task(step, "reuse", decision.reason, decision.message, known, decision.recorded)
+    return _task(step, "run", decision.reason, decision.message, known)
+
+
+def _waits(step: Step, parent: Step, known: Known) -> Task:
+    if step.never_reuse is not None and step.options.cache is None:
+        return _task(step, "run", "never_reused", step.never_reuse, known)
+    message = f"`{parent.name}` runs before it"
+    return _task(step, "run", "upstream_runs", message, known)
+
+
+def _unselected(
+    step: Step, tasks: Mapping[StepId, Task], known: Known, *, needed: bool
+) -> Task:
+    if not needed:
+        return _task(step, "skip", "not_selected", "not chosen", known)
+    inputs = _known_inputs(step, tasks)
+    recorded = None
+    if inputs is not None:
+        decision = decide(step, inputs, known, force=False)
+        recorded = decision.recorded
+    if recorded is None:
+        # What a chosen step reads has to exist: bring it up to date rather than fail.
+        return _task(step, "run", "needed", "a chosen step reads its result", known)
+    return _task(step, "reuse", "reused", f"same inputs as run {short(recorded.run)}", known, recorded)
+
+
+def _task(
+    step: Step,
+    action: str,
+    reason: str,
+    message: str,
+    known: Known,
+    recorded: Recorded | None = None,
+) -> Task:
+    assert action in ("run", "reuse", "skip")
+    return Task(
+        step=step.id,
+        name=step.name,
+        action=action,  # type: ignore[arg-type]  # narrowed by the assertion above
+        reason=reason,
+        message=message,
+        expected_seconds=known.seconds(step.id) if action == "run" else None,
+        recorded=recorded,
+    )
+
+
+def short(run: str) -> str:
+    """The part of a run's id that people type.
+
+    >>> short("01934b2c-7c1e-7b3a-9f00-aabbccddeeff")
+    'aabbccddeeff'
+    """
+    return run.rpartition("-")[2]
