@@ -99,11 +99,11 @@ def _cycles(linked: Linked) -> Iterator[Diagnostic]:
         code="cycle",
         severity=Severity.ERROR,
         message=f"these steps wait for each other: {path} "
-        + f"(cells {', '.join(str(s.cell_indexes[0] + 1) for s in steps)})",
+        f"(cells {', '.join(str(s.cell_indexes[0] + 1) for s in steps)})",
         place=places[0],
         also=places[1:],
-        hint="cells of one step run together; split the step, or remove the `after:` tag that closes "
-        "the circle",
+        hint="cells of one step run together: split the step, or remove the `after:` tag that "
+        "closes the circle",
     )
 
 

@@ -45,8 +45,8 @@ class Fragment:
 
     Import, undecorated (or purely decorated) `def`/`class`, immutable literal constant, harmless
     magic, `namedtuple(…)`-like factory. `needs` are names that it reads *when replayed* (bases,
-    decorators, defaults, annotations); `late` are global names read inside its bodies, resolved where
-    the function is called; `late_writes` are globals that its bodies may write or mutate;
+    decorators, defaults, annotations); `late` are global names read inside its bodies, resolved
+    where the function is called; `late_writes` are globals that its bodies may write or mutate;
     `module` is the dotted module an import brings in (`from a.b import c` → `a.b`), else None.
     `mutable_state`: a class with class-level state that its methods can change.
     """
@@ -65,11 +65,14 @@ class Fragment:
 class CellFacts:
     """All that one cell's text says.
 
-    reads: names loaded before the cell binds them (also inside nested functions that are *called* or
+    reads: names loaded before the cell binds them (also inside nested functions that are *called*
+    or
         merely built here: see `late`). Order: first mention.
-    binds: names that are surely rebound on every path before any read of the old value (so the earlier
+    binds: names that are surely rebound on every path before any read of the old value (so the
+    earlier
         version is not needed). A subset of the names in `writes`.
-    writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally appears
+    writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally
+    appears
         here and in `reads`.
     aliases: groups of names of this cell that may share mutable objects afterwards (`b = a` →
         {a, b}; `fig, ax = plt.subplots()` → {fig, ax}). Only groups of two or more.
@@ -81,7 +84,8 @@ class CellFacts:
     calls: names of notebook functions and classes called or mentioned (the linker adds what their
         fragments read and write late).
     files: `file:` names are in `reads` / `writes`; ANY_FILE where the path is not literal.
-    affinity: names whose value cannot leave the lane (generators, open files, connections, in-memory
+    affinity: names whose value cannot leave the lane (generators, open files, connections,
+    in-memory
         databases), with a reason each.
     one_lane: why this cell forces the whole notebook into one lane (`eval`, `globals()`, unknown
         extension magics, module state changed by an unknown call …); empty when it does not.

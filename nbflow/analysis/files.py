@@ -1,8 +1,8 @@
 """Files as edges: who writes a path that another step reads, or must not be overtaken by.
 
-Paths are outside the versions of names: there is one file, and Run All touches it in notebook order.
-So reader-after-writer, writer-after-reader and writer-after-writer all keep that order; readers
-among themselves are free.
+Paths are outside the versions of names: there is one file, and Run All touches it in notebook
+order. So reader-after-writer, writer-after-reader and writer-after-writer all keep that order;
+readers among themselves are free.
 """
 
 from collections.abc import Iterable, Iterator

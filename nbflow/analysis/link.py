@@ -1,14 +1,14 @@
 """From what each cell means to the graph: steps, definitions, edges and findings.
 
-The order of thought: walk down the notebook (`walk.py`), group cells into steps, draw the edges that
-names cause, then those that files, guards, outside effects and tags cause, put steps whose values
-cannot leave their kernel into one lane, and look whether the whole can be run (`checks.py`).
+The order of thought: walk down the notebook (`walk.py`), group cells into steps, draw the edges
+that names cause, then those that files, guards, outside effects and tags cause, put steps whose
+values cannot leave their kernel into one lane, and look whether the whole can be run (`checks.py`).
 """
 
 from collections.abc import Iterable, Mapping
 
 from nbflow.analysis.checks import findings
-from nbflow.analysis.facts import CellFacts, Certainty, Effect
+from nbflow.analysis.facts import CellFacts, Certainty, Effect, Use
 from nbflow.analysis.files import FileUse, file_edges
 from nbflow.analysis.labels import label, title_above
 from nbflow.analysis.versions import Defined
@@ -43,24 +43,25 @@ def link(
     tags: Mapping[CellId, CellTags],
     parameters: tuple[Parameter, ...] = (),
     *,
-    overrides: Mapping[str, str] | None = None,
+    injected: str = "",
     learned: Iterable[Learned] = (),
     one_lane: bool = False,
 ) -> Graph:
     """Link the cells of a notebook into a graph.
 
-    `overrides` are given parameter values as Python literals; `learned` are lessons of former runs
+    `injected` is the source of papermill's injected cell, empty if no parameter was given;
+    `learned` are lessons of former runs
     that still hold; `one_lane` asks for one kernel for the whole notebook. Nothing is raised for
     trouble in the notebook: it is in the graph's diagnostics.
     """
     lessons = tuple(learned)
-    walk, links = _walk(notebook, facts, tags, overrides or {}, lessons, replaying=not one_lane)
+    walk, links = _walk(notebook, facts, tags, injected, lessons, replaying=not one_lane)
     reasons = list(dict.fromkeys(walk.one_lane))
     reasons += [lesson.reason for lesson in lessons if lesson.what == "one_lane"]
     if one_lane:
         reasons.append("asked for")
     elif reasons:
-        walk, links = _walk(notebook, facts, tags, overrides or {}, lessons, replaying=False)
+        walk, links = _walk(notebook, facts, tags, injected, lessons, replaying=False)
     return _Linker(notebook, parameters, walk, links, tuple(dict.fromkeys(reasons))).graph()
 
 
@@ -68,7 +69,7 @@ def _walk(
     notebook: Notebook,
     facts: tuple[CellFacts, ...],
     tags: Mapping[CellId, CellTags],
-    overrides: Mapping[str, str],
+    injected: str,
     lessons: tuple[Learned, ...],
     *,
     replaying: bool,
@@ -77,7 +78,7 @@ def _walk(
     for lesson in lessons:
         by_cell.setdefault(CellId(lesson.step.split("+")[-1]), []).append(lesson)
     walk = Walk(
-        overrides=overrides,
+        injected=injected,
         learned={cell: tuple(found) for cell, found in by_cell.items()},
         mutated_below=_last_mutations(facts, lessons, notebook),
         components=_components(facts),
@@ -408,10 +409,9 @@ class _Linker:
 
     def _source(self, cell_link: CellLink) -> str:
         """The cell's text; given parameters follow a parameters cell that is a step itself."""
-        if not cell_link.tags.parameters or not self.walk.overrides:
+        if not cell_link.tags.parameters or not self.walk.injected:
             return cell_link.cell.source
-        given = [f"{name} = {value}" for name, value in sorted(self.walk.overrides.items())]
-        return "\n".join([cell_link.cell.source, *given])
+        return f"{cell_link.cell.source}\n{self.walk.injected}"
 
     def _inputs(self, group: Group) -> tuple[Input, ...]:
         found: dict[Name, Input] = {}
@@ -538,7 +538,14 @@ def _touched(group: Group) -> set[Name]:
 
 
 def _file_uses(cell_link: CellLink) -> list[FileUse]:
+    """Files that the text names, and those that runs have seen."""
     facts = cell_link.facts
+    seen = [
+        (Use(name=lesson.name, line=1, certainty=Certainty.MAY), lesson.what == "writes")
+        for lesson in cell_link.lessons
+        if lesson.what in ("reads", "writes")
+    ]
+    told = [*((use, False) for use in facts.reads), *((use, True) for use in facts.writes)]
     return [
         FileUse(
             step=cell_link.key or "",
@@ -547,8 +554,7 @@ def _file_uses(cell_link: CellLink) -> list[FileUse]:
             writes=writes,
             sure=use.certainty is Certainty.SURE,
         )
-        for uses, writes in ((facts.reads, False), (facts.writes, True))
-        for use in uses
+        for use, writes in (*told, *seen)
         if kind_of(use.name) is NameKind.FILE
     ]
 

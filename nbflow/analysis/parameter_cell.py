@@ -2,7 +2,7 @@
 the values of just the parameters that it reads."""
 
 import ast
-from collections.abc import Mapping
+import builtins
 
 from nbflow.analysis.facts import Fragment, Use
 from nbflow.core.names import Name
@@ -32,7 +32,7 @@ _LITERAL_NODES = (
 
 
 def parameter_fragments(cell: Cell) -> tuple[Fragment, ...] | None:
-    """One fragment per assignment; None if the cell holds more than plain values (then it is a step).
+    """One fragment per assignment; None if the cell holds more than plain values (it is a step).
 
     A name that is only annotated has no fragment: its value must be given.
     """
@@ -51,15 +51,18 @@ def parameter_fragments(cell: Cell) -> tuple[Fragment, ...] | None:
     return tuple(fragments)
 
 
-def override_fragments(overrides: Mapping[str, str]) -> tuple[Fragment, ...]:
-    """Given values (name → Python literal) as fragments, in order of name.
+def injected_fragments(source: str) -> tuple[Fragment, ...]:
+    """The assignments of the injected cell (see `notebook/literals.py`), one fragment each.
 
-    >>> override_fragments({"day": "'2026-01-02'"})[0].source
+    >>> injected_fragments("# Parameters\\nday = '2026-01-02'\\n")[0].source
     "day = '2026-01-02'"
     """
     return tuple(
-        Fragment(names=(Name(name),), source=f"{name} = {literal}", line=1)
-        for name, literal in sorted(overrides.items())
+        _make(statement, [target.id], value=statement.value)
+        for statement in ast.parse(source).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
     )
 
 
@@ -79,7 +82,9 @@ def _fragment(statement: ast.stmt) -> Fragment | None:
             return _make(statement, [a.asname or a.name for a in aliases], module=module)
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_literal(value):
             return _make(statement, [name], value=value)
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_literal(value):
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_literal(
+            value
+        ):
             # The annotation speaks to people and forms; replaying it would need its imports.
             source = f"{name} = {ast.unparse(value)}"
             return _make(statement, [name], value=value, source=source)
@@ -97,7 +102,7 @@ def _make(
     needs = tuple(
         Use(name=Name(node.id), line=node.lineno)
         for node in (ast.walk(value) if value is not None else ())
-        if isinstance(node, ast.Name)
+        if isinstance(node, ast.Name) and not hasattr(builtins, node.id)
     )
     return Fragment(
         names=tuple(Name(name) for name in names),

@@ -1,4 +1,4 @@
-"""Versions of names while the linker walks down the notebook: who left a name, and what clings to it.
+"""Versions of names on the linker's way down the notebook: who left a name, what clings to it.
 
 A version is either a *fragment* (a definition that lanes replay) or what a step left behind. What a
 step left may carry definitions with it: an instance needs its class, a closure the globals that its
@@ -43,7 +43,7 @@ PLAIN_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Defined:
-    """One fragment as it stands in the notebook, with the fragments that it needs to be replayed."""
+    """One fragment as it stands in the notebook, with the fragments that its replay needs."""
 
     cell: CellId
     cell_index: int

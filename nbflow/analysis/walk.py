@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
-from nbflow.analysis.parameter_cell import override_fragments, parameter_fragments
+from nbflow.analysis.parameter_cell import injected_fragments, parameter_fragments
 from nbflow.analysis.versions import PLAIN_TYPES, Aliases, Defined, Version, fold_match
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.graph import Learned
@@ -21,7 +21,7 @@ from nbflow.core.notebook import Cell, CellId
 from nbflow.core.step import CellTags, StepId
 
 RANDOM_CHANNELS = (Name("@random"), Name("@numpy.random"))
-"""Drawing matters only below a seeding step; other channels are settings that everything below sees."""
+"""Drawing matters only below a seeding step; other channels are settings for everything below."""
 
 _ALWAYS_THERE = frozenset(dir(builtins)) | {
     "display",
@@ -60,6 +60,7 @@ class CellLink:
     facts: CellFacts
     tags: CellTags
     key: str | None
+    lessons: tuple[Learned, ...] = ()
     inputs: dict[Name, Resolved] = field(default_factory=dict)
     replays: set[Defined] = field(default_factory=set)
     writes: dict[Name, Use] = field(default_factory=dict)
@@ -94,10 +95,10 @@ class Group:
 
 @dataclass(slots=True, kw_only=True)
 class Walk:
-    """The walk's state. `replaying` is False when the notebook runs in one lane: then every code cell
-    is a step of its own and nothing is replayed."""
+    """The walk's state. `replaying` is False when the notebook runs in one lane: every code cell
+    then is a step of its own and nothing is replayed."""
 
-    overrides: Mapping[str, str]
+    injected: str
     learned: Mapping[CellId, tuple[Learned, ...]]
     mutated_below: Mapping[Name, int]
     components: Mapping[Name, frozenset[Name]]
@@ -113,18 +114,20 @@ class Walk:
 
     def cell(self, cell: Cell, facts: CellFacts, tags: CellTags) -> CellLink:
         """Take one code cell; returns what it reads and leaves."""
-        link = CellLink(cell=cell, facts=facts, tags=tags, key=None)
+        lessons = self.learned.get(cell.id, ())
+        link = CellLink(cell=cell, facts=facts, tags=tags, key=None, lessons=lessons)
         if tags.skip:
             self._skip(cell, facts)
         elif self.replaying and tags.setup:
             self._setup(link)
-        elif self.replaying and (tags.parameters or tags.injected) and self._parameters(link):
-            pass
-        elif self.replaying and self._definition(link):
-            pass
-        else:
+        elif not (self.replaying and self._replayed(link)):
             self._step(link)
         return link
+
+    def _replayed(self, link: CellLink) -> bool:
+        """Take the cell as something to replay, if it can be."""
+        marked = link.tags.parameters or link.tags.injected
+        return (marked and self._parameters(link)) or self._definition(link)
 
     # -- cells that are no steps -------------------------------------------------------------
 
@@ -143,12 +146,13 @@ class Walk:
             line=1,
             needs=facts.reads,
             late=facts.late + tuple(u for f in facts.fragments for u in f.late),
-            late_writes=facts.late_writes + tuple(u for f in facts.fragments for u in f.late_writes),
+            late_writes=facts.late_writes
+            + tuple(u for f in facts.fragments for u in f.late_writes),
         )
         if not self._define(cell, 0, fragment):
             self._error(
                 "setup-reads-step",
-                "a `setup` cell is replayed before every step, so it cannot read what a step writes",
+                "a `setup` cell is replayed before every step: it cannot read what a step writes",
                 cell,
                 hint="remove the tag `setup`, or move what it reads into a setup cell above",
             )
@@ -162,8 +166,8 @@ class Walk:
         for order, fragment in enumerate(fragments):
             self._define(link.cell, order, fragment, parameter=True)
         if link.tags.parameters:
-            overrides = override_fragments(self.overrides)
-            for order, fragment in enumerate(overrides, start=len(fragments)):
+            given = injected_fragments(self.injected)
+            for order, fragment in enumerate(given, start=len(fragments)):
                 self._define(link.cell, order, fragment, parameter=True)
         return True
 
@@ -233,10 +237,9 @@ class Walk:
         facts = link.facts
         link.key = f"step:{link.tags.step}" if link.tags.step else f"cell:{link.cell.id}"
         self._one_lane_reasons(link)
-        lessons = self.learned.get(link.cell.id, ())
         reads = [
             *facts.reads,
-            *(_use(lesson.name) for lesson in lessons if lesson.what == "reads"),
+            *(_use(lesson.name) for lesson in link.lessons if lesson.what == "reads"),
         ]
         late = [*facts.late, *facts.late_writes]
         extra_writes: dict[Name, Use] = {}
@@ -244,11 +247,13 @@ class Walk:
             link.replays.update(self.setup)
         self._resolve(link, reads, late_names=late, extra_writes=extra_writes)
         self._ambient_settings(link)
-        self._writes(link, extra_writes, lessons)
+        self._writes(link, extra_writes)
 
     def _one_lane_reasons(self, link: CellLink) -> None:
         number = link.cell.number
-        self.one_lane.extend(f"cell {number} line {line}: {why}" for line, why in link.facts.one_lane)
+        self.one_lane.extend(
+            f"cell {number} line {line}: {why}" for line, why in link.facts.one_lane
+        )
 
     def _resolve(
         self,
@@ -339,14 +344,12 @@ class Walk:
                 link.seeded.add(use.name)
 
     def _ambient_settings(self, link: CellLink) -> None:
-        """Settings (options, styles, environment) hold for everything below whoever changed them."""
+        """Settings (options, styles, environment) hold for everything below their change."""
         for name, version in self.current.items():
             if kind_of(name) is NameKind.AMBIENT and name not in RANDOM_CHANNELS:
                 link.inputs[name] = Resolved(version=version, line=1, certainty="sure")
 
-    def _writes(
-        self, link: CellLink, extra: Mapping[Name, Use], lessons: tuple[Learned, ...]
-    ) -> None:
+    def _writes(self, link: CellLink, extra: Mapping[Name, Use]) -> None:
         facts = link.facts
         conditional = link.tags.raises_exception
         binds = frozenset() if conditional else facts.binds
@@ -358,20 +361,20 @@ class Walk:
         for name, use in extra.items():
             writes.setdefault(name, use)
         if link.tags.parameters:
-            for parameter in self.overrides:
-                writes.setdefault(Name(parameter), Use(name=Name(parameter), line=1))
-        for lesson in lessons:
+            for name in (n for f in injected_fragments(self.injected) for n in f.names):
+                writes.setdefault(name, Use(name=name, line=1))
+        for lesson in link.lessons:
             if lesson.what == "writes":
                 writes.setdefault(lesson.name, _use(lesson.name))
                 link.learned.add(lesson.name)
         writes = self._canonical(link, writes)
-        self._alias_writes(link, writes, binds)
+        self._alias_writes(writes, binds)
         self._read_what_is_changed(link, writes, binds)
         for name in binds:
             self.aliases.leave(name)
         for group in facts.aliases:
             self._join(link, group, writes)
-        self._leave(link, writes, binds, plain, lessons)
+        self._leave(link, writes, binds, plain)
 
     def _own_fragments(self, link: CellLink) -> set[Name]:
         """Names of this cell's fragments that other lanes will replay instead of loading them."""
@@ -398,9 +401,7 @@ class Walk:
             return dict(writes)
         return {fold_match(name, self.current) or name: use for name, use in writes.items()}
 
-    def _alias_writes(
-        self, link: CellLink, writes: dict[Name, Use], binds: frozenset[Name]
-    ) -> None:
+    def _alias_writes(self, writes: dict[Name, Use], binds: frozenset[Name]) -> None:
         """Changing one name of a group may change them all."""
         for name, use in list(writes.items()):
             if name in binds:
@@ -425,7 +426,8 @@ class Walk:
     def _change_of_definition(
         self, link: CellLink, version: Version, use: Use, writes: dict[Name, Use]
     ) -> None:
-        """A parameter may be changed in place (its step then has the new version); a class may not."""
+        """A parameter may be changed in place (its step then has the new version); a class may
+        not."""
         defined = version.defined
         if defined is None:
             return
@@ -434,8 +436,8 @@ class Walk:
             return
         if use.certainty is Certainty.SURE:
             self.one_lane.append(
-                f"cell {link.cell.number} line {use.line} changes `{use.name}`, which is defined in "
-                f"cell {version.cell_index + 1}"
+                f"cell {link.cell.number} line {use.line} changes `{use.name}`, which cell "
+                f"{version.cell_index + 1} defines"
             )
         writes.pop(use.name, None)
 
@@ -467,12 +469,11 @@ class Walk:
         writes: Mapping[Name, Use],
         binds: frozenset[Name],
         plain: set[Name],
-        lessons: tuple[Learned, ...],
     ) -> None:
         """Make the cell's versions the current ones."""
         carried, late, late_writes = self._carried(link)
         affinity = dict(link.facts.affinity)
-        affinity.update({ls.name: ls.reason for ls in lessons if ls.what == "affinity"})
+        affinity.update({ls.name: ls.reason for ls in link.lessons if ls.what == "affinity"})
         for name, use in writes.items():
             kind = kind_of(name)
             if kind is NameKind.FILE or not self._counts(name, use):
@@ -558,7 +559,7 @@ class Walk:
         if name in self.skipped:
             self._error(
                 "reads-skipped",
-                f"`{name}` is written only by cell {self.skipped[name].number}, which is tagged `skip`",
+                f"only cell {self.skipped[name].number} writes `{name}`, and it is tagged `skip`",
                 link.cell,
                 line=use.line,
                 hint="remove the tag `skip` there, or tag this cell `skip` too",
@@ -567,7 +568,13 @@ class Walk:
             self.undefined.append((link, use))
 
     def _error(
-        self, code: str, message: str, cell: Cell, *, line: int | None = None, hint: str | None = None
+        self,
+        code: str,
+        message: str,
+        cell: Cell,
+        *,
+        line: int | None = None,
+        hint: str | None = None,
     ) -> None:
         self.diagnostics.append(
             Diagnostic(

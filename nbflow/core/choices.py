@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """`force` runs everything again, `force_steps` the named steps; `until`, `from_` and `only` select
-    steps by name (`until`: these and what they need; `from_`: these and what needs them; `only`: just
-    these, with inputs from former runs); `one_lane` runs the whole notebook in one kernel."""
+    """`force` runs everything again, `force_steps` the named steps; `until`, `from_` and `only`
+    select steps by name (`until`: these and what they need; `from_`: these and what needs them;
+    `only`: just these, with inputs from former runs); `one_lane` runs the whole notebook in one
+    kernel."""
 
     force: bool = False
     force_steps: tuple[str, ...] = ()

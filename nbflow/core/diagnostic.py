@@ -16,7 +16,8 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where something stands. `cell_index` is 0-based over all cells, `line` 1-based in the cell."""
+    """Where something stands. `cell_index` is 0-based over all cells, `line` 1-based in the
+    cell."""
 
     cell: CellId | None = None
     cell_index: int | None = None

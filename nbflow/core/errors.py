@@ -50,13 +50,13 @@ class NotebookError(NbflowError):
         self.diagnostics = diagnostics
 
 
-class EnvironmentError_(NbflowError):
+class MachineError(NbflowError):
     """The machine must be mended: kernel missing, lock held, disk full, store damaged. Exit 3."""
 
 
-class StoreError(EnvironmentError_):
+class StoreError(MachineError):
     """What `.nbflow/` holds cannot be read, is damaged, or cannot be written."""
 
 
-class KernelError(EnvironmentError_):
+class KernelError(MachineError):
     """No kernel could be had: not installed, died while starting, never answered."""

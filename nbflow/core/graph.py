@@ -39,9 +39,11 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What a run taught about a step: it also `writes` or `reads` `name`, or its value stays in the lane.
+    """What a run taught about a step: it also `writes` or `reads` `name`, or its value stays in the
+    lane.
 
-    `source_hash` is the step's source as it was then; the lesson is forgotten when the source changes.
+    `source_hash` is the step's source as it was then; the lesson is forgotten when the source
+    changes.
     """
 
     step: StepId
@@ -55,7 +57,8 @@ class Learned:
 class Graph:
     """Steps in notebook order and their edges. `diagnostics` holds all that was found on the way.
 
-    `one_lane` gives the reasons for which the whole notebook has to run in one kernel; empty normally.
+    `one_lane` gives the reasons for which the whole notebook has to run in one kernel; empty
+    normally.
     """
 
     notebook: str

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import NewType
 
 CellId = NewType("CellId", str)
-"""A cell's nbformat id, or a stable one derived from position and content where the file has none."""
+"""A cell's nbformat id, or a stable one derived from position and content where the file has
+none."""
 
 
 class CellKind(StrEnum):

@@ -29,9 +29,7 @@ class Status(StrEnum):
         return self in _ENDED
 
 
-_ENDED = frozenset(
-    {Status.SUCCEEDED, Status.FAILED, Status.SKIPPED, Status.CANCELLED, Status.LOST}
-)
+_ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.SKIPPED, Status.CANCELLED, Status.LOST})
 
 
 class EventKind(StrEnum):
@@ -53,8 +51,8 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row. `id` grows by one per project (0 before it is written); `at` is ISO 8601 UTC; `step` is
-    the step's name."""
+    """One row. `id` grows by one per project (0 before it is written); `at` is ISO 8601 UTC; `step`
+    is the step's name."""
 
     id: int = 0
     at: str

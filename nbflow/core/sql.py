@@ -21,7 +21,8 @@ class TableName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableUse:
-    """One mention of a table. `line` is 1-based in the SQL text; `written` keeps the author's spelling."""
+    """One mention of a table. `line` is 1-based in the SQL text; `written` keeps the author's
+    spelling."""
 
     table: TableName
     line: int
@@ -32,11 +33,11 @@ class TableUse:
 class SqlStatement:
     """One statement.
 
-    `reads` and `writes` are tables (DML on a table is in both; CTEs are in neither). `files_read` and
-    `files_written` are literal paths (globs kept as written). `parameters` are the `$names` it binds.
-    `opaque` says why the statement could not be understood (it may then touch anything), else None.
-    `returns_rows` tells whether it is a query. `volatile` names calls whose result is not a function of
-    the inputs (`now`, `random`, …). `remote` says that it reads or writes a URL.
+    `reads` and `writes` are tables (DML on a table is in both; CTEs are in neither). `files_read`
+    and `files_written` are literal paths (globs kept as written). `parameters` are the `$names` it
+    binds. `opaque` says why the statement could not be understood (it may then touch anything),
+    else None. `returns_rows` tells whether it is a query. `volatile` names calls whose result is
+    not a function of the inputs (`now`, `random`, …). `remote` says that it reads or writes a URL.
     """
 
     text: str

@@ -50,8 +50,8 @@ class StepOptions:
 class CellTags:
     """What the tags of one cell say, parsed.
 
-    `parameters` and `injected` are papermill's two cells; `setup` is replayed in every lane; `skip` is
-    not part of the workflow; `step` is the name that groups cells into one step.
+    `parameters` and `injected` are papermill's two cells; `setup` is replayed in every lane; `skip`
+    is not part of the workflow; `step` is the name that groups cells into one step.
     """
 
     parameters: bool = False
@@ -67,9 +67,9 @@ class CellTags:
 class Parameter:
     """One parameter of the notebook.
 
-    `type` is one of int, float, bool, str, date, datetime, list, dict, any. `default` is the literal's
-    value (JSON-able; dates as ISO text), None with `required` True where only an annotation stands.
-    `choices` come from `Literal[...]`; `help` from the trailing comment.
+    `type` is one of int, float, bool, str, date, datetime, list, dict, any. `default` is the
+    literal's value (JSON-able; dates as ISO text), None with `required` True where only an
+    annotation stands. `choices` come from `Literal[...]`; `help` from the trailing comment.
     """
 
     name: str
@@ -108,7 +108,8 @@ class Step:
     """A step, with everything that links it to the others already resolved.
 
     inputs: variables and ambient channels to load before it runs, each with its writer.
-    outputs: names to capture after it ran: everything it may have written that a later step reads or
+    outputs: names to capture after it ran: everything it may have written that a later step reads
+    or
         that is final, ambient channels included.
     declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
         these is a found mutation.
@@ -116,8 +117,10 @@ class Step:
     replays: definitions and setup cells to replay first, in notebook order.
     files_read / files_written: literal paths; `any_file` where some path is not literal.
     lane: steps with the same lane run in one kernel, in notebook order; None is a fresh kernel.
-    environment: names of environment variables it reads. parameters: parameters whose values it reads.
-    modules: modules imported by its replays and cells (top-level names, for versions and local sources).
+    environment: names of environment variables it reads. parameters: parameters whose values it
+    reads.
+    modules: modules imported by its replays and cells (top-level names, for versions and local
+    sources).
     never_reuse: why its results cannot be reused (clock, network, unseeded randomness …), or None.
     outside_effects: it writes files, a database or the network.
     """

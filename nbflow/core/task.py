@@ -18,7 +18,8 @@ class Blob:
     names: the members, sorted. digest: blake3 (hex) of the *content*, independent of file bytes.
     suffix: the file's extension (`duckdb`, `json`, `npy`, `pickle`); the file lies at
     `store/<digest[:2]>/<digest>.<suffix>`. python_type: qualified type, for people. For tables:
-    rows, columns, and `schema` as (column, DuckDB type) pairs. `preview` is a short repr for values.
+    rows, columns, and `schema` as (column, DuckDB type) pairs. `preview` is a short repr for
+    values.
     """
 
     names: tuple[str, ...]
@@ -35,7 +36,8 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedBlob:
-    """A blob written aside by a lane, not yet in the store. `path` is absolute; empty for `absent`."""
+    """A blob written aside by a lane, not yet in the store. `path` is absolute; empty for
+    `absent`."""
 
     blob: Blob
     path: str
@@ -66,11 +68,13 @@ class ReplaySource:
 class TaskSpec:
     """All that a lane needs to run one attempt of one step.
 
-    inputs: blobs to load, with absolute file paths; a group's members that are not in `input_names` are
-    loaded too (they are watched) but not bound. outputs: names to capture. declared_writes: names it is
-    expected to change. staging: an existing folder for staged files. key_file: the project's sealing key.
+    inputs: blobs to load, with absolute file paths; a group's members that are not in `input_names`
+    are loaded too (they are watched) but not bound. outputs: names to capture. declared_writes:
+    names it is expected to change. staging: an existing folder for staged files. key_file: the
+    project's sealing key.
     lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
-    python_reads: names that Python code of the step reads; tables beyond these are attached for SQL only.
+    python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
+    only.
     provided: names that replays bind, hence pickled by reference. threads/memory_limit: for DuckDB.
     """
 
@@ -113,7 +117,8 @@ class Unstorable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTouch:
-    """A file that a step read or wrote, with the blake3 of its content then (None: gone, or a folder)."""
+    """A file that a step read or wrote, with the blake3 of its content then (None: gone, or a
+    folder)."""
 
     path: str
     digest: str | None
@@ -125,7 +130,8 @@ class TaskReport:
     """What the kernel saw of a step that ran to its end.
 
     found_mutations: inputs (or hidden members of their groups, or module state `@module:NAME`) that
-    changed without being declared. alias_groups: names, captured or loaded, that share mutable objects.
+    changed without being declared. alias_groups: names, captured or loaded, that share mutable
+    objects.
     dynamic_effects: `network`, `subprocess`, `threads`, `children`, `tasks`, … seen at run time.
     """
 
@@ -158,8 +164,8 @@ class TaskOutcome:
     """How one attempt ended, as the executor tells it.
 
     `status` succeeded | failed | cancelled; `reason` a code (`error`, `timed_out`, `kernel_died`,
-    `out_of_memory`, `exited_early`, `input_requested`, `unstorable`, `capture_failed`, `cancelled`, …).
-    `cell_outputs`: nbformat outputs per executed cell id, with its execution status.
+    `out_of_memory`, `exited_early`, `input_requested`, `unstorable`, `capture_failed`, `cancelled`,
+    …). `cell_outputs`: nbformat outputs per executed cell id, with its execution status.
     `report` is there when the kernel reached the end.
     """
 

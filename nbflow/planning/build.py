@@ -1,4 +1,5 @@
-"""From the graph and what is remembered to the plan: run, reuse or skip, each with its reason. Pure.
+"""From the graph and what is remembered to the plan: run, reuse or skip, each with its reason.
+Pure.
 
 What depends on a step that will run cannot be known yet; it is planned to run, and the runner asks
 again (`decide`) when its inputs are there: identical content leaves the readers reused.
@@ -21,8 +22,11 @@ from nbflow.planning.select import forced, selected
 class Known:
     """What the caller remembers and can look up.
 
-    parts: the fingerprint's parts of a step, given its inputs. recorded: a success under a fingerprint.
+    parts: the fingerprint's parts of a step, given its inputs. recorded: a success under a
+    fingerprint.
     untrue: why a recorded success no longer holds (a file changed, a result is damaged), or None.
+    resumed: the success belongs to the run that is being resumed, so even what is never reused
+    holds.
     expired: its tag `cache:DURATION` says that the result is too old. last_parts: the parts of the
     step's latest success. seconds: how long it took last time.
     """
@@ -30,6 +34,7 @@ class Known:
     parts: Callable[[Step, Mapping[str, Blob]], Parts]
     recorded: Callable[[str], Recorded | None]
     untrue: Callable[[Recorded], str | None]
+    resumed: Callable[[Recorded], bool]
     expired: Callable[[Step, Recorded], bool]
     last_parts: Callable[[StepId], Parts | None]
     seconds: Callable[[StepId], float | None]
@@ -74,6 +79,8 @@ def _why_run(
     if force:
         return "forced", "asked for"
     policy = step.options.cache.mode if step.options.cache else None
+    if recorded is not None and step.lane is None and known.resumed(recorded):
+        return _untrue(recorded, known)
     if policy == "never":
         return "cache_never", "its tag `cache:never` asks for it"
     if step.never_reuse is not None and policy is None:
@@ -84,6 +91,10 @@ def _why_run(
         return "never_reused", recorded.never_reuse
     if known.expired(step, recorded):
         return "cache_expired", "its result is older than its tag `cache:` allows"
+    return _untrue(recorded, known)
+
+
+def _untrue(recorded: Recorded, known: Known) -> tuple[str, str]:
     why = known.untrue(recorded)
     return ("file_changed", why) if why else ("", "")
 
@@ -124,7 +135,10 @@ def _runs(task: Task | None) -> bool:
 
 def _is_needed(step: Step, wanted: frozenset[StepId], graph: Graph) -> bool:
     return any(
-        given.writer == step.id for other in graph.steps if other.id in wanted for given in other.inputs
+        given.writer == step.id
+        for other in graph.steps
+        if other.id in wanted
+        for given in other.inputs
     )
 
 
@@ -141,9 +155,7 @@ def _known_inputs(step: Step, tasks: Mapping[StepId, Task]) -> dict[str, Blob] |
     return found
 
 
-def _decided(
-    step: Step, tasks: Mapping[StepId, Task], known: Known, *, force: bool
-) -> Task:
+def _decided(step: Step, tasks: Mapping[StepId, Task], known: Known, *, force: bool) -> Task:
     inputs = _known_inputs(step, tasks)
     if inputs is None:
         reason = ("forced", "asked for") if force else ("upstream_runs", "its inputs are made anew")
@@ -155,15 +167,11 @@ def _decided(
 
 
 def _waits(step: Step, parent: Step, known: Known) -> Task:
-    if step.never_reuse is not None and step.options.cache is None:
-        return _task(step, "run", "never_reused", step.never_reuse, known)
     message = f"`{parent.name}` runs before it"
     return _task(step, "run", "upstream_runs", message, known)
 
 
-def _unselected(
-    step: Step, tasks: Mapping[StepId, Task], known: Known, *, needed: bool
-) -> Task:
+def _unselected(step: Step, tasks: Mapping[StepId, Task], known: Known, *, needed: bool) -> Task:
     if not needed:
         return _task(step, "skip", "not_selected", "not chosen", known)
     inputs = _known_inputs(step, tasks)
@@ -174,7 +182,9 @@ def _unselected(
     if recorded is None:
         # What a chosen step reads has to exist: bring it up to date rather than fail.
         return _task(step, "run", "needed", "a chosen step reads its result", known)
-    return _task(step, "reuse", "reused", f"same inputs as run {short(recorded.run)}", known, recorded)
+    return _task(
+        step, "reuse", "reused", f"same inputs as run {short(recorded.run)}", known, recorded
+    )
 
 
 def _task(

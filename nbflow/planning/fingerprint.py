@@ -1,4 +1,5 @@
-"""The fingerprint of a task: everything its result is a function of, hashed; and what differs between two.
+"""The fingerprint of a task: everything its result is a function of, hashed; and what differs
+between two.
 
 The parts stay readable (a flat mapping of text to text) so that nbflow can say *what* changed, not
 only that something did.
@@ -99,7 +100,8 @@ def difference(old: Parts, new: Parts) -> tuple[str, str] | None:
 
 
 def normal_source(source: str) -> str:
-    """The text that counts: comments, blank lines and layout do not; a final `;` does (it hides output).
+    """The text that counts: comments, blank lines and layout do not; a final `;` does (it hides
+    output).
 
     >>> normal_source("x=1  # one") == normal_source("x = 1")
     True

@@ -52,11 +52,12 @@ class Past:
                     outputs={step.name: blob},
                 )
 
-    def known(self, *, expired: bool = False) -> Known:
+    def known(self, *, expired: bool = False, resumed: bool = False) -> Known:
         return Known(
             parts=parts_of,  # type: ignore[arg-type]
             recorded=self.recorded.get,
             untrue=lambda recorded: self.untrue.get(recorded.step),
+            resumed=lambda recorded: resumed,
             expired=lambda step, recorded: expired,
             last_parts=self.last.get,
             seconds=lambda step: 2.0,
@@ -121,9 +122,18 @@ def test_force_runs_everything_and_force_step_one() -> None:
 @pytest.mark.parametrize(
     ("choices", "expected"),
     [
-        (Choices(until=("clean",)), {"raw": "reuse", "clean": "reuse", "report": "skip", "other": "skip"}),
-        (Choices(from_=("clean",)), {"raw": "reuse", "clean": "reuse", "report": "reuse", "other": "skip"}),
-        (Choices(only=("clean",)), {"raw": "reuse", "clean": "run", "report": "skip", "other": "skip"}),
+        (
+            Choices(until=("clean",)),
+            {"raw": "reuse", "clean": "reuse", "report": "skip", "other": "skip"},
+        ),
+        (
+            Choices(from_=("clean",)),
+            {"raw": "reuse", "clean": "reuse", "report": "reuse", "other": "skip"},
+        ),
+        (
+            Choices(only=("clean",)),
+            {"raw": "reuse", "clean": "run", "report": "skip", "other": "skip"},
+        ),
     ],
 )
 def test_choices_select_steps(choices: Choices, expected: dict[str, str]) -> None:
@@ -150,7 +160,12 @@ def test_an_unknown_step_is_refused_with_the_nearest_name() -> None:
         (CachePolicy(mode="always"), "it asks for the time", False, ("reuse", "reused")),
         (CachePolicy(mode="never"), None, False, ("run", "cache_never")),
         (CachePolicy(mode="duration", seconds=60), None, True, ("run", "cache_expired")),
-        (CachePolicy(mode="duration", seconds=60), "it asks for the time", False, ("reuse", "reused")),
+        (
+            CachePolicy(mode="duration", seconds=60),
+            "it asks for the time",
+            False,
+            ("reuse", "reused"),
+        ),
     ],
 )
 def test_cache_tags_override_what_nbflow_works_out(
@@ -159,3 +174,15 @@ def test_cache_tags_override_what_nbflow_works_out(
     graph = a_graph(a_step("x", never_reuse=never, options=StepOptions(cache=policy)))
     made = build(graph, Choices(), Past(graph, "x").known(expired=expired), parameters={})
     assert actions(made)["x"] == expected
+
+
+def test_a_resumed_run_keeps_what_it_finished_even_if_that_is_never_reused() -> None:
+    graph = a_graph(a_step("x", never_reuse="it touches the network or a database"))
+    made = build(graph, Choices(), Past(graph, "x").known(resumed=True), parameters={})
+    assert actions(made)["x"] == ("reuse", "reused")
+
+
+def test_a_step_in_a_shared_kernel_is_not_kept_by_a_resumed_run() -> None:
+    graph = a_graph(a_step("x", lane="x", never_reuse="it shares a kernel with other steps"))
+    made = build(graph, Choices(), Past(graph, "x").known(resumed=True), parameters={})
+    assert actions(made)["x"] == ("run", "never_reused")

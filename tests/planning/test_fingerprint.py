@@ -45,9 +45,17 @@ def test_a_digest_is_a_function_of_the_parts(parts: dict[str, str]) -> None:
     [
         ({"source": "1"}, {"source": "2"}, ("source_changed", "its code changed")),
         ({}, {"input:df": "1"}, ("input_changed", "`df` changed")),
-        ({"package:pandas": "3.0"}, {"package:pandas": "3.1"}, ("package_changed", "the package pandas changed")),
+        (
+            {"package:pandas": "3.0"},
+            {"package:pandas": "3.1"},
+            ("package_changed", "the package pandas changed"),
+        ),
         ({"replay:tax": "1"}, {"replay:tax": "2"}, ("definition_changed", "`tax` changed")),
-        ({"python": "CPython 3.11"}, {"python": "CPython 3.12"}, ("python_changed", "Python changed")),
+        (
+            {"python": "CPython 3.11"},
+            {"python": "CPython 3.12"},
+            ("python_changed", "Python changed"),
+        ),
         ({"source": "1"}, {"source": "1"}, None),
     ],
 )

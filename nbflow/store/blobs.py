@@ -1,0 +1,269 @@
+"""Step outputs on disk: one immutable file per version, named by the blake3 of its content.
+
+`ROOT/store/ab/<digest>.<suffix>` with `<digest>.<suffix>.sum` beside it: the content's digest names the
+file, but DuckDB files of equal content differ in their bytes, so what lies in the file now is checked
+against a second digest, of its bytes, keyed with the project's key. A flipped bit, a cut file, another
+file put in its place, all show.
+
+Putting a file there: sum aside, fsync, rename; file fsync, rename; folder fsync. The ledger's row comes
+after and is the commit point: a file without a row is nobody's result.
+"""
+
+import dataclasses
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from blake3 import blake3
+
+from nbflow.core.errors import StoreError
+from nbflow.core.task import Blob, StagedBlob
+
+KEY_BYTES: Final = 32
+SUM_SUFFIX: Final = ".sum"
+_CHUNK_BYTES: Final = 2**20
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class BlobStore:
+    """The blobs of one project. `root` is its `.nbflow` folder; blobs lie in `root/store`.
+
+    `clock` gives the time that names quarantined files. Several processes may use one store.
+    """
+
+    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.root = root
+        self._clock = clock
+
+    # -- where -----------------------------------------------------------------------------------
+
+    def path(self, blob: Blob) -> Path:
+        """Where the blob's file lies, whether it is there or not. Absent blobs have none.
+
+        Raises:
+            ValueError: the blob is `absent`, or its digest or suffix is not one.
+        """
+        if blob.kind == "absent":
+            raise ValueError("an absent blob has no file")
+        if not _is_digest(blob.digest) or not blob.suffix.isalnum():
+            raise ValueError(f"not a stored blob: {blob.digest!r}.{blob.suffix!r}")
+        folder = self.root / "store" / blob.digest[:2]
+        return folder / f"{blob.digest}.{blob.suffix}"
+
+    def key(self) -> Path:
+        """The file with the project's sealing key: 32 random bytes, mode 0600, made at first use.
+
+        Raises:
+            StoreError: it cannot be written or is not a key.
+        """
+        path = self.root / "key"
+        with _translated(path):
+            if not path.exists():
+                self._make_key(path)
+            size = path.stat().st_size
+        if size != KEY_BYTES:
+            raise StoreError(
+                f"the project's key {path} is damaged ({size} bytes instead of {KEY_BYTES})",
+                hint=f"delete {path} and {self.root / 'store'}; the next run makes both anew",
+            )
+        return path
+
+    def _make_key(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f"key.{os.getpid()}.{secrets.token_hex(4)}")
+        _write_through(aside, secrets.token_bytes(KEY_BYTES), mode=0o600)
+        try:
+            os.link(aside, path)  # unlike a rename, it never replaces the key of a faster process
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+        _sync_folder(path.parent)
+
+    # -- in --------------------------------------------------------------------------------------
+
+    def commit(self, staged: StagedBlob) -> Blob:
+        """Move a staged file into the store, durably; gives the blob with its size in bytes.
+
+        If equal content is there already and whole, the staged file is dropped. A damaged one is put
+        aside first. Repeating a commit that a crash cut short is harmless.
+
+        Raises:
+            StoreError: the staged file is missing, or the disk is full or fails.
+        """
+        if staged.blob.kind == "absent":
+            return staged.blob
+        source, target = Path(staged.path), self.path(staged.blob)
+        if not source.is_file():
+            raise StoreError(f"staged output {source} of {staged.blob.names} is not there")
+        if Path(f"{source}.wal").exists():
+            raise StoreError(f"staged output {source} has a .wal beside it: it is not whole")
+        with _translated(target, needed=source.stat().st_size):
+            if self._take_existing(staged.blob, target):
+                source.unlink()
+            else:
+                self._place(source, target)
+            return _with_size(staged.blob, target.stat().st_size)
+
+    def _take_existing(self, blob: Blob, target: Path) -> bool:
+        if not target.exists():
+            return False
+        if self.verify(blob):
+            return True
+        self.quarantine(blob)
+        return False
+
+    def _place(self, source: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync_folder(target.parent.parent)
+        total = self._sum(source).encode()
+        aside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            _write_through(aside, total, mode=0o444)
+            os.replace(aside, _sum_path(target))
+        finally:
+            aside.unlink(missing_ok=True)
+        source.chmod(0o444)
+        _sync_file(source)
+        _move(source, target)
+        _sync_folder(target.parent)
+
+    # -- checking --------------------------------------------------------------------------------
+
+    def verify(self, blob: Blob) -> bool:
+        """Whether the blob's file is there and holds, to the bit, what was committed.
+
+        Raises:
+            StoreError: the disk fails while it is read.
+        """
+        if blob.kind == "absent":
+            return True
+        path = self.path(blob)
+        with _translated(path):
+            if not path.is_file() or Path(f"{path}.wal").exists():
+                return False
+            try:
+                recorded = _sum_path(path).read_bytes()
+            except FileNotFoundError:
+                return False
+            return secrets.compare_digest(recorded, self._sum(path).encode())
+
+    def quarantine(self, blob: Blob) -> Path | None:
+        """Put a damaged file aside as `<name>.corrupt-<time>` (with a `.wal` that lies beside it).
+
+        Never deletes. Gives the new path, or None if there was no file.
+
+        Raises:
+            StoreError: it cannot be moved.
+        """
+        path = self.path(blob)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
+        mark = f"corrupt-{stamp}-{secrets.token_hex(3)}"
+        aside = path.with_name(f"{path.name}.{mark}")
+        with _translated(path):
+            with suppress(FileNotFoundError):
+                os.replace(f"{path}.wal", f"{path}.wal.{mark}")
+            _sum_path(path).unlink(missing_ok=True)
+            try:
+                os.replace(path, aside)
+            except FileNotFoundError:
+                return None
+            _sync_folder(path.parent)
+        return aside
+
+    def _sum(self, path: Path) -> str:
+        total = blake3(key=self.key().read_bytes())
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                total.update(chunk)
+        return total.hexdigest()
+
+    # -- room --------------------------------------------------------------------------------------
+
+    def check_room(self, reserve_bytes: int) -> None:
+        """Refuse to start on a disk that is nearly full.
+
+        Raises:
+            StoreError: fewer than `reserve_bytes` bytes are free where the store lies.
+        """
+        place = self.root
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        if free < reserve_bytes:
+            raise StoreError(
+                f"{self.root}: {free} bytes are free on the disk, {reserve_bytes} are needed",
+                hint="free some space, or remove old results (nbflow gc)",
+            )
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def _with_size(blob: Blob, size: int) -> Blob:
+    return dataclasses.replace(blob, bytes=size)
+
+
+def _sum_path(path: Path) -> Path:
+    return path.with_name(path.name + SUM_SUFFIX)
+
+
+def _write_through(path: Path, data: bytes, *, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name != "posix":
+        return  # Windows cannot open folders; its renames are written through
+    _sync_file(path)
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # Staging on another disk: copy beside the target first, so that the rename stays atomic.
+        aside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        shutil.copy2(source, aside)
+        _sync_file(aside)
+        os.replace(aside, target)
+        source.unlink()
+
+
+@contextmanager
+def _translated(path: Path, *, needed: int | None = None) -> Iterator[None]:
+    """Say what failed in words that name path and bytes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise StoreError(f"{path}: {error.strerror or error}") from error
+        free = shutil.disk_usage(path.anchor).free if not path.parent.exists() else (
+            shutil.disk_usage(path.parent).free
+        )
+        wanted = f", {needed} bytes are needed" if needed is not None else ""
+        raise StoreError(
+            f"disk full: {path} cannot be written ({free} bytes are free{wanted})",
+            hint="free some space, or remove old results (nbflow gc)",
+        ) from error

@@ -1,0 +1,668 @@
+"""The ledger: what ran, how it went, what came out, and what was learned.
+
+Each change of state is one transaction, on disk when the method returns: a step's commit point.
+Times are given, never read from a clock here. A run's *fence* is a number that whoever writes for
+the run must know. It moves when the run is declared lost, and from then on the former runner
+(asleep, not dead) is refused with `StaleFence`.
+
+    fence = ledger.create_run(run)
+    ledger.step_succeeded(run.id, fence, result, recorded, event)
+    ledger.finish_run(replace(run, status=Status.SUCCEEDED), fence, event)
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from nbflow.core.errors import StoreError, UsageError
+from nbflow.core.graph import Learned
+from nbflow.core.names import Name
+from nbflow.core.plan import Recorded
+from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
+from nbflow.core.step import StepId
+from nbflow.core.task import Blob, FileTouch, StepError
+from nbflow.store import database
+from nbflow.store.database import Database, Row, from_json, to_json
+from nbflow.store.migrations import migrate
+
+FIRST_FENCE: Final = 1
+
+LOST_AFTER_SECONDS: Final = 10.0
+"""Runners beat every 2 s: this much silence is no slow disk any more."""
+
+_UNFINISHED: Final = ("queued", "running", "waiting")
+
+_ENDING: Final = (
+    *("status", "reason", "message", "result", "learned"),
+    *("started", "finished", "seconds"),
+)
+
+
+_T = TypeVar("_T")
+
+
+class StaleFence(StoreError):  # noqa: N818  it says what is stale, and that is the word for it
+    """The run is no longer the caller's to write: it was declared lost, or it has ended."""
+
+
+class Ledger:
+    """The project's history. One for each process; its threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the ledger, made or brought up to date when needed.
+
+        Raises:
+            StoreError: locked, damaged, of a newer nbflow, not writable; with what to do about it.
+        """
+        self.path = path
+        self._db = Database(path)
+        try:
+            migrate(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def create_run(self, run: Run) -> int:
+        """Record a new run with the steps it has so far; the fence comes back."""
+        with self._db.writing():
+            self._db.insert("run", {**_run_columns(run), "fence": FIRST_FENCE})
+            for result in run.steps:
+                self._put_step(run.id, result)
+        return FIRST_FENCE
+
+    def append(self, event: Event) -> Event:
+        """Record an event that changes no state; it comes back with its id."""
+        with self._db.writing():
+            return self._put_event(event)
+
+    def step_changed(self, run: RunId, fence: int, result: StepResult, event: Event) -> Event:
+        """Record how a step stands now, and the event that tells it.
+
+        Raises:
+            StaleFence: the run is not the caller's any more; nothing was written.
+        """
+        with self._db.writing():
+            self._notebook_of_held_run(run, fence)
+            return self._put_change(run, result, event)
+
+    def step_succeeded(
+        self,
+        run: RunId,
+        fence: int,
+        result: StepResult,
+        recorded: Recorded | None,
+        event: Event,
+        *,
+        fingerprint_parts: Mapping[str, str] | None = None,
+    ) -> Event:
+        """The commit point of a step: its result, outputs, fingerprint and event, all or nothing.
+
+        `recorded` is None for what was reused or cannot be; `fingerprint_parts` is what its
+        fingerprint was made of, so that a later run can say what changed.
+
+        Raises:
+            StaleFence: the run is not the caller's any more; nothing was written.
+        """
+        with self._db.writing():
+            notebook = self._notebook_of_held_run(run, fence)
+            if recorded is not None:
+                self._put_recorded(notebook, recorded, fingerprint_parts)
+            return self._put_change(run, result, event)
+
+    def finish_run(self, run: Run, fence: int, event: Event) -> Event:
+        """Record how the run ended. `run.steps` is not looked at: steps are settled one by one.
+
+        Raises:
+            StaleFence: the run is not the caller's any more; nothing was written.
+        """
+        columns = _run_columns(run)
+        with self._db.writing():
+            self._notebook_of_held_run(run.id, fence)
+            self._db.update("run", {name: columns[name] for name in _ENDING}, {"id": run.id})
+            return self._put_event(event)
+
+    def heartbeat(self, run: RunId, fence: int, at: str) -> None:
+        """The runner lives.
+
+        Raises:
+            StaleFence: the run is not the caller's any more.
+        """
+        if not self._db.update("run", {"heartbeat": at}, {"id": run, "fence": fence}):
+            raise _stale(run)
+
+    def request_cancel(self, run: RunId) -> None:
+        """Ask the run's runner to stop; a run that has ended stays as it is.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        if not self._db.update("run", {"cancel_requested": 1}, {"id": run}):
+            raise _no_run(run)
+
+    def cancel_requested(self, run: RunId) -> bool:
+        """Somebody asked the run to stop."""
+        row = self._db.row("SELECT cancel_requested FROM run WHERE id = ?", run)
+        return row is not None and bool(row["cancel_requested"])
+
+    def mark_lost(
+        self, now: str, is_alive: Callable[[int, float | None], bool]
+    ) -> tuple[RunId, ...]:
+        """Declare runs lost that are silent and whose process is gone; they come back.
+
+        `is_alive(pid, started)` must tell a process from a later one with the same pid. Steps that
+        were running are lost too, steps that never began are cancelled. Safe to repeat, and from
+        several processes at once.
+        """
+        unfinished = self._db.rows(
+            "SELECT id, pid, pid_started, heartbeat, started, status, fence FROM run"
+            " WHERE status = 'running' OR status = 'queued' AND pid IS NOT NULL ORDER BY seq"
+        )
+        silent = (row for row in unfinished if _silence(row, now) > LOST_AFTER_SECONDS)
+        gone = [r for r in silent if r["pid"] is None or not is_alive(r["pid"], r["pid_started"])]
+        return tuple(RunId(row["id"]) for row in gone if self._lose(row, now))
+
+    @contextmanager
+    def no_run_begins(self) -> Iterator[None]:
+        """While the block runs, no process can begin a run, nor write anything: keep it short."""
+        with self._db.writing():
+            yield
+
+    def learn(self, notebook: str, *lessons: Learned) -> None:
+        """Keep lessons; one about the same step, name and matter replaces the older."""
+        with self._db.writing():
+            for lesson in lessons:
+                self._db.execute(
+                    "DELETE FROM lesson"
+                    " WHERE notebook = ? AND step_id = ? AND name = ? AND what = ?",
+                    *(notebook, lesson.step, lesson.name, lesson.what),
+                )
+                self._db.insert("lesson", {"notebook": notebook, **_lesson_columns(lesson)})
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def run(self, wanted: str) -> Run:
+        """The run with that id, or whose id alone begins so, or the `latest`; with its steps.
+
+        Raises:
+            UsageError: none, or several.
+        """
+        with self._db.reading():
+            row = self._run_row(wanted)
+            return _run(row, self._steps(row["id"]))
+
+    def runs(self, limit: int, notebook: str | None = None) -> tuple[Run, ...]:
+        """The newest runs first, without their steps."""
+        if notebook is None:
+            rows = self._db.rows("SELECT * FROM run ORDER BY seq DESC LIMIT ?", limit)
+        else:
+            sql = "SELECT * FROM run WHERE notebook = ? ORDER BY seq DESC LIMIT ?"
+            rows = self._db.rows(sql, notebook, limit)
+        return tuple(_run(row, ()) for row in rows)
+
+    def live_runs(self) -> frozenset[RunId]:
+        """The runs that have not ended, as far as anybody knows."""
+        rows = self._db.rows("SELECT id FROM run WHERE status IN (?, ?, ?)", *_UNFINISHED)
+        return frozenset(RunId(row["id"]) for row in rows)
+
+    def ended(self, runs: Iterable[str]) -> frozenset[RunId]:
+        """Those of the given runs that are known here and have ended, whatever the way."""
+        rows = self._db.rows(
+            "SELECT id FROM run WHERE id IN (SELECT value FROM json_each(?))"
+            " AND status NOT IN (?, ?, ?)",
+            *(json.dumps(list(runs)), *_UNFINISHED),
+        )
+        return frozenset(RunId(row["id"]) for row in rows)
+
+    def events(self, after: int, run: RunId | None = None, limit: int = 1000) -> tuple[Event, ...]:
+        """Events with a greater id, oldest first: of one run, or of the whole project."""
+        if run is None:
+            sql = "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?"
+            rows = self._db.rows(sql, after, limit)
+        else:
+            sql = "SELECT * FROM event WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
+            rows = self._db.rows(sql, run, after, limit)
+        return tuple(_event(row) for row in rows)
+
+    def recorded(self, fingerprint: str) -> Recorded | None:
+        """What is remembered of the last success under that fingerprint."""
+        with self._db.reading():
+            row = self._db.row("SELECT * FROM fingerprint WHERE fingerprint = ?", fingerprint)
+            return None if row is None else self._recorded(row)
+
+    def recorded_for_step(self, notebook: str, step: StepId) -> Recorded | None:
+        """The last success of a step, whatever its fingerprint was."""
+        with self._db.reading():
+            row = self._last_fingerprint(notebook, step)
+            return None if row is None else self._recorded(row)
+
+    def last_parts(self, notebook: str, step: StepId) -> Mapping[str, str] | None:
+        """What the fingerprint of that last success was made of; None if there is none."""
+        row = self._last_fingerprint(notebook, step)
+        return None if row is None or row["parts"] is None else json.loads(row["parts"])
+
+    def learned(self, notebook: str) -> tuple[Learned, ...]:
+        """What runs taught about a notebook, oldest first."""
+        rows = self._db.rows("SELECT * FROM lesson WHERE notebook = ? ORDER BY seq", notebook)
+        return tuple(_lesson(row) for row in rows)
+
+    def digests(self) -> frozenset[str]:
+        """Digests of all blobs that a row speaks of."""
+        rows = self._db.rows(
+            "SELECT digest FROM output UNION SELECT digest FROM fingerprint_output"
+        )
+        return frozenset(row["digest"] for row in rows)
+
+    def check(self) -> tuple[str, ...]:
+        """Damage that a look through the whole file finds, in sentences; empty when sound. Slow."""
+        try:
+            found = [row["integrity_check"] for row in self._db.rows("PRAGMA integrity_check")]
+            strays = self._db.rows("PRAGMA foreign_key_check")
+        except StoreError as error:
+            return (error.message,)
+        damage = tuple(finding for finding in found if finding != "ok")
+        return damage + tuple(f"a row of {row['table']} belongs to nothing" for row in strays)
+
+    # -- parts of transactions -------------------------------------------------------------------
+
+    def _notebook_of_held_run(self, run: RunId, fence: int) -> str:
+        row = self._db.row("SELECT fence, status, notebook FROM run WHERE id = ?", run)
+        if row is None:
+            raise _no_run(run)
+        if row["fence"] != fence or Status(row["status"]).ended:
+            raise _stale(run)
+        return str(row["notebook"])
+
+    def _put_change(self, run: RunId, result: StepResult, event: Event) -> Event:
+        step = self._put_step(run, result)
+        if event.attempt is not None:
+            self._put_attempt(step, event.attempt, result, event)
+        return self._put_event(event)
+
+    def _put_step(self, run: RunId, result: StepResult) -> int:
+        columns = {"run": run, **_step_columns(result)}
+        known = self._db.row(
+            "SELECT seq FROM step WHERE run = ? AND step_id = ? AND item IS ?",
+            *(run, result.step_id, result.item),
+        )
+        if known is None:
+            step = self._db.insert("step", columns)
+        else:
+            step = int(known["seq"])
+            self._db.update("step", columns, {"seq": step})
+            self._db.execute("DELETE FROM output WHERE step = ?", step)
+        for position, blob in enumerate(result.outputs):
+            self._db.insert("output", {"step": step, "position": position, **_blob_columns(blob)})
+        return step
+
+    def _put_attempt(self, step: int, number: int, result: StepResult, event: Event) -> None:
+        """`step_started` opens an attempt; the next event of that attempt tells how it ended."""
+        key = {"step": step, "number": number}
+        if event.kind is EventKind.STEP_STARTED:
+            self._db.execute("DELETE FROM attempt WHERE step = ? AND number = ?", step, number)
+            self._db.insert("attempt", {**key, "status": Status.RUNNING, "started": event.at})
+            return
+        columns = {
+            # queued again, or waiting for the next attempt: this one came to nothing
+            "status": result.status if result.status.ended else Status.FAILED,
+            "finished": event.at,
+            "reason": event.reason or result.reason,
+            "message": event.message or result.message,
+            "error": None if result.error is None else _as_json(result.error),
+        }
+        self._db.update("attempt", columns, {**key, "status": Status.RUNNING})
+
+    def _put_event(self, event: Event) -> Event:
+        return replace(event, id=self._db.insert("event", _event_columns(event)))
+
+    def _put_recorded(
+        self, notebook: str, recorded: Recorded, parts: Mapping[str, str] | None
+    ) -> None:
+        self._db.execute("DELETE FROM fingerprint WHERE fingerprint = ?", recorded.fingerprint)
+        row = self._db.insert("fingerprint", _fingerprint_columns(notebook, recorded, parts))
+        owner = {"fingerprint": row}
+        for name, blob in recorded.outputs.items():
+            self._db.insert("fingerprint_output", {**owner, "name": name, **_blob_columns(blob)})
+        for position, columns in enumerate(_file_columns(recorded)):
+            self._db.insert("fingerprint_file", {**owner, "position": position, **columns})
+
+    def _lose(self, row: Row, now: str) -> bool:
+        """Declare one run lost, unless it stirred, or was declared so, since `row` was read."""
+        unchanged = {name: row[name] for name in ("id", "fence", "status", "heartbeat")}
+        lost = _lost_run_event(row, now)
+        columns = {
+            "status": lost.status,
+            "reason": lost.reason,
+            "message": lost.message,
+            "finished": now,
+            "fence": row["fence"] + 1,
+        }
+        with self._db.writing():
+            if not self._db.update("run", columns, unchanged):
+                return False
+            for result in self._steps(lost.run):
+                if not result.status.ended:
+                    settled = _lost_step(result, now)
+                    self._put_change(lost.run, settled, _lost_step_event(lost.run, settled, now))
+            self._put_event(lost)
+        return True
+
+    # -- parts of reading ------------------------------------------------------------------------
+
+    def _run_row(self, wanted: str) -> Row:
+        if wanted == "latest":
+            found = self._db.rows("SELECT * FROM run ORDER BY seq DESC LIMIT 1")
+        else:
+            found = self._runs_beginning(wanted)
+        match found:
+            case [row]:
+                return row
+            case []:
+                raise _no_run(wanted)
+            case _:
+                several = ", ".join(row["id"] for row in found)
+                raise UsageError(
+                    f"several runs begin with {wanted!r}: {several}", hint="give more of it"
+                )
+
+    def _runs_beginning(self, prefix: str) -> list[Row]:
+        exact = self._db.rows("SELECT * FROM run WHERE id = ?", prefix)
+        if exact or not prefix:
+            return exact
+        # the range of the index that begins so: U+10FFFF sorts after everything
+        return self._db.rows(
+            "SELECT * FROM run WHERE id >= ? AND id < ? ORDER BY id LIMIT 3",
+            *(prefix, prefix + "\U0010ffff"),
+        )
+
+    def _steps(self, run: str) -> tuple[StepResult, ...]:
+        outputs: dict[int, list[Blob]] = {}
+        for row in self._db.rows(
+            "SELECT output.step, blob FROM output JOIN step ON step.seq = output.step"
+            " WHERE step.run = ? ORDER BY output.step, position",
+            run,
+        ):
+            outputs.setdefault(row["step"], []).append(_from_json(row["blob"], Blob))
+        rows = self._db.rows("SELECT * FROM step WHERE run = ? ORDER BY seq", run)
+        return tuple(_step(row, outputs.get(row["seq"], ())) for row in rows)
+
+    def _last_fingerprint(self, notebook: str, step: StepId) -> Row | None:
+        return self._db.row(
+            "SELECT * FROM fingerprint WHERE notebook = ? AND step_id = ?"
+            " ORDER BY seq DESC LIMIT 1",
+            *(notebook, step),
+        )
+
+    def _recorded(self, row: Row) -> Recorded:
+        outputs = self._db.rows(
+            "SELECT name, blob FROM fingerprint_output WHERE fingerprint = ?", row["seq"]
+        )
+        files = self._db.rows(
+            "SELECT * FROM fingerprint_file WHERE fingerprint = ? ORDER BY position", row["seq"]
+        )
+        return Recorded(
+            fingerprint=row["fingerprint"],
+            run=row["run"],
+            step=StepId(row["step_id"]),
+            finished=row["finished"],
+            outputs={found["name"]: _from_json(found["blob"], Blob) for found in outputs},
+            files_read=tuple(_file(found) for found in files if not found["written"]),
+            files_written=tuple(_file(found) for found in files if found["written"]),
+            never_reuse=row["never_reuse"],
+            seconds=row["seconds"],
+        )
+
+
+def open_history(path: Path) -> sqlite3.Connection:
+    """A read-only connection on which `SELECT * FROM history.runs` works (**contract**); so do
+    `history.steps`, `history.attempts`, `history.outputs` and `history.events`.
+
+    Raises:
+        UsageError: the project has no ledger yet.
+        StoreError: it cannot be read.
+    """
+    if not path.exists():
+        raise UsageError(f"there is no history at {path}", hint="run a notebook first")
+    connection = sqlite3.connect(
+        ":memory:", timeout=database.BUSY_SECONDS, isolation_level=None, uri=True
+    )
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    try:
+        connection.execute("ATTACH ? AS history", (path.resolve().as_uri() + "?mode=ro",))
+        connection.execute("SELECT 1 FROM history.runs LIMIT 1")
+    except sqlite3.Error as error:
+        connection.close()
+        raise database.explained(error, path) from error
+    return connection
+
+
+def _no_run(wanted: str) -> UsageError:
+    if wanted == "latest":
+        return UsageError("nothing has run yet", hint="nbflow run NOTEBOOK")
+    return UsageError(f"there is no run {wanted!r}", hint="`nbflow runs` lists them")
+
+
+def _stale(run: RunId) -> StaleFence:
+    return StaleFence(
+        f"run {run} is not this process's to write any more: it was declared lost, or has ended",
+        hint=f"nbflow resume {run}",
+    )
+
+
+def _lost_run_event(row: Row, now: str) -> Event:
+    last = row["heartbeat"] or row["started"] or "none"
+    return Event(
+        at=now,
+        run=RunId(row["id"]),
+        kind=EventKind.RUN_FINISHED,
+        status=Status.LOST,
+        reason="run_lost",
+        message=f"its process {row['pid']} is gone; last sign of life: {last}",
+    )
+
+
+def _lost_step(result: StepResult, now: str) -> StepResult:
+    if result.status is Status.QUEUED:
+        status, message = Status.CANCELLED, "the run was lost before the step began"
+    else:
+        status, message = Status.LOST, "the run was lost before the step ended"
+    return replace(result, status=status, reason="run_lost", message=message, finished=now)
+
+
+def _lost_step_event(run: RunId, lost: StepResult, now: str) -> Event:
+    return Event(
+        at=now,
+        run=run,
+        kind=EventKind.STEP_FINISHED,
+        step=lost.step,
+        item=lost.item,
+        attempt=lost.attempts or None,
+        status=lost.status,
+        reason=lost.reason,
+        message=lost.message,
+    )
+
+
+def _silence(row: Row, now: str) -> float:
+    """Seconds since the run's last sign of life."""
+    last = row["heartbeat"] or row["started"]
+    return float("inf") if last is None else (_instant(now) - _instant(last)).total_seconds()
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+# -- values and their rows -----------------------------------------------------------------------
+
+
+def _as_json(value: object) -> str:
+    """Our own dataclasses, whose types are known when they are read again."""
+    return json.dumps(msgspec.to_builtins(value))
+
+
+def _from_json(text: str, kind: type[_T]) -> _T:
+    return msgspec.convert(json.loads(text), kind)
+
+
+def _run_columns(run: Run) -> dict[str, object]:
+    return {
+        "id": run.id,
+        "status": run.status,
+        "notebook": run.notebook,
+        "notebook_hash": run.notebook_hash,
+        "parameters": to_json(run.parameters),
+        "trigger": run.trigger,
+        "actor": run.actor,
+        "started": run.started,
+        "finished": run.finished,
+        "seconds": run.seconds,
+        "result": run.result,
+        "learned": json.dumps(run.learned),
+        "reason": run.reason,
+        "message": run.message,
+        "pid": run.pid,
+        "pid_started": run.pid_started,
+        "heartbeat": run.heartbeat,
+    }
+
+
+def _run(row: Row, steps: tuple[StepResult, ...]) -> Run:
+    values = _without(row, "seq", "fence", "cancel_requested")
+    values["status"] = Status(row["status"])
+    values["parameters"] = from_json(row["parameters"])
+    values["learned"] = tuple(json.loads(row["learned"]))
+    return Run(**values, steps=steps)
+
+
+def _step_columns(result: StepResult) -> dict[str, object]:
+    return {
+        "step_id": result.step_id,
+        "item": result.item,
+        "step": result.step,
+        "status": result.status,
+        "action": result.action,
+        "reason": result.reason,
+        "message": result.message,
+        "attempts": result.attempts,
+        "started": result.started,
+        "finished": result.finished,
+        "seconds": result.seconds,
+        "cells": json.dumps(result.cells),
+        "error": None if result.error is None else _as_json(result.error),
+        "peak_memory": result.peak_memory,
+        "log": result.log,
+        "fingerprint": result.fingerprint,
+    }
+
+
+def _step(row: Row, outputs: Iterable[Blob]) -> StepResult:
+    values = _without(row, "seq", "run")
+    values["status"] = Status(row["status"])
+    values["cells"] = tuple(json.loads(row["cells"]))
+    values["error"] = None if row["error"] is None else _from_json(row["error"], StepError)
+    return StepResult(**values, outputs=tuple(outputs))
+
+
+def _blob_columns(blob: Blob) -> dict[str, object]:
+    return {"digest": blob.digest, "blob": _as_json(blob)}
+
+
+def _event_columns(event: Event) -> dict[str, object]:
+    return {
+        "at": event.at,
+        "run": event.run,
+        "kind": event.kind,
+        "step": event.step,
+        "item": event.item,
+        "attempt": event.attempt,
+        "status": event.status,
+        "reason": event.reason,
+        "message": event.message,
+        "data": to_json(event.data),
+    }
+
+
+def _event(row: Row) -> Event:
+    values = dict(row)
+    values["kind"] = EventKind(row["kind"])
+    values["status"] = None if row["status"] is None else Status(row["status"])
+    values["data"] = from_json(row["data"])
+    return Event(**values)
+
+
+def _fingerprint_columns(
+    notebook: str, recorded: Recorded, parts: Mapping[str, str] | None
+) -> dict[str, object]:
+    return {
+        "fingerprint": recorded.fingerprint,
+        "notebook": notebook,
+        "step_id": recorded.step,
+        "run": recorded.run,
+        "finished": recorded.finished,
+        "seconds": recorded.seconds,
+        "never_reuse": recorded.never_reuse,
+        "parts": None if parts is None else json.dumps(dict(parts)),
+    }
+
+
+def _file_columns(recorded: Recorded) -> list[dict[str, object]]:
+    touches = [(False, touch) for touch in recorded.files_read]
+    touches += [(True, touch) for touch in recorded.files_written]
+    return [
+        {"written": written, "path": touch.path, "digest": touch.digest, "size": touch.size}
+        for written, touch in touches
+    ]
+
+
+def _file(row: Row) -> FileTouch:
+    return FileTouch(path=row["path"], digest=row["digest"], size=row["size"])
+
+
+def _lesson_columns(lesson: Learned) -> dict[str, object]:
+    return {
+        "step_id": lesson.step,
+        "name": lesson.name,
+        "what": lesson.what,
+        "reason": lesson.reason,
+        "source_hash": lesson.source_hash,
+    }
+
+
+def _lesson(row: Row) -> Learned:
+    return Learned(
+        step=StepId(row["step_id"]),
+        name=Name(row["name"]),
+        what=row["what"],
+        reason=row["reason"],
+        source_hash=row["source_hash"],
+    )
+
+
+def _without(row: Row, *names: str) -> Row:
+    return {name: value for name, value in row.items() if name not in names}

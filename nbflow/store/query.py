@@ -1,0 +1,84 @@
+"""`nbflow sql`: a run's stored tables, opened read-only in a DuckDB of their own.
+
+Every step is a schema, so that each version of a table can be named (`clean.sales`); the last
+version of a name needs no schema.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from nbflow.core.errors import UsageError
+from nbflow.core.task import Blob
+
+_DATA = "data"
+"""The table inside an output's file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTable:
+    """A stored table: the step that left it, its name, and its file."""
+
+    step: str
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlResult:
+    """Columns and rows of a query, as Python values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def tables_of(outputs: Iterable[tuple[str, Blob, Path]]) -> tuple[StoredTable, ...]:
+    """The tables among outputs given as (step, blob, path); joint groups have no single table."""
+    return tuple(
+        StoredTable(step=step, name=blob.names[0], path=path)
+        for step, blob, path in outputs
+        if blob.kind == "table" and len(blob.names) == 1
+    )
+
+
+def query(sql: str, tables: Iterable[StoredTable]) -> SqlResult:
+    """Run one query over stored tables; later tables of a name hide earlier ones.
+
+    Raises:
+        UsageError: DuckDB refuses the query; its words are the message.
+    """
+    known = tuple(tables)
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    )
+    try:
+        for number, table in enumerate(known):
+            _attach(connection, number, table)
+        relation = connection.sql(sql)
+        if relation is None:
+            return SqlResult(columns=(), rows=())
+        return SqlResult(columns=tuple(relation.columns), rows=tuple(relation.fetchall()))
+    except duckdb.Error as error:
+        names = ", ".join(dict.fromkeys(f"{t.step}.{t.name}" for t in known))
+        raise UsageError(str(error), hint=f"stored tables: {names or 'none'}") from error
+    finally:
+        connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, number: int, table: StoredTable) -> None:
+    alias = f"nbflow_{number}"
+    path = str(table.path).replace("'", "''")
+    connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)").fetchall()
+    schema, name = _quoted(table.step), _quoted(table.name)
+    source = f"{alias}.{_DATA}"
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
+    for target in (f"{schema}.{name}", f"main.{name}"):
+        connection.execute(f"CREATE OR REPLACE VIEW {target} AS FROM {source}").fetchall()
+
+
+def _quoted(identifier: str) -> str:
+    doubled = identifier.replace('"', '""')
+    return f'"{doubled}"'
