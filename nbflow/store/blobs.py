@@ -259,8 +259,10 @@ def _translated(path: Path, *, needed: int | None = None) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise StoreError(f"{path}: {error.strerror or error}") from error
-        free = shutil.disk_usage(path.anchor).free if not path.parent.exists() else (
-            shutil.disk_usage(path.parent).free
+        free = (
+            shutil.disk_usage(path.anchor).free
+            if not path.parent.exists()
+            else (shutil.disk_usage(path.parent).free)
         )
         wanted = f", {needed} bytes are needed" if needed is not None else ""
         raise StoreError(

@@ -22,7 +22,9 @@ def store(tmp_path: Path) -> BlobStore:
 def staged(folder: Path, data: bytes = b"content", *, digest: str = DIGEST) -> StagedBlob:
     path = folder / "staged.json"
     path.write_bytes(data)
-    return StagedBlob(blob=Blob(names=("x",), kind="json", digest=digest, suffix="json"), path=str(path))
+    return StagedBlob(
+        blob=Blob(names=("x",), kind="json", digest=digest, suffix="json"), path=str(path)
+    )
 
 
 def overwrite(path: Path, data: bytes) -> None:
@@ -56,7 +58,9 @@ def test_c04_a_crash_between_sum_and_file_leaves_nothing_that_counts(
 ) -> None:
     one = staged(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr("nbflow.store.blobs._move", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            "nbflow.store.blobs._move", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             store.commit(one)
     assert not store.verify(one.blob)
@@ -88,7 +92,9 @@ def test_c37_another_blob_put_in_its_place_with_its_own_sum_is_found_by_another_
     assert not store.verify(blob)
 
 
-def test_c36_a_missing_file_or_a_wal_beside_it_is_no_result(store: BlobStore, tmp_path: Path) -> None:
+def test_c36_a_missing_file_or_a_wal_beside_it_is_no_result(
+    store: BlobStore, tmp_path: Path
+) -> None:
     blob = store.commit(staged(tmp_path))
     wal = Path(f"{store.path(blob)}.wal")
     wal.write_bytes(b"late")
@@ -139,7 +145,9 @@ def test_c22_too_little_room_is_refused_before_the_start(store: BlobStore) -> No
 
 def test_the_key_is_made_once_and_only_its_owner_reads_it(store: BlobStore) -> None:
     found: list[bytes] = []
-    threads = [threading.Thread(target=lambda: found.append(store.key().read_bytes())) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(store.key().read_bytes())) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,0 +1,803 @@
+"""Reading calls: known callables by the table of effects, notebook functions by reading their bodies,
+and everything else with suspicion."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from nbflow.analysis.arguments import Arguments, meet_parameters
+from nbflow.analysis.effects import Rule
+from nbflow.analysis.expressions import Expressions
+from nbflow.analysis.facts import Effect
+from nbflow.analysis.scopes import parameters
+from nbflow.analysis.state import NOTHING, Record, State, Summary
+from nbflow.analysis.values import (
+    FIGURE,
+    IMMUTABLE,
+    NO_OBJECTS,
+    ONE_SHOT,
+    TABLES,
+    UNKNOWN,
+    Class,
+    Frame,
+    Function,
+    Objects,
+    Value,
+    carried,
+    everything,
+    incoming,
+    join,
+    remap,
+    strong,
+)
+
+RANDOM_CHANNELS: Final = ("@random", "@numpy.random")
+ANY_PATH: Final = "*"
+
+_REMOTE: Final = re.compile(r"(https?|ftps?|s3|s3a|gs|gcs|az|abfss?|hdfs|ssh|sftp)://", re.IGNORECASE)
+_WORD_EFFECTS: Final = {
+    "clock": Effect.CLOCK,
+    "network": Effect.NETWORK,
+    "subprocess": Effect.SUBPROCESS,
+    "database": Effect.DATABASE,
+    "raises": Effect.RAISES,
+    "input": Effect.INPUT,
+    "random": Effect.RANDOM,
+}
+_DEPTH: Final = 24
+_ROUNDS: Final = 4
+
+_NEVER_CALLED_BACK: Final = frozenset(
+    f"builtins.{name}"
+    for name in ("print", "isinstance", "type", "len", "id", "repr", "callable", "hasattr", "str")
+)
+
+
+class Calls(Expressions):
+    """Reads calls. `statements` adds how a body is read."""
+
+    def run_body(self, function: Function) -> Value:
+        raise NotImplementedError
+
+    def magic(self, node: ast.Call, name: str) -> Value:
+        raise NotImplementedError
+
+    def special_function(self, dotted: str, given: Arguments, node: ast.Call) -> Value | None:
+        """A function that needs more than a rule; None for all others."""
+        raise NotImplementedError
+
+    def special_method(
+        self, base: Value, name: str, given: Arguments, node: ast.Call
+    ) -> Value | None:
+        """A method that needs more than a rule; None for all others."""
+        raise NotImplementedError
+
+    def refine_function(self, dotted: str, result: Value, given: Arguments, node: ast.Call) -> Value:
+        """What else is known of a known function's result."""
+        raise NotImplementedError
+
+    def refine_method(
+        self, base: Value, name: str, result: Value, given: Arguments, node: ast.Call
+    ) -> Value:
+        """What else is known of a known method's result."""
+        raise NotImplementedError
+
+    # -- what is called -----------------------------------------------------------------------
+
+    def call(self, node: ast.Call) -> Value:
+        """Read a call."""
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            if _is_shell(function.value):
+                return self.magic(node, function.attr)
+            base = self.value(function.value)
+            if base.ref is None:
+                return self.call_method(base, function.attr, self.arguments(node), node)
+            callee = self.attribute(base, function.attr, function)
+        else:
+            callee = self.value(function)
+        return self.call_value(callee, self.arguments(node), node)
+
+    def arguments(self, node: ast.Call) -> Arguments:
+        """Read a call's arguments."""
+        given = Arguments()
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                value = self.value(argument.value)
+                if value.items is not None and given.rest is None:
+                    given.positional.extend(value.items)
+                else:
+                    self._spread(given, self.iterate(value, argument))
+            else:
+                given.positional.append(self.value(argument))
+        for keyword in node.keywords:
+            value = self.value(keyword.value)
+            if keyword.arg is None:
+                self._spread(given, self.any_part(value))
+            else:
+                given.keywords[keyword.arg] = value
+        return given
+
+    @staticmethod
+    def _spread(given: Arguments, value: Value) -> None:
+        given.rest = value if given.rest is None else join(given.rest, value)
+
+    def call_value(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
+        """Call a value."""
+        if callee.ref is not None:
+            return self.call_known(callee.ref, given, node)
+        if callee.instance is not None:
+            found = self._call_member(callee, "__call__", given, node)
+            return found if found is not None else self.suspect(callee, given, node)
+        results = [self._call_defined(one, given, node) for one in callee.callables]
+        if not results or callee.type not in ("function", "class"):
+            results.append(self.suspect(callee, given, node))
+            self._call_taken(node)
+        found = results[0]
+        for result in results[1:]:
+            found = join(found, result)
+        return found
+
+    def _call_defined(self, callee: Function | Class, given: Arguments, node: ast.Call) -> Value:
+        if isinstance(callee, Class):
+            return self._construct(callee, given, node)
+        return self.call_function(callee, given, node)
+
+    def call_known(self, dotted: str, given: Arguments, node: ast.Call) -> Value:
+        """Call something of a module (or a builtin), by its dotted name."""
+        found = self.special_function(dotted, given, node)
+        if found is not None:
+            return found
+        rule = self.effects.function(dotted)
+        if rule is None:
+            return self._unknown_library(dotted, given, node)
+        result = self.apply(rule, None, given, node, called=dotted)
+        return self.refine_function(dotted, result, given, node)
+
+    def call_method(self, base: Value, name: str, given: Arguments, node: ast.Call) -> Value:
+        """Call a method of a value."""
+        if base.instance is not None:
+            found = self._call_member(base, name, given, node)
+            if found is not None:
+                return found
+        if base.callables and isinstance(base.callables[0], Class):
+            found = self._call_of_class(base, base.callables[0], name, given, node)
+            if found is not None:
+                return found
+        found = self.special_method(base, name, given, node)
+        if found is not None:
+            return found
+        rule = self.effects.method(base.type, name) if base.type else None
+        if rule is None and not base.type and base.instance is None:
+            rule = self.effects.method("unknown", name)
+        if rule is None:
+            found = self.suspect(base, given, node)
+            self._call_taken(node, effects_only=True)
+            return found
+        result = self.apply(rule, base, given, node)
+        return self.refine_method(base, name, result, given, node)
+
+    # -- the table's rules --------------------------------------------------------------------
+
+    def apply(
+        self, rule: Rule, base: Value | None, given: Arguments, node: ast.Call, *, called: str = ""
+    ) -> Value:
+        """Do what a rule of the table says; returns the result."""
+        line = node.lineno
+        if rule.mutates_self and base is not None:
+            self.change(base, line)
+            if base.files:
+                self._touch(base.files, line)
+        for key in rule.mutates:
+            value = given.get(key)
+            if value is not None:
+                self.change(value, line)
+                self._touch(value.files, line)
+        if rule.keeps and base is not None:
+            self._keep(base, given)
+        self._changed_by_keyword(base, given, line)
+        for value in given.all():
+            if value.type in ONE_SHOT:
+                self.change(value, line)
+        self._outside(rule, base, given, line)
+        if called not in _NEVER_CALLED_BACK:
+            self._call_back(base, given, node)
+        return self._result(rule, base, given, node)
+
+    def _keep(self, base: Value, given: Arguments) -> None:
+        kept = given.objects()
+        self.record.hold(base.objs, kept)
+        if base.elem is not None and not all(v.type in IMMUTABLE for v in given.all()):
+            self._forget_elements(base.objs)
+
+    def _forget_elements(self, objects: Objects) -> None:
+        """Something else was put into a container: what its elements are is no longer known."""
+        for key, value in list(self.state.values.items()):
+            if value.elem is not None and value.objs & objects:
+                self.state.values[key] = value._replace(elem=None)
+
+    def _changed_by_keyword(self, base: Value | None, given: Arguments, line: int) -> None:
+        inplace = given.keywords.get("inplace")
+        if inplace is not None and base is not None and inplace.text != "False":
+            self.change(base, line)
+        for keyword in ("out", "ax"):
+            value = given.keywords.get(keyword)
+            if value is not None:
+                self.change(value, line)
+
+    def _outside(self, rule: Rule, base: Value | None, given: Arguments, line: int) -> None:
+        for key in rule.reads:
+            self._path(base if key == "receiver" else given.get(key), line, writes=False)
+        for key in rule.writes:
+            self._path(base if key == "receiver" else given.get(key), line, writes=True)
+        for channel in (*rule.sets, *rule.draws):
+            self.read_channel(channel, line)
+            self._write_channel(channel, line, anew=False)
+        for channel in rule.looks:
+            self.read_channel(channel, line)
+        for channel in rule.seeds:
+            self._write_channel(channel, line, anew=bool(given.all()))
+        for channel in rule.draws:
+            self._random(channel)
+        if rule.words:
+            self._words(rule, given, line)
+        if rule.one_lane is not None:
+            self.one_lane(rule.one_lane, line)
+
+    def _words(self, rule: Rule, given: Arguments, line: int) -> None:
+        for word in rule.words:
+            effect = _WORD_EFFECTS.get(word)
+            if effect is not None:
+                self.record.effects.add(effect)
+        if "displays" in rule.words:
+            self.record.displays = True
+        if "subprocess" in rule.words:
+            self._any_file(line)
+        if "seedable" in rule.words and not given.all():
+            self.record.effects.add(Effect.RANDOM)
+        state = given.keywords.get("random_state")
+        unseeded = state is None or state.type == "None"
+        if "seeded" in rule.words and unseeded:
+            self.read_channel("@numpy.random", line)
+            self._write_channel("@numpy.random", line, anew=False)
+            self._random("@numpy.random")
+        elif "may_draw" in rule.words and unseeded:
+            self._may_draw(line, ("@numpy.random",))
+
+    def _random(self, channel: str) -> None:
+        if not self.state.bound.get(channel, False):
+            self.record.effects.add(Effect.RANDOM)
+
+    def _write_channel(self, channel: str, line: int, *, anew: bool) -> None:
+        self.record.write_channel(channel, line)
+        if anew:
+            self.state.bound[channel] = True
+            for trail in self.trails:
+                trail.bound.setdefault(channel, False)
+
+    def _may_draw(self, line: int, channels: tuple[str, ...] = RANDOM_CHANNELS) -> None:
+        for channel in channels:
+            self.read_channel(channel, line, sure=False)
+            self.record.write_channel(channel, line, sure=False)
+
+    def _result(self, rule: Rule, base: Value | None, given: Arguments, node: ast.Call) -> Value:
+        kind = rule.returns
+        if kind == "same":
+            source = base if base is not None else given.first("0")
+            kind = source.type if source is not None else ""
+        made = self._typed(kind, node)
+        if rule.affine is not None:
+            for obj in made.objs:
+                self.record.made[obj] = rule.affine
+        if rule.words & {"opens", "connects"}:
+            made = self._opened(rule, made, given, node)
+        if not rule.result:
+            inner = base.objs | base.weak if base is not None and made.type in TABLES else NO_OBJECTS
+            return made._replace(weak=inner) if inner else made
+        return self._related(rule, made, base, given)
+
+    def _related(self, rule: Rule, made: Value, base: Value | None, given: Arguments) -> Value:
+        shared: Objects = NO_OBJECTS
+        elements: Objects = NO_OBJECTS
+        weak = made.weak
+        if base is not None and "view" in rule.result:
+            shared |= self.record.reach(base.objs)
+            weak |= base.weak
+        if "args" in rule.result:
+            shared |= given.objects()
+        if "elements" in rule.result:
+            sources = given.all() if base is None else [base, *given.all()]
+            for source in sources:
+                part = self.iterate(source, ast.Constant(0)) if source.type else source
+                elements |= strong(part)
+                weak |= part.weak
+        if "figure" in rule.result:
+            shared |= frozenset({FIGURE})
+        found = self._share(made, shared, weak)
+        self.record.hold(found.objs, elements)
+        if "parts" in rule.result and base is not None:
+            part = self.any_part(base)
+            found = join(part, given.positional[1]) if len(given.positional) > 1 else part
+        return found
+
+    @staticmethod
+    def _share(made: Value, shared: Objects, weak: Objects) -> Value:
+        if made.type in IMMUTABLE:
+            return made
+        items = made.items
+        if items is not None:
+            items = tuple(item._replace(objs=item.objs | shared) for item in items)
+        return made._replace(objs=made.objs | shared, weak=weak, items=items)
+
+    def _typed(self, kind: str, node: ast.AST) -> Value:
+        """A fresh value of a type written as in the table: `list[str]`, `tuple(Figure,Axes)`."""
+        outer, bracket, inner = kind.partition("[")
+        if bracket:
+            return self.new(node, outer, elem=Value(type=inner.rstrip("]")))
+        outer, parenthesis, inner = kind.partition("(")
+        made = self.new(node, outer)
+        if parenthesis:
+            items = tuple(Value(type=t, objs=made.objs) for t in inner.rstrip(")").split(","))
+            return made._replace(items=items)
+        return made
+
+    # -- files --------------------------------------------------------------------------------
+
+    def _path(self, value: Value | None, line: int, *, writes: bool) -> None:
+        """A path argument: a file is read or written, unless it is a buffer or a URL."""
+        if value is None or value.type == "None":
+            return
+        if value.type not in ("", "str", "Path", "scalar"):
+            if value.type == "list":
+                self._paths(value, line, writes=writes)
+            self._touch(value.files, line)
+            self.change(value, line)
+            return
+        self.touch_file(value.text, line, reads=not writes, writes=writes)
+
+    def _paths(self, value: Value, line: int, *, writes: bool) -> None:
+        text = value.elem.text if value.elem is not None else None
+        self.touch_file(text, line, reads=not writes, writes=writes)
+
+    def touch_file(self, text: str | None, line: int, *, reads: bool, writes: bool) -> None:
+        """A file is read or written; None is a path that the text does not show."""
+        if text is not None and _REMOTE.match(text):
+            self.record.effects.add(Effect.NETWORK)
+            return
+        path = ANY_PATH if text is None else plain_path(text)
+        if reads:
+            self.record.read_file(path, line)
+        if writes:
+            self.record.write_file(path, line)
+            self.record.effects.add(Effect.WRITES_FILES)
+
+    def _any_file(self, line: int) -> None:
+        self.record.read_file(ANY_PATH, line, sure=False)
+        self.record.write_file(ANY_PATH, line, sure=False)
+
+    def _touch(self, files: Iterable[str], line: int) -> None:
+        """Something happens to what stands behind an open file or connection."""
+        for path in files:
+            self.touch_file(None if path == ANY_PATH else path, line, reads=True, writes=True)
+
+    def _opened(self, rule: Rule, made: Value, given: Arguments, node: ast.Call) -> Value:
+        path = given.first("0", "file", "path", "database", "name", "io")
+        if path is None or path.text == ":memory:" or path.type in ("file", "bytes"):
+            return made
+        text = path.text if path.type in ("str", "Path", "scalar", "") else None
+        if "connects" in rule.words:
+            reads = writes = True
+        else:
+            mode = given.first("1", "mode")
+            shown = "r" if mode is None else mode.text if mode.exact else None
+            reads = shown is None or any(mark in shown for mark in "ra+")
+            writes = shown is None or any(mark in shown for mark in "wxa+")
+        self.touch_file(text, node.lineno, reads=reads, writes=writes)
+        if not writes:
+            return made
+        return made._replace(files=frozenset({ANY_PATH if text is None else plain_path(text)}))
+
+    # -- unknown callables --------------------------------------------------------------------
+
+    def _unknown_library(self, dotted: str, given: Arguments, node: ast.Call) -> Value:
+        library = dotted.partition(".")[0]
+        if library == "builtins":
+            return self.suspect(UNKNOWN, given, node)
+        channel = self.effects.channel(dotted)
+        if channel is not None:
+            self.read_channel(channel, node.lineno)
+            self._write_channel(channel, node.lineno, anew=False)
+            return UNKNOWN
+        standard = library in sys.stdlib_module_names
+        if not standard and library not in self.effects.libraries:
+            self._any_file(node.lineno)
+        if self.bare is node and not standard:
+            self.one_lane(
+                f"`{dotted}` is called for what it does, and it may change the state of its library",
+                node.lineno,
+            )
+        return self.suspect(UNKNOWN, given, node)
+
+    def suspect(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
+        """A call of something unknown: it may change what it can reach, keep it, and give it back."""
+        line = node.lineno
+        objects = strong(callee) | given.objects()
+        self._changed_by_keyword(None, given, line)
+        self.record.change(self.record.reach(objects), line, sure=False)
+        for obj in objects:
+            self.record.hold(frozenset({obj}), objects)
+        if callee.files:
+            self._touch(callee.files, line)
+        self._may_draw(line)
+        self._call_back(callee, given, node)
+        for value in given.all():
+            self._take(value)
+        made = self.new(node, "")
+        weak = callee.weak.union(*(v.weak for v in given.all() if not v.type))
+        return made._replace(objs=made.objs | objects, weak=weak, files=callee.files)
+
+    def _take(self, value: Value) -> None:
+        """A function is handed to somebody who may keep it."""
+        for one in value.callables:
+            if isinstance(one, Function) and one not in self.shared.taken:
+                self.shared.taken.append(one)
+
+    def _call_taken(self, node: ast.Call, *, effects_only: bool = False) -> None:
+        """An unknown value may be any function that somebody keeps."""
+        for function in list(self.shared.taken):
+            if function.frame is not None:
+                continue
+            summary = self.summarise(function, unknown_arguments(function))
+            self.record.effects |= summary.record.effects
+            if not effects_only:
+                self._apply_globals(summary, node.lineno, sure=False)
+
+    def _call_back(self, base: Value | None, given: Arguments, node: ast.Call) -> None:
+        """Functions among the arguments are called, with parts of the others."""
+        functions = [v for v in given.all() if v.callables]
+        if not functions:
+            return
+        part = self._part_for_callback(base, given, node)
+        with self.branch():
+            for value in functions:
+                for one in value.callables:
+                    if isinstance(one, Function):
+                        count = len(one.node.args.posonlyargs) + len(one.node.args.args)
+                        self.call_function(one, Arguments([part] * max(count, 1)), node)
+                    else:
+                        self._construct(one, Arguments([part]), node)
+
+    def _part_for_callback(self, base: Value | None, given: Arguments, node: ast.Call) -> Value:
+        if base is not None and base.type in ("DataFrame", "NDFrame"):
+            return self.table_part("Series", base, node)
+        if base is not None and base.type == "GroupBy":
+            return self.table_part("NDFrame", base, node)
+        if base is not None and base.type == "Series":
+            return Value(weak=base.objs | base.weak)
+        parts = [self.any_part(v) for v in given.all() if not v.callables and v.objs]
+        if base is not None:
+            parts.append(self.any_part(base))
+        return Value(
+            objs=NO_OBJECTS.union(*(strong(p) for p in parts)),
+            weak=NO_OBJECTS.union(*(p.weak for p in parts)),
+        )
+
+    # -- classes and instances ----------------------------------------------------------------
+
+    def _construct(self, cls: Class, given: Arguments, node: ast.Call) -> Value:
+        made = Value(type="instance", objs=frozenset({self.site(node)}), instance=cls)
+        for name in ("__new__", "__init__", "__post_init__"):
+            member = cls.find(name)
+            if member is not None and member.callables:
+                arguments = given if name != "__post_init__" else Arguments()
+                self._call_with_self(member, made, arguments, node)
+        if cls.foreign or cls.find("__init__") is None:
+            self.record.hold(made.objs, given.objects())
+            self._call_back(None, given, node)
+        return made
+
+    def _call_member(
+        self, base: Value, name: str, given: Arguments, node: ast.AST
+    ) -> Value | None:
+        member = base.instance.find(name) if base.instance is not None else None
+        if member is None or not member.callables:
+            return None
+        return self._call_with_self(member, base, given, node)
+
+    def _call_with_self(
+        self, member: Value, base: Value, given: Arguments, node: ast.AST
+    ) -> Value:
+        found: Value | None = None
+        for one in member.callables:
+            if not isinstance(one, Function):
+                continue
+            positional = given.positional
+            if one.kind == "classmethod":
+                cls = base.instance
+                own = self.peek(cls.name) if cls is not None else None
+                positional = [own or UNKNOWN, *positional]
+            elif one.kind != "staticmethod":
+                positional = [base, *positional]
+            arguments = Arguments(positional, given.keywords, given.rest)
+            result = self.call_function(one, arguments, node)
+            found = result if found is None else join(found, result)
+        return found if found is not None else UNKNOWN
+
+    def _call_of_class(
+        self, base: Value, cls: Class, name: str, given: Arguments, node: ast.Call
+    ) -> Value | None:
+        member = cls.find(name)
+        if member is None or not member.callables:
+            return None
+        found: Value | None = None
+        for one in member.callables:
+            if isinstance(one, Function):
+                first = [base] if one.kind == "classmethod" else []
+                arguments = Arguments([*first, *given.positional], given.keywords, given.rest)
+                result = self.call_function(one, arguments, node)
+                found = result if found is None else join(found, result)
+        return found
+
+    def special(self, value: Value, name: str, given: list[Value], node: ast.AST) -> Value | None:
+        """A special method (or property) of an instance of a notebook class; None if it has none."""
+        return self._call_member(value, name, Arguments(list(given)), node)
+
+    # -- notebook functions -------------------------------------------------------------------
+
+    def call_function(self, function: Function, given: Arguments, node: ast.AST) -> Value:
+        """Call a function of the notebook."""
+        bound = meet_parameters(function.node, given, function.defaults)
+        bound = {name: _typed_by(function, name, value) for name, value in bound.items()}
+        if function.frame is not None:
+            return self._call_nested(function, bound, node)
+        summary = self.summarise(function, bound)
+        return self.apply_summary(summary, bound, node)
+
+    def _call_nested(self, function: Function, bound: dict[str, Value], node: ast.AST) -> Value:
+        """A function made inside one that is running is read in place, as it shares its variables."""
+        if (
+            function.frame is None
+            or not function.frame.alive
+            or function in self.shared.running
+            or self.shared.depth > _DEPTH
+        ):
+            objects = NO_OBJECTS.union(*(strong(v) for v in bound.values()))
+            self.record.change(self.record.reach(objects), getattr(node, "lineno", 0), sure=False)
+            return Value(objs=objects)
+        self.shared.running[function] = NOTHING
+        self.shared.depth += 1
+        frame, self.frame = self.frame, self.new_frame(function, self.site(node)[4:])
+        for name, value in bound.items():
+            self.state.values[self.frame.prefix + name] = value
+        result = self.run_body(function)
+        self.frame.alive = False
+        self.frame = frame
+        self.shared.depth -= 1
+        del self.shared.running[function]
+        return result
+
+    def new_frame(self, function: Function, place: str) -> Frame:
+        raise NotImplementedError
+
+    def summarise(self, function: Function, bound: dict[str, Value]) -> Summary:
+        """What a call of the function does, read once for each kind of arguments."""
+        symbolic = {name: _symbolic(name, value) for name, value in bound.items()}
+        key = (function, tuple(sorted(symbolic.items())))
+        for known in self.shared.summaries.get(key, ()):
+            if all(self._same(name, value) for name, value in known.asked.items()):
+                self._pass_on(known.asked)
+                return known
+        if function in self.shared.running:
+            self.shared.recursed.add(function)
+            return self.shared.running[function]
+        if self.shared.depth > _DEPTH or self.shared.fuel < 0:
+            return self._blunt_summary(symbolic)
+        summary = self._read_until_stable(function, symbolic)
+        if not self.shared.running:
+            self.shared.summaries.setdefault(key, []).append(summary)
+        self._pass_on(summary.asked)
+        return summary
+
+    def _same(self, name: str, value: Value | None) -> bool:
+        now = self.peek(name)
+        return now is value or now == value
+
+    def _pass_on(self, asked: dict[str, Value | None]) -> None:
+        """Whoever calls depends on what the callee asked for."""
+        for name in asked:
+            self.base(name)
+
+    def _read_until_stable(self, function: Function, symbolic: dict[str, Value]) -> Summary:
+        summary = NOTHING
+        self.shared.depth += 1
+        for _ in range(_ROUNDS):
+            self.shared.running[function] = summary
+            self.shared.recursed.discard(function)
+            latest = self._read_function(function, symbolic)
+            settled = _outline(latest) == _outline(summary)
+            summary = latest
+            if settled or function not in self.shared.recursed:
+                break
+        self.shared.depth -= 1
+        del self.shared.running[function]
+        return summary
+
+    def _read_function(self, function: Function, symbolic: dict[str, Value]) -> Summary:
+        asked: dict[str, Value | None] = {}
+
+        def ask(name: str) -> Value | None:
+            value = self.peek(name)
+            asked[name] = value
+            if value is None:
+                return None
+            if value.objs or value.items:
+                reader.record.hold(frozenset({incoming(name)}), frozenset({f"inside:{name}"}))
+            return carried(value, name)
+
+        reader = type(self)(self.shared, ask)
+        reader.frame = reader.new_frame(function, f"{function.name}@{id(function):x}")
+        for name, value in symbolic.items():
+            reader.state.values[reader.frame.prefix + name] = value
+            if value.objs:
+                reader.record.hold(value.objs, frozenset({f"parts:{name}"}))
+        result = reader.run_body(function)
+        reader.frame.alive = False
+        assigned = {
+            name: (reader.state.values.get(name, UNKNOWN), sure)
+            for name, sure in reader.state.bound.items()
+        }
+        return Summary(record=reader.record, result=result, assigned=assigned, asked=asked)
+
+    def _blunt_summary(self, symbolic: dict[str, Value]) -> Summary:
+        """Too deep or too long to read: whatever is handed in may be changed, and much is unknown."""
+        record = Record()
+        objects = NO_OBJECTS.union(*(everything(v) for v in symbolic.values()))
+        record.change(objects, 0, sure=False)
+        record.one_lane["functions call each other too deeply to be followed"] = 0
+        return Summary(record=record, result=Value(objs=objects))
+
+    def apply_summary(self, summary: Summary, bound: dict[str, Value], node: ast.AST) -> Value:
+        """Do here what a summary says, with the real arguments; returns the result."""
+        line = getattr(node, "lineno", 0)
+        place = self.site(node)
+
+        def real(obj: str) -> Objects:
+            return self._real(obj, bound, place)
+
+        found = summary.record
+        for holder, held in found.holds.items():
+            self.record.hold(real(holder), NO_OBJECTS.union(*(real(obj) for obj in held)))
+        for obj, change in found.changed.items():
+            self.record.change(real(obj), line, sure=change.sure)
+        for obj, why in found.made.items():
+            for made in real(obj):
+                self.record.made[made] = why
+        self.record.effects |= found.effects
+        self._apply_globals(summary, line, sure=True, real=real)
+        self._apply_outside(found, line)
+        return remap(summary.result, real)
+
+    def _apply_globals(
+        self,
+        summary: Summary,
+        line: int,
+        *,
+        sure: bool,
+        real: Callable[[str], Objects] | None = None,
+    ) -> None:
+        for name in summary.record.reads:
+            if not self.state.bound.get(name, False):
+                self.record.read(name, line, sure=False)
+        for name in summary.record.calls:
+            self.record.calls.setdefault(name, line)
+        for obj, change in summary.record.changed.items():
+            if real is None and obj.startswith("in:"):
+                self.record.change(self._real(obj, {}, ""), line, sure=change.sure and sure)
+        for name, (value, always) in summary.assigned.items():
+            if name.startswith("@"):
+                if always and sure:
+                    self._write_channel(name, line, anew=True)
+                continue
+            self._assign_global(name, value if real is None else remap(value, real), line, always and sure)
+
+    def _assign_global(self, name: str, value: Value, line: int, always: bool) -> None:
+        if always:
+            self.bind_key(name, value, line)
+            return
+        with self.branch():
+            self.bind_key(name, value, line)
+
+    def _apply_outside(self, found: Record, line: int) -> None:
+        for path, (_, sure) in found.files_read.items():
+            self.record.read_file(path, line, sure=sure)
+        for path, (_, sure) in found.files_written.items():
+            self.record.write_file(path, line, sure=sure)
+        for channel, (_, sure) in found.channels.items():
+            self.record.write_channel(channel, line, sure=sure)
+        for variable in found.environment:
+            self.record.environment.setdefault(variable, line)
+        for reason in found.one_lane:
+            self.one_lane(reason, line)
+        for reason in found.opaque:
+            self.record.opaque.setdefault(reason, line)
+        self.record.displays |= found.displays
+
+    def _real(self, obj: str, bound: dict[str, Value], place: str) -> Objects:
+        """The objects that a summary's object stands for in this call."""
+        kind, _, rest = obj.partition(":")
+        value = bound.get(rest) if kind in ("arg", "parts", "warg") else None
+        if kind in ("in", "inside"):
+            value = self.peek(rest)
+            if value is None:
+                return frozenset({obj}) if kind == "in" else NO_OBJECTS
+        if value is not None:
+            if kind == "warg":
+                return value.weak
+            if kind in ("arg", "in"):
+                return value.objs
+            return (self.record.reach(value.objs) | strong(value)) - value.objs
+        if kind == "new":
+            nested = obj.count("@") > _ROUNDS
+            return frozenset({place if nested else f"{obj}@{place[4:]}"})
+        return NO_OBJECTS if kind in ("arg", "parts", "warg") else frozenset({obj})
+
+
+def _symbolic(name: str, value: Value) -> Value:
+    """A parameter's value inside the function: its objects are known by the parameter's name."""
+    whole, parts, weak = (frozenset({f"{kind}:{name}"}) for kind in ("arg", "parts", "warg"))
+    inner = remap(value._replace(objs=NO_OBJECTS, weak=NO_OBJECTS), lambda _: parts)
+    return inner._replace(
+        objs=whole if value.objs else NO_OBJECTS, weak=weak if value.weak else NO_OBJECTS
+    )
+
+
+def _typed_by(function: Function, name: str, value: Value) -> Value:
+    """A parameter's annotation speaks where nothing is known of the argument."""
+    hint = function.annotations.get(name)
+    if hint is None or value.type or value.instance is not None or value.callables or value.ref:
+        return value
+    return value._replace(type=hint.type, instance=hint.instance)
+
+
+def unknown_arguments(function: Function) -> dict[str, Value]:
+    """Arguments of which nothing is known."""
+    found: dict[str, Value] = {}
+    for parameter in parameters(function.node):
+        name = parameter.arg
+        found[name] = _typed_by(function, name, Value(objs=frozenset({f"any:{name}"})))
+    return found
+
+
+def _outline(summary: Summary) -> tuple[object, ...]:
+    """What counts for two summaries of a recursive function to be the same."""
+    record = summary.record
+    return (
+        frozenset(record.changed),
+        frozenset((k, frozenset(v)) for k, v in record.holds.items()),
+        frozenset(record.reads),
+        frozenset(record.effects),
+        frozenset(record.files_read) | frozenset(record.files_written),
+        frozenset(summary.assigned),
+        everything(summary.result),
+    )
+
+
+def _is_shell(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="get_ipython"), args=[], keywords=[]):
+            return True
+    return False
+
+
+def plain_path(text: str) -> str:
+    """A path as files are named in the graph: POSIX, without a leading `./`.
+
+    >>> plain_path("./data\\x.csv")
+    'data/x.csv'
+    """
+    path = text.replace("\\", "/")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path or "."

@@ -1,0 +1,221 @@
+"""The table of effects: what known callables do to what they are given, and what they give back.
+
+The table itself is data, `effects.toml`. A section is a module (or a class in one), or one of our
+short types; in it, each key is a behaviour and its value the names that behave so:
+
+    [module.pandas]
+    "DataFrame reads=0" = "read_csv read_parquet"
+    [type.list]
+    "None self keeps" = "append extend insert"
+
+The first word of a behaviour is the type of the result (`?` unknown; `list[str]`; `tuple(A,B)`), the
+others are flags, explained at `Rule`. A name that starts with a dot is an attribute, `*` is the
+section's default, and `*Upper` the default for names with a capital.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a callable (or attribute) does.
+
+    returns: type of the result, `same` for the receiver's. result: how it relates to what was given,
+        besides being fresh: `view` (shares the receiver's objects), `parts` (is an element of the
+        receiver), `args` (may be, or hold, the arguments), `elements` (its elements are those of the
+        arguments and the receiver), `figure` (belongs to the cell's figures).
+    mutates_self; mutates: changed arguments, by position or keyword; keeps: the receiver keeps the
+        arguments. reads, writes: path arguments, by position or keyword.
+    sets: ambient channels it changes; seeds: channels it sets anew; draws: channels it draws from;
+    may_draw, seeded: it may draw (does draw) from numpy's generator unless `random_state` is given;
+    looks: channels it reads.
+    words: `clock`, `network`, `subprocess`, `database`, `raises`, `input`, `displays`, `random`;
+        `seedable` (random unless given an argument), `opens` (a path and a mode), `connects` (to a
+        file), `suppresses` (a context manager that swallows errors).
+    affine: why the result cannot leave its kernel. one_lane: why nothing can.
+    """
+
+    returns: str = ""
+    result: frozenset[str] = frozenset()
+    mutates_self: bool = False
+    mutates: tuple[str, ...] = ()
+    keeps: bool = False
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
+    draws: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
+    affine: str | None = None
+    one_lane: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """The table, ready to be asked.
+
+    functions: dotted module → name → rule; methods: type → name → rule; attributes: the same for what
+    is not called. parents: type → types whose rules it shares. ambient: dotted name of a settings
+    object → its channel. libraries: top-level modules that surely do not lie beside the notebook.
+    """
+
+    functions: Mapping[str, Mapping[str, Rule]]
+    module_attributes: Mapping[str, Mapping[str, Rule]]
+    methods: Mapping[str, Mapping[str, Rule]]
+    attributes: Mapping[str, Mapping[str, Rule]]
+    parents: Mapping[str, tuple[str, ...]]
+    ambient: Mapping[str, str]
+    libraries: frozenset[str]
+
+    def function(self, dotted: str) -> Rule | None:
+        """The rule of a module's function or class: the longest section that knows it.
+
+        >>> load_effects().function("pandas.read_csv").returns
+        'DataFrame'
+        """
+        section, _, name = dotted.rpartition(".")
+        exact = self.functions.get(section, {}).get(name)
+        if exact is not None:
+            return exact
+        while section:
+            rules = self.functions.get(section, {})
+            default = rules.get("*Upper") if name[:1].isupper() else None
+            if default is None:
+                default = rules.get("*")
+            if default is not None:
+                return default
+            section = section.rpartition(".")[0]
+        return None
+
+    def method(self, type: str, name: str) -> Rule | None:
+        """The rule of a method of one of our types.
+
+        >>> load_effects().method("DataFrame", "head").returns
+        'DataFrame'
+        """
+        return self._of_type(self.methods, type, name)
+
+    def attribute(self, type: str, name: str) -> Rule | None:
+        """The rule of an attribute of one of our types."""
+        return self._of_type(self.attributes, type, name)
+
+    def module_attribute(self, dotted: str) -> Rule | None:
+        """The rule of something in a module that is not called (`numpy.pi`)."""
+        section, _, name = dotted.rpartition(".")
+        return self.module_attributes.get(section, {}).get(name)
+
+    def channel(self, dotted: str) -> str | None:
+        """The ambient channel behind a settings object or one of its parts.
+
+        >>> load_effects().channel("pandas.options.display.max_rows")
+        '@pandas.options'
+        """
+        while dotted:
+            if dotted in self.ambient:
+                return self.ambient[dotted]
+            dotted = dotted.rpartition(".")[0]
+        return None
+
+    def _of_type(
+        self, table: Mapping[str, Mapping[str, Rule]], type: str, name: str
+    ) -> Rule | None:
+        for kind in (type, *self.parents.get(type, ())):
+            rules = table.get(kind, {})
+            if name in rules:
+                return rules[name]
+        for kind in (type, *self.parents.get(type, ())):
+            if "*" in table.get(kind, {}):
+                return table[kind]["*"]
+        return None
+
+
+@cache
+def load_effects() -> Effects:
+    """The table that comes with nbflow."""
+    with Path(__file__).with_name("effects.toml").open("rb") as file:
+        data = tomllib.load(file)
+    functions, module_attributes = _sections(data["module"])
+    methods, attributes = _sections(data["type"])
+    return Effects(
+        functions=functions,
+        module_attributes=module_attributes,
+        methods=methods,
+        attributes=attributes,
+        parents={kind: tuple(names.split()) for kind, names in data["parents"].items()},
+        ambient={n: channel for channel, names in data["ambient"].items() for n in names.split()},
+        libraries=frozenset(data["libraries"]["known"].split()),
+    )
+
+
+_Rules = dict[str, dict[str, Rule]]
+
+
+def _sections(data: Mapping[str, Mapping[str, str]]) -> tuple[_Rules, _Rules]:
+    """The sections' rules for names, and those for attributes."""
+    rules: _Rules = {}
+    attributes: _Rules = {}
+    for section, behaviours in data.items():
+        for behaviour, names in behaviours.items():
+            rule = parse_rule(behaviour)
+            for name in names.split():
+                table = attributes if name.startswith(".") else rules
+                table.setdefault(section, {})[name.removeprefix(".")] = rule
+    return rules, attributes
+
+
+def parse_rule(behaviour: str) -> Rule:
+    """A behaviour's words as a rule.
+
+    >>> parse_rule("None self keeps").mutates_self
+    True
+    >>> parse_rule("? writes=0 writes=path_or_buf").writes
+    ('0', 'path_or_buf')
+    """
+    returns, *flags = behaviour.split()
+    values: dict[str, list[str]] = {}
+    words: set[str] = set()
+    for flag in flags:
+        head, equals, value = flag.partition("=")
+        if equals:
+            values.setdefault(head, []).append(value)
+        else:
+            words.add(head)
+    if unknown := (set(values) - _FLAGS) | (words - _WORDS - _RESULTS):
+        raise ValueError(f"unknown words {sorted(unknown)} in {behaviour!r}")
+    return Rule(
+        returns="" if returns == "?" else returns,
+        result=frozenset(words & _RESULTS),
+        mutates_self="self" in words,
+        mutates=tuple(values.get("arg", ())),
+        keeps="keeps" in words,
+        reads=tuple(values.get("reads", ())),
+        writes=tuple(values.get("writes", ())),
+        sets=tuple(values.get("sets", ())),
+        seeds=tuple(values.get("seeds", ())),
+        draws=tuple(values.get("draws", ())),
+        looks=tuple(values.get("looks", ())),
+        words=frozenset(words - _RESULTS),
+        affine=_sentence(values.get("affine")),
+        one_lane=_sentence(values.get("one_lane")),
+    )
+
+
+_RESULTS: Final = frozenset({"view", "parts", "args", "elements", "figure"})
+_WORDS: Final = frozenset(
+    {
+        *("clock", "network", "subprocess", "database", "raises", "input", "displays", "random"),
+        *("seedable", "seeded", "may_draw", "opens", "connects", "suppresses", "self", "keeps"),
+    }
+)
+_FLAGS: Final = frozenset(
+    {"arg", "reads", "writes", "sets", "seeds", "draws", "looks", "affine", "one_lane"}
+)
+
+
+def _sentence(values: list[str] | None) -> str | None:
+    return values[0].replace("_", " ") if values else None

@@ -1,0 +1,460 @@
+"""Reading the calls that need more than a rule: reflection, files, DuckDB, the environment, and
+functions whose result says more than a type (`zip`, `glob`, `train_test_split`)."""
+
+import ast
+import re
+from collections.abc import Callable
+from typing import Final
+
+from nbflow.analysis.arguments import Arguments
+from nbflow.analysis.calls import Calls, plain_path
+from nbflow.analysis.effects import Rule, parse_rule
+from nbflow.analysis.expressions import join_path
+from nbflow.analysis.facts import Effect
+from nbflow.analysis.values import (
+    IMMUTABLE,
+    NO_OBJECTS,
+    STR,
+    TABLES,
+    UNKNOWN,
+    Value,
+    join,
+    strong,
+)
+from nbflow.core.sql import SqlStatement
+
+_REFLECTION: Final = frozenset(
+    f"builtins.{name}" for name in ("eval", "exec", "globals", "locals", "get_ipython")
+)
+_MENTIONED: Final = re.compile(r"@(\w+)")
+_OPEN: Final = parse_rule("file opens affine=an_open_file")
+_CONNECT: Final = parse_rule("duckdb connects affine=a_DuckDB_connection")
+_QUERIES: Final = frozenset({"sql", "query", "execute", "from_query", "executemany"})
+_READERS: Final = frozenset(
+    {"read_csv", "read_parquet", "read_json", "from_csv_auto", "from_parquet"}
+)
+_FETCH: Final = {
+    "df": "DataFrame",
+    "fetchdf": "DataFrame",
+    "fetch_df": "DataFrame",
+    "fetchall": "list",
+    "fetchmany": "list",
+    "fetchone": "",
+    "fetchnumpy": "dict",
+    "arrow": "",
+    "pl": "PolarsFrame",
+    "to_arrow_table": "",
+    "fetch_arrow_table": "",
+}
+_PASS_ELEMENTS: Final = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "filter"})
+
+
+class KnownCalls(Calls):
+    """Adds what is special about single callables."""
+
+    def special_function(self, dotted: str, given: Arguments, node: ast.Call) -> Value | None:
+        """See `Calls`."""
+        if dotted in _REFLECTION:
+            name = dotted.partition(".")[2]
+            self.one_lane(f"`{name}` may read or write any variable", node.lineno)
+            return self.suspect(UNKNOWN, given, node)
+        if dotted.startswith("duckdb."):
+            return self._duckdb(dotted.removeprefix("duckdb."), given, node)
+        if dotted.startswith("os.environ."):
+            return self._environment(dotted.removeprefix("os.environ."), given, node)
+        handler = _SPECIAL.get(dotted)
+        return None if handler is None else handler(self, given, node)
+
+    def special_method(
+        self, base: Value, name: str, given: Arguments, node: ast.Call
+    ) -> Value | None:
+        """See `Calls`."""
+        if base.type == "duckdb":
+            return self._duckdb(name, given, node, connection=base)
+        if name in ("query", "eval") and (base.type in TABLES or not base.type):
+            self._names_in_query(base, given, node)
+        if name == "pipe" and given.positional:
+            rest = Arguments([base, *given.positional[1:]], given.keywords, given.rest)
+            return self.call_value(given.positional[0], rest, node)
+        if name == "open" and base.type == "Path":
+            return self._open(Arguments([base, *given.positional], given.keywords), node)
+        return None
+
+    def refine_function(self, dotted: str, result: Value, given: Arguments, node: ast.Call) -> Value:
+        """See `Calls`."""
+        refine = _REFINE.get(dotted)
+        if refine is not None:
+            return refine(self, result, given, node)
+        if dotted.startswith("pandas.read_"):
+            return self._read_table(result, given)
+        if dotted.startswith("builtins.") and dotted[9:] in _PASS_ELEMENTS and given.positional:
+            elem = self.iterate(given.positional[-1], node)
+            self.record.hold(result.objs, strong(elem))
+            return result._replace(elem=elem)
+        return result
+
+    def refine_method(
+        self, base: Value, name: str, result: Value, given: Arguments, node: ast.Call
+    ) -> Value:
+        """See `Calls`."""
+        refine = _REFINE_METHOD.get(name)
+        return result if refine is None else refine(self, base, result, given, node)
+
+    # -- reflection ---------------------------------------------------------------------------
+
+    def _vars(self, given: Arguments, node: ast.Call) -> Value:
+        if not given.positional:
+            self.one_lane("`vars()` shows every variable", node.lineno)
+            return UNKNOWN
+        base = given.positional[0]
+        return Value(type="dict", objs=self.record.reach(base.objs))
+
+    def _dir(self, given: Arguments, node: ast.Call) -> Value:
+        if not given.positional:
+            self.one_lane("`dir()` shows every variable", node.lineno)
+        return self.new(node, "list", elem=STR)
+
+    def _import(self, given: Arguments, node: ast.Call) -> Value:
+        name = given.first("0", "name")
+        if name is not None and name.text is not None and name.exact:
+            return Value(type="module", ref=name.text)
+        return Value(type="module", ref="unknown module")
+
+    def _getattr(self, given: Arguments, node: ast.Call) -> Value | None:
+        name = given.get("1")
+        if len(given.positional) < 2 or name is None or name.text is None or not name.exact:
+            return None
+        found = self.attribute(given.positional[0], name.text, node)
+        return join(found, given.positional[2]) if len(given.positional) > 2 else found
+
+    def _type_of(self, given: Arguments, node: ast.Call) -> Value | None:
+        if len(given.positional) != 1 or given.positional[0].instance is None:
+            return None
+        return self.peek(given.positional[0].instance.name)
+
+    def _super(self, given: Arguments, node: ast.Call) -> Value:
+        frame = self.frame
+        objects = NO_OBJECTS
+        for key, value in self.state.values.items():
+            if key.startswith(frame.prefix) and frame.prefix:
+                objects |= value.objs
+        return Value(objs=objects)
+
+    def _namedtuple(self, given: Arguments, node: ast.Call) -> Value:
+        return Value(type="class", ref="types.SimpleNamespace")
+
+    def _partial(self, given: Arguments, node: ast.Call) -> Value:
+        for value in given.all():
+            self._take(value)
+        made = self.new(node, "")
+        return made._replace(objs=made.objs | given.objects())
+
+    def _names_in_query(self, base: Value, given: Arguments, node: ast.Call) -> None:
+        """`df.query("x > @limit")` reads `limit` by name."""
+        text = given.first("0", "expr")
+        if text is not None and text.text is not None:
+            for name in _MENTIONED.findall(text.text):
+                self.load(name, node.lineno)
+        elif text is not None and base.type in TABLES:
+            self.one_lane("the text of a `query` may name any variable", node.lineno)
+
+    # -- the environment ----------------------------------------------------------------------
+
+    def _getenv(self, given: Arguments, node: ast.Call) -> Value:
+        self.read_environment(given.first("0", "key") or UNKNOWN, node.lineno)
+        return STR
+
+    def _environment(self, name: str, given: Arguments, node: ast.Call) -> Value:
+        if name in ("get", "__getitem__", "__contains__"):
+            return self._getenv(given, node)
+        if name in ("update", "setdefault", "pop", "popitem", "clear", "__setitem__"):
+            self.read_channel("@environ", node.lineno)
+            self._write_channel("@environ", node.lineno, anew=False)
+        else:
+            self.read_environment(UNKNOWN, node.lineno)
+        return self.new(node, "dict", elem=STR) if name == "copy" else STR
+
+    # -- files and paths ----------------------------------------------------------------------
+
+    def _open(self, given: Arguments, node: ast.Call) -> Value:
+        return self.apply(_OPEN, None, given, node)
+
+    def _path_of(self, given: Arguments, node: ast.Call) -> Value:
+        if not given.positional:
+            return Value(type="Path", text=".", exact=True)
+        return self._joined_path(given.positional, "Path")
+
+    def _path_join(self, given: Arguments, node: ast.Call) -> Value:
+        return self._joined_path(given.positional, "str")
+
+    def _joined_path(self, parts: list[Value], kind: str) -> Value:
+        if not parts or all(part.text is None for part in parts):
+            return Value(type=kind)
+        text = parts[0].text
+        for part in parts[1:]:
+            text = join_path(text, part.text)
+        return Value(type=kind, text=text, exact=all(part.exact for part in parts))
+
+    def _text(self, given: Arguments, node: ast.Call) -> Value:
+        value = given.get("0")
+        if value is None or value.type not in ("str", "int", "Path", ""):
+            return STR
+        if value.instance is not None:
+            self.special(value, "__str__", [], node)
+        return Value(type="str", text=value.text, exact=value.exact)
+
+    def _glob(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        pattern = given.first("0", "pathname")
+        text = None if pattern is None else pattern.text
+        return result._replace(elem=Value(type="str", text=text))
+
+    def _read_table(self, result: Value, given: Arguments) -> Value:
+        """`chunksize` and `iterator` make a reader of it, `sheet_name` maybe a dict of tables."""
+        if given.keywords.keys() & {"chunksize", "iterator"}:
+            objects = result.objs
+            for obj in objects:
+                self.record.made[obj] = "an open reader"
+            return Value(type="iterator", objs=objects, elem=Value(type="DataFrame", objs=objects))
+        sheet = given.keywords.get("sheet_name")
+        if sheet is not None and sheet.type not in ("str", "int"):
+            return result._replace(type="", weak=NO_OBJECTS)
+        return result
+
+    # -- results that say more ----------------------------------------------------------------
+
+    def _enumerate(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if not given.positional:
+            return result
+        part = self.iterate(given.positional[0], node)
+        return result._replace(elem=_pair(Value(type="int"), part))
+
+    def _zip(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if given.rest is not None:
+            return result
+        parts = tuple(self.iterate(value, node) for value in given.positional)
+        return result._replace(elem=_tuple(parts))
+
+    def _copied(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        source = given.get("0")
+        if source is None:
+            return result
+        return result._replace(instance=source.instance, weak=NO_OBJECTS)
+
+    def _split_tables(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        items: list[Value] = []
+        for index, value in enumerate(given.positional):
+            for half in "ab":
+                made = frozenset({self.site(node, f".{index}{half}")})
+                items.append(Value(type=value.type, objs=made, weak=value.objs | value.weak))
+        return _tuple(tuple(items))._replace(type="list")
+
+    def _concatenated(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        source = given.first("0", "objs")
+        elem = self.any_part(source) if source is not None else UNKNOWN
+        axis = given.keywords.get("axis")
+        wide = axis is not None and axis.text in ("1", "columns")
+        return result._replace(type="DataFrame") if wide or elem.type == "DataFrame" else result
+
+    def _items(
+        self, base: Value, result: Value, given: Arguments, node: ast.Call
+    ) -> Value:
+        if base.type in TABLES:
+            part = "Series" if base.type == "DataFrame" else ""
+            return result._replace(elem=_pair(Value(), self.table_part(part, base, node)))
+        return Value(objs=base.objs, elem=_pair(Value(), self.any_part(base)))
+
+    def _values(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        return Value(objs=base.objs, elem=self.any_part(base))
+
+    def _keys(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if base.type in TABLES:
+            return result
+        return self.new(node, "list", elem=Value())
+
+    def _rows(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        return result._replace(elem=_pair(Value(type="scalar"), self.table_part("Series", base, node)))
+
+    def _format(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if base.type != "str" or base.text is None:
+            return result
+        return Value(type="str", text=re.sub(r"\{[^{}]*\}", "*", base.text))
+
+    def _joinpath(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if base.type != "Path":
+            return result
+        return self._joined_path([base, *given.positional], "Path")
+
+    def _globbed(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        pattern = given.get("0")
+        if base.type != "Path" or pattern is None:
+            return result
+        text = join_path(base.text, pattern.text)
+        self.touch_file(text, node.lineno, reads=True, writes=False)
+        return result._replace(elem=Value(type="Path", text=text))
+
+    def _listed(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if base.type != "Path":
+            return result
+        return result._replace(elem=Value(type="Path", text=join_path(base.text, "*")))
+
+    # -- DuckDB -------------------------------------------------------------------------------
+
+    def _duckdb(
+        self, name: str, given: Arguments, node: ast.Call, *, connection: Value | None = None
+    ) -> Value:
+        """A method of a DuckDB connection, or a function of the module (its default connection)."""
+        line = node.lineno
+        if name == "connect" and connection is None:
+            return self._connect_duckdb(given, node)
+        if connection is not None:
+            self.change(connection, line)
+            self._touch(connection.files, line)
+        if name in _QUERIES:
+            return self._duckdb_query(name, given, node, connection)
+        if name in _FETCH and connection is not None:
+            return self.new(node, _FETCH[name])
+        if name in _READERS:
+            self._path(given.first("0", "path_or_buffer", "file_glob"), line, writes=False)
+            return self._relation(NO_OBJECTS, connection, node)
+        if name in ("from_df", "from_arrow"):
+            return self._relation(given.objects(), connection, node)
+        if connection is None:
+            self.one_lane(f"`duckdb.{name}` uses DuckDB's default connection", line)
+            return self.suspect(UNKNOWN, given, node)
+        self.record.hold(connection.objs, given.objects())
+        if name in ("table", "view", "values"):
+            return self._relation(NO_OBJECTS, connection, node)
+        return Value(type="duckdb", objs=connection.objs, files=connection.files)
+
+    def _connect_duckdb(self, given: Arguments, node: ast.Call) -> Value:
+        rule: Rule = _CONNECT
+        if not given.first("0", "database"):
+            given = Arguments([Value(type="str", text=":memory:", exact=True)])
+        return self.apply(rule, None, given, node)
+
+    def _duckdb_query(
+        self, name: str, given: Arguments, node: ast.Call, connection: Value | None
+    ) -> Value:
+        text = given.first("0", "query")
+        read: set[str] = set()
+        if text is None or text.text is None or not text.exact:
+            self.one_lane("SQL whose text is not literal may read any variable", node.lineno)
+        else:
+            read = self._duckdb_text(text.text, node, connection)
+        objects = NO_OBJECTS.union(*(strong(self.peek(n) or UNKNOWN) for n in read))
+        if name.startswith("execute"):
+            if connection is not None:
+                self.record.hold(connection.objs, objects)
+                return Value(type="duckdb", objs=connection.objs, files=connection.files)
+            made = self.new(node, "duckdb")
+            for obj in made.objs:
+                self.record.made[obj] = "DuckDB's default connection"
+            return made
+        return self._relation(objects, connection, node)
+
+    def _relation(self, objects: frozenset[str], connection: Value | None, node: ast.Call) -> Value:
+        made = self.new(node, "relation")
+        for obj in made.objs:
+            self.record.made[obj] = "a DuckDB relation"
+        held = objects if connection is None else objects | connection.objs
+        self.record.hold(made.objs, held)
+        return made
+
+    def _duckdb_text(self, text: str, node: ast.Call, connection: Value | None) -> set[str]:
+        """Names of Python variables that the SQL of a Python call reads."""
+        parsed = self.shared.parse_sql(text)
+        if parsed.error is not None:
+            self.record.opaque.setdefault(f"SQL that cannot be read: {parsed.error}", node.lineno)
+            self.one_lane("SQL that cannot be read may use any variable", node.lineno)
+        found: set[str] = set()
+        for statement in parsed.statements:
+            found |= self._duckdb_statement(statement, node, connection)
+        return found
+
+    def _duckdb_statement(
+        self, statement: SqlStatement, node: ast.Call, connection: Value | None
+    ) -> set[str]:
+        line = node.lineno
+        if statement.opaque is not None:
+            self.record.opaque.setdefault(statement.opaque, line)
+            self.one_lane("SQL that cannot be understood may use any variable", line)
+        if connection is None and (statement.writes or statement.creates or statement.drops):
+            self.one_lane("it changes tables of DuckDB's default connection", line)
+        self.sql_outside(statement, line)
+        found = {use.written.strip('"') for use in statement.reads if not use.table.schema}
+        names = {name for name in found if self.peek(name) is not None}
+        for name in sorted(names):
+            self.load(name, line)
+        return names
+
+    def sql_outside(self, statement: SqlStatement, line: int) -> None:
+        """Files, clocks and networks that an SQL statement touches."""
+        for path in statement.files_read:
+            self.touch_file(path, line, reads=True, writes=False)
+        for path in statement.files_written:
+            self.touch_file(path, line, reads=False, writes=True)
+        if statement.remote:
+            self.record.effects.add(Effect.NETWORK)
+        for function in statement.volatile:
+            random = any(word in function.lower() for word in ("random", "uuid", "setseed", "sample"))
+            self.record.effects.add(Effect.RANDOM if random else Effect.CLOCK)
+
+
+def _tuple(parts: tuple[Value, ...]) -> Value:
+    return Value(
+        type="tuple",
+        objs=NO_OBJECTS.union(*(strong(part) for part in parts)),
+        weak=NO_OBJECTS.union(*(part.weak for part in parts if not part.type)),
+        items=parts,
+    )
+
+
+def _pair(one: Value, other: Value) -> Value:
+    return _tuple((one, other))
+
+
+_Special = Callable[[KnownCalls, Arguments, ast.Call], Value | None]
+_SPECIAL: Final[dict[str, _Special]] = {
+    "builtins.vars": KnownCalls._vars,
+    "builtins.dir": KnownCalls._dir,
+    "builtins.__import__": KnownCalls._import,
+    "importlib.import_module": KnownCalls._import,
+    "builtins.getattr": KnownCalls._getattr,
+    "builtins.type": KnownCalls._type_of,
+    "builtins.super": KnownCalls._super,
+    "builtins.open": KnownCalls._open,
+    "io.open": KnownCalls._open,
+    "builtins.str": KnownCalls._text,
+    "os.fspath": KnownCalls._text,
+    "os.path.join": KnownCalls._path_join,
+    "pathlib.Path": KnownCalls._path_of,
+    "pathlib.PurePath": KnownCalls._path_of,
+    "os.getenv": KnownCalls._getenv,
+    "collections.namedtuple": KnownCalls._namedtuple,
+    "functools.partial": KnownCalls._partial,
+}
+
+_Refine = Callable[[KnownCalls, Value, Arguments, ast.Call], Value]
+_REFINE: Final[dict[str, _Refine]] = {
+    "builtins.enumerate": KnownCalls._enumerate,
+    "builtins.zip": KnownCalls._zip,
+    "glob.glob": KnownCalls._glob,
+    "glob.iglob": KnownCalls._glob,
+    "copy.copy": KnownCalls._copied,
+    "copy.deepcopy": KnownCalls._copied,
+    "sklearn.model_selection.train_test_split": KnownCalls._split_tables,
+    "pandas.concat": KnownCalls._concatenated,
+}
+
+_RefineMethod = Callable[[KnownCalls, Value, Value, Arguments, ast.Call], Value]
+_REFINE_METHOD: Final[dict[str, _RefineMethod]] = {
+    "items": KnownCalls._items,
+    "values": KnownCalls._values,
+    "keys": KnownCalls._keys,
+    "iterrows": KnownCalls._rows,
+    "format": KnownCalls._format,
+    "joinpath": KnownCalls._joinpath,
+    "glob": KnownCalls._globbed,
+    "rglob": KnownCalls._globbed,
+    "iterdir": KnownCalls._listed,
+}

@@ -1,0 +1,245 @@
+"""Which names belong to which scope: purely syntactic questions about functions and classes.
+
+Python decides by the text alone whether a name in a function is local, so this does too.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def parameters(node: Callable_) -> Iterator[ast.arg]:
+    """All parameters of a function, in order, with `*args` and `**kwargs`."""
+    arguments = node.args
+    yield from arguments.posonlyargs
+    yield from arguments.args
+    if arguments.vararg is not None:
+        yield arguments.vararg
+    yield from arguments.kwonlyargs
+    if arguments.kwarg is not None:
+        yield arguments.kwarg
+
+
+def body_of(node: Callable_) -> list[ast.stmt]:
+    """A function's statements; a lambda's expression as a `return`."""
+    if isinstance(node, ast.Lambda):
+        return [ast.copy_location(ast.Return(value=node.body), node.body)]
+    return node.body
+
+
+def bound_names(statements: Iterable[ast.AST]) -> set[str]:
+    """Names that statements bind in their own scope (walrus in comprehensions included).
+
+    >>> sorted(bound_names(ast.parse("a = [b for b in c if (d := b)]\\ndef f(): e = 1").body))
+    ['a', 'd', 'f']
+    """
+    found: set[str] = set()
+    for statement in statements:
+        _collect(statement, found)
+    return found
+
+
+def _collect(node: ast.AST, found: set[str]) -> None:
+    if isinstance(node, ast.Name):
+        if not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        return
+    if isinstance(node, _COMPREHENSIONS):
+        found.update(n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+        return
+    found.update(_bound_here(node))
+    if isinstance(node, _SCOPES):
+        for outer in outer_expressions(node):
+            _collect(outer, found)
+        return
+    for child in ast.iter_child_nodes(node):
+        _collect(child, found)
+
+
+def _bound_here(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Import(names=aliases):
+            yield from (a.asname or a.name.partition(".")[0] for a in aliases)
+        case ast.ImportFrom(names=aliases):
+            yield from (a.asname or a.name for a in aliases if a.name != "*")
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            yield name
+        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            yield name
+
+
+def outer_expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """What a `def`, `lambda` or `class` evaluates where it stands: decorators, defaults, bases."""
+    if isinstance(node, ast.ClassDef):
+        yield from node.decorator_list
+        yield from node.bases
+        yield from (keyword.value for keyword in node.keywords)
+        return
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return
+    if not isinstance(node, ast.Lambda):
+        yield from node.decorator_list
+        yield from (a.annotation for a in parameters(node) if a.annotation is not None)
+        if node.returns is not None:
+            yield node.returns
+    yield from node.args.defaults
+    yield from (default for default in node.args.kw_defaults if default is not None)
+
+
+@lru_cache(maxsize=4096)
+def declared(node: Callable_, kind: type[ast.Global] | type[ast.Nonlocal]) -> frozenset[str]:
+    """Names that a function's own statements declare `global` (or `nonlocal`)."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = list(body_of(node))
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, ast.Global | ast.Nonlocal) and isinstance(current, kind):
+            found.update(current.names)
+        if not isinstance(current, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(current))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def local_names(node: Callable_) -> frozenset[str]:
+    """The local variables of a function: its parameters and what it binds."""
+    names = bound_names(body_of(node)) | {argument.arg for argument in parameters(node)}
+    return frozenset(names - declared(node, ast.Global) - declared(node, ast.Nonlocal))
+
+
+@lru_cache(maxsize=4096)
+def is_generator(node: Callable_) -> bool:
+    """Whether calling the function makes a generator."""
+    waiting: list[ast.AST] = list(body_of(node))
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(current, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(current))
+    return False
+
+
+def free_names(node: ast.AST) -> dict[str, int]:
+    """Global names that the bodies in `node` (a function, class or lambda) read when called: → line.
+
+    >>> list(free_names(ast.parse("def f(a, b=c):\\n    return a + d + [e for e in g]").body[0]))
+    ['d', 'g']
+    """
+    found: dict[str, int] = {}
+    _free(node, frozenset(), found, outermost=True)
+    return found
+
+
+def _free(
+    node: ast.AST, known: frozenset[str], found: dict[str, int], *, outermost: bool = False
+) -> None:
+    if isinstance(node, ast.Name):
+        if node.id not in known:
+            found.setdefault(node.id, node.lineno)
+        return
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if not outermost:
+            for outer in outer_expressions(node):
+                _free(outer, known, found)
+        inner = (known - declared(node, ast.Global)) | local_names(node)
+        for child in body_of(node):
+            _free(child, inner, found)
+        return
+    if isinstance(node, ast.ClassDef):
+        _free_in_class(node, known, found, outermost=outermost)
+        return
+    if isinstance(node, _COMPREHENSIONS):
+        known |= {n.id for g in node.generators for n in ast.walk(g.target) if _is_store(n)}
+    for child in ast.iter_child_nodes(node):
+        _free(child, known, found)
+
+
+def _is_store(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name)
+
+
+def _free_in_class(
+    node: ast.ClassDef, known: frozenset[str], found: dict[str, int], *, outermost: bool
+) -> None:
+    """Class bodies run at once; only their methods read late (and do not see the class's names)."""
+    for child in node.body:
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            _free(child, known, found, outermost=outermost)
+            continue
+        for inner in ast.walk(child):
+            if isinstance(inner, ast.Lambda):
+                _free(inner, known, found, outermost=outermost)
+
+
+def late_names(node: ast.AST) -> dict[str, int]:
+    """Global names read by every function, lambda or generator that a statement builds: → line."""
+    found: dict[str, int] = {}
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        found.update(free_names(node))
+    elif isinstance(node, ast.GeneratorExp):
+        _free(node, frozenset(), found)
+    else:
+        for child in ast.iter_child_nodes(node):
+            for name, line in late_names(child).items():
+                found.setdefault(name, line)
+        return found
+    for outer in outer_expressions(node):
+        for name, line in late_names(outer).items():
+            found.setdefault(name, line)
+    return found
+
+
+def nested_functions(node: ast.AST) -> Iterator[Callable_]:
+    """Functions and lambdas inside a node, itself not counted."""
+    for inner in ast.walk(node):
+        if inner is not node and isinstance(
+            inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+        ):
+            yield inner
+
+
+def stored_roots(node: ast.AST) -> set[str]:
+    """Names that a function changes visibly, by its text alone: stores, `del`, and method calls.
+
+    Used for functions that are built inside others and called who knows where.
+
+    >>> sorted(stored_roots(ast.parse("def f(a):\\n    b['x'] = 1\\n    c.append(a)").body[0]))
+    ['b', 'c']
+    """
+    known = free_names(node)
+    found: set[str] = set()
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(
+                ctx=ast.Store() | ast.Del()
+            ):
+                found.add(root_name(inner))
+            case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
+                found.add(root_name(function))
+            case ast.Global(names=names):
+                found.update(names)
+            case ast.AugAssign(target=target):
+                found.add(root_name(target))
+    return {name for name in found if name in known}
+
+
+def root_name(node: ast.AST) -> str:
+    """The name that an attribute, subscript or call chain starts from, or the empty text."""
+    while True:
+        match node:
+            case ast.Name(id=name):
+                return name
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Starred(value=inner):
+                node = inner
+            case ast.Call(func=inner):
+                node = inner
+            case _:
+                return ""

@@ -1,0 +1,150 @@
+"""What is known while code is read (`State`), and what has been found out so far (`Record`).
+
+A state branches where code branches and is joined again afterwards. A record only ever grows: a
+write that happens on any path stays a write.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from nbflow.analysis.facts import Effect
+from nbflow.analysis.values import NO_OBJECTS, Function, Objects, Value, join
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """Names bound so far. Globals have their plain name, locals a name with their frame's prefix.
+
+    bound: True where the name is bound on every path, False where only on some.
+    dead: this point is never reached.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    bound: dict[str, bool] = field(default_factory=dict)
+    dead: bool = False
+
+    def copy(self) -> "State":
+        """An independent copy."""
+        return State(dict(self.values), dict(self.bound), self.dead)
+
+
+def join_states(one: State, other: State, before: Callable[[str], Value | None]) -> State:
+    """The state after two paths meet. `before` gives a name's value where a path left it alone."""
+    if one.dead != other.dead:
+        return (other if one.dead else one).copy()
+    values = dict(one.values)
+    for name, value in other.values.items():
+        mine = values.get(name)
+        if mine is not value:
+            earlier = mine if mine is not None else before(name)
+            values[name] = value if earlier is None else join(earlier, value)
+    for name in one.values.keys() - other.values.keys():
+        earlier = before(name)
+        values[name] = values[name] if earlier is None else join(values[name], earlier)
+    names = one.bound.keys() | other.bound.keys()
+    bound = {n: one.bound.get(n, False) and other.bound.get(n, False) for n in names}
+    return State(values, bound, one.dead)
+
+
+@dataclass(slots=True)
+class Change:
+    """Objects that were changed: `sure` if visibly so."""
+
+    line: int
+    sure: bool
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """What reading a cell (or one call of a function) found.
+
+    reads: names read before they were surely bound → (line, sure). writes: the first line that binds
+    each name. changed: objects that were changed. holds: object → objects that it may contain.
+    made: objects made here that cannot leave the kernel → why. built: functions made as values.
+    """
+
+    reads: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    writes: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, Change] = field(default_factory=dict)
+    holds: dict[str, set[str]] = field(default_factory=dict)
+    effects: set[Effect] = field(default_factory=set)
+    files_read: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    files_written: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    channels: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    environment: dict[str, int] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    built: list[Function] = field(default_factory=list)
+    one_lane: dict[str, int] = field(default_factory=dict)
+    opaque: dict[str, int] = field(default_factory=dict)
+    displays: bool = False
+
+    def read(self, name: str, line: int, *, sure: bool = True) -> None:
+        """A name was asked for before this code surely bound it."""
+        _note(self.reads, name, line, sure)
+
+    def change(self, objects: Iterable[str], line: int, *, sure: bool) -> None:
+        """Objects were changed."""
+        for obj in objects:
+            known = self.changed.get(obj)
+            if known is None:
+                self.changed[obj] = Change(line, sure)
+            elif sure and not known.sure:
+                self.changed[obj] = Change(line, True)
+
+    def hold(self, holders: Objects, held: Objects) -> None:
+        """From now on the holders may contain the held objects."""
+        for holder in holders:
+            if held - {holder}:
+                self.holds.setdefault(holder, set()).update(held - {holder})
+
+    def reach(self, objects: Objects) -> Objects:
+        """The objects and everything that they may contain."""
+        if not self.holds:
+            return objects
+        found = set(objects)
+        waiting = list(objects)
+        while waiting:
+            for inner in self.holds.get(waiting.pop(), ()):
+                if inner not in found:
+                    found.add(inner)
+                    waiting.append(inner)
+        return frozenset(found)
+
+    def read_file(self, path: str, line: int, *, sure: bool = True) -> None:
+        """A path (or pattern) was read."""
+        _note(self.files_read, path, line, sure)
+
+    def write_file(self, path: str, line: int, *, sure: bool = True) -> None:
+        """A path (or pattern) was written."""
+        _note(self.files_written, path, line, sure)
+
+    def write_channel(self, channel: str, line: int, *, sure: bool = True) -> None:
+        """An ambient channel was changed."""
+        _note(self.channels, channel, line, sure)
+
+
+def _note(table: dict[str, tuple[int, bool]], key: str, line: int, sure: bool) -> None:
+    known = table.get(key)
+    if known is None:
+        table[key] = (line, sure)
+    elif sure and not known[1]:
+        table[key] = (known[0], True)
+
+
+@dataclass(eq=False, slots=True)
+class Summary:
+    """What a call of a notebook function does, in terms of `arg:NAME` and `in:GLOBAL` objects.
+
+    asked: the globals it looked up, with the values they had: a summary holds as long as they do.
+    assigned: globals that it binds (`global`), with their value and whether on every path.
+    """
+
+    record: Record
+    result: Value
+    assigned: dict[str, tuple[Value, bool]] = field(default_factory=dict)
+    asked: dict[str, Value | None] = field(default_factory=dict)
+
+
+NOTHING = Summary(record=Record(), result=Value(objs=NO_OBJECTS))
+"""What is assumed of a recursive call at first."""

@@ -1,0 +1,831 @@
+"""Reading statements: bindings, branches, loops, functions and classes."""
+
+import ast
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from nbflow.analysis.arguments import Arguments
+from nbflow.analysis.expressions import Shared
+from nbflow.analysis.facts import Effect
+from nbflow.analysis.known_calls import KnownCalls
+from nbflow.analysis.scopes import (
+    body_of,
+    bound_names,
+    declared,
+    is_generator,
+    local_names,
+    parameters,
+)
+from nbflow.analysis.state import State, join_states
+from nbflow.analysis.values import (
+    IMMUTABLE,
+    NO_OBJECTS,
+    UNKNOWN,
+    Class,
+    Frame,
+    Function,
+    Objects,
+    Value,
+    incoming,
+    join,
+    strong,
+)
+
+DELETED: Final = Value(type="deleted")
+"""What a name stands for after `del`."""
+
+_WRAPPERS: Final = frozenset(
+    {
+        *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.total_ordering"),
+        *("functools.singledispatch", "functools.cached_property", "builtins.staticmethod"),
+        *("builtins.classmethod", "builtins.property", "abc.abstractmethod", "enum.unique"),
+        *("contextlib.contextmanager", "contextlib.asynccontextmanager", "typing.overload"),
+        *("dataclasses.dataclass", "typing.final", "typing.override", "typing.runtime_checkable"),
+        *("numba.njit", "numba.jit", "numba.vectorize", "numba.prange"),
+    }
+)
+"""Decorators that leave what is decorated behaving as it reads."""
+
+_KINDS: Final = {
+    "builtins.staticmethod": "staticmethod",
+    "builtins.classmethod": "classmethod",
+    "builtins.property": "property",
+    "functools.cached_property": "property",
+    "contextlib.contextmanager": "contextmanager",
+    "contextlib.asynccontextmanager": "contextmanager",
+}
+_CACHES: Final = frozenset({"functools.lru_cache", "functools.cache"})
+
+_KEEPS_ERRORS: Final = frozenset(
+    {
+        *("file", "connection", "ContextManager", "executor", "session", "lock", "duckdb"),
+        *("Figure", "cursor", "process", "scalar", "Generator"),
+    }
+)
+"""Context managers that never swallow an exception, so what their block binds is bound after it."""
+
+_OVER_AFTER_BLOCK: Final = frozenset({"file", "executor", "duckdb", "session", "lock"})
+
+_STARRED_MODULES: Final = frozenset(
+    {
+        *("math", "cmath", "statistics", "datetime", "collections", "itertools", "functools"),
+        *("typing", "dataclasses", "pathlib", "decimal", "fractions", "random", "time", "json"),
+        *("re", "string", "operator", "enum", "os.path"),
+    }
+)
+"""Modules of the standard library that may be imported here to see what `import *` binds."""
+
+_CATCHES_UNBOUND: Final = frozenset({"NameError", "Exception", "BaseException", "UnboundLocalError"})
+_MANY_ROUNDS: Final = 3
+
+
+class Statements(KnownCalls):
+    """Reads statements."""
+
+    def __init__(self, shared: Shared, base: Callable[[str], Value | None]) -> None:
+        super().__init__(shared, base)
+        self.guarded = 0
+        self.leaving: list[tuple[list[State], list[State]]] = []
+        self.exits: list[State] = []
+        self.returned: Value | None = None
+
+    def run(self, statements: list[ast.stmt]) -> None:
+        """Read statements in order."""
+        for statement in statements:
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        """Read one statement."""
+        self.shared.fuel -= 1
+        reader = _READERS.get(node.__class__)
+        if reader is not None:
+            reader(self, node)
+
+    # -- binding ------------------------------------------------------------------------------
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Give a value to a target."""
+        match target:
+            case ast.Name(id=name):
+                self.bind(name, value, target.lineno)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                self._unpack(targets, value, target)
+            case ast.Starred(value=inner):
+                self.assign(inner, self.container(target, "list", [value], None))
+            case ast.Attribute() | ast.Subscript():
+                self.store(target, value)
+
+    def _unpack(self, targets: list[ast.expr], value: Value, node: ast.AST) -> None:
+        starred = any(isinstance(target, ast.Starred) for target in targets)
+        if value.items is not None and len(value.items) == len(targets) and not starred:
+            for target, item in zip(targets, value.items, strict=True):
+                self.assign(target, item)
+            return
+        part = self.iterate(value, node)
+        for target in targets:
+            self.assign(target, part)
+
+    def store(self, target: ast.Attribute | ast.Subscript, value: Value) -> None:
+        """`x[…] = value`, `x.attr = value`."""
+        base = self.value(target.value)
+        key = self.value(target.slice) if isinstance(target, ast.Subscript) else None
+        line = target.lineno
+        if base.ref is not None:
+            self._store_in_module(base.ref, target)
+            return
+        self._change_stored(base, target.value, line)
+        self.record.hold(base.objs, strong(value))
+        if base.elem is not None and value.type not in IMMUTABLE:
+            self._forget_elements(base.objs)
+        if base.instance is not None:
+            name = "__setitem__" if key is not None else "__setattr__"
+            self.special(base, name, [key or Value(type="str"), value], target)
+
+    def _change_stored(self, base: Value, node: ast.expr, line: int) -> None:
+        self.change(base, line)
+        if not base.objs and base.callables and isinstance(node, ast.Name):
+            self.record.change(frozenset({incoming(node.id)}), line, sure=True)
+
+    def _store_in_module(self, dotted: str, target: ast.Attribute | ast.Subscript) -> None:
+        full = f"{dotted}.{target.attr}" if isinstance(target, ast.Attribute) else dotted
+        channel = self.effects.channel(full)
+        if channel is None:
+            self.one_lane(f"it changes the module attribute `{full}`", target.lineno)
+            return
+        self.read_channel(channel, target.lineno)
+        self._write_channel(channel, target.lineno, anew=False)
+
+    def _assignment(self, node: ast.Assign) -> None:
+        value = self.value(node.value)
+        for target in node.targets:
+            self.assign(target, value)
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        if self.frame.kind != "function":
+            hint = self.value(node.annotation)
+        else:
+            hint = UNKNOWN
+        if node.value is None:
+            return
+        value = self.value(node.value)
+        self.assign(node.target, self.hinted(value, hint))
+
+    def hinted(self, value: Value, hint: Value) -> Value:
+        """A value whose annotation speaks where nothing else does."""
+        if value.type or value.instance is not None or value.ref or value.callables:
+            return value
+        known = self.type_of_hint(hint)
+        return value._replace(type=known.type, instance=known.instance)
+
+    def type_of_hint(self, hint: Value) -> Value:
+        """The value that an annotation promises."""
+        if hint.callables and isinstance(hint.callables[0], Class):
+            return Value(type="instance", instance=hint.callables[0])
+        if hint.ref is None:
+            return UNKNOWN
+        name = hint.ref.removeprefix("builtins.")
+        if name in ("int", "float", "str", "bool", "bytes", "list", "dict", "set", "tuple"):
+            return Value(type=name)
+        if name in _HINTS:
+            return Value(type=_HINTS[name])
+        return UNKNOWN
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        given = self.value(node.value)
+        target = node.target
+        if not isinstance(target, ast.Name):
+            old = self.value(_loaded(target))
+            self.store(target, self.operation(old, given, node.op, node))
+            return
+        old = self.load(target.id, node.lineno)
+        result = self.operation(old, given, node.op, node)
+        if old.type in IMMUTABLE and old.type != "module":
+            self.bind(target.id, result, node.lineno)
+            return
+        self.change(old, node.lineno)
+        self.record.hold(old.objs, strong(self.any_part(given)) if given.objs else NO_OBJECTS)
+        kind = old.type or result.type
+        kept = Value(type=kind, objs=old.objs | result.objs, weak=old.weak, instance=old.instance)
+        self.bind(target.id, kept, node.lineno)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            self._delete_target(target)
+
+    def _delete_target(self, target: ast.expr) -> None:
+        match target:
+            case ast.Name(id=name):
+                self.load(name, target.lineno)
+                self.bind(name, DELETED, target.lineno)
+            case ast.Attribute() | ast.Subscript():
+                self.store(target, UNKNOWN)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                for inner in targets:
+                    self._delete_target(inner)
+
+    # -- imports ------------------------------------------------------------------------------
+
+    def _import_modules(self, node: ast.Import) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            dotted = alias.name if alias.asname else name
+            self.bind(name, Value(type="module", ref=dotted), node.lineno)
+
+    def _import_names(self, node: ast.ImportFrom) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self._import_everything(module, node.lineno)
+                continue
+            dotted = f"{module}.{alias.name}"
+            rule = self.effects.module_attribute(dotted)
+            value = Value(ref=dotted) if rule is None else Value(type=rule.returns)
+            self.bind(alias.asname or alias.name, value, node.lineno)
+
+    def _import_everything(self, module: str, line: int) -> None:
+        names = star_names(module)
+        if names is None:
+            self.one_lane(f"`from {module} import *` binds names that the text does not show", line)
+            return
+        for name in names:
+            self.bind(name, Value(ref=f"{module}.{name}"), line)
+
+    # -- functions ----------------------------------------------------------------------------
+
+    def make_function(self, node: ast.Lambda) -> Value:
+        """A lambda as a value."""
+        return self._new_function("<lambda>", node)
+
+    def _new_function(
+        self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    ) -> Value:
+        function = Function(
+            name=name,
+            node=node,
+            defaults=self._defaults(name, node),
+            annotations=self._annotations(node),
+            frame=self._enclosing(),
+        )
+        self.record.built.append(function)
+        return Value(type="function", callables=(function,))
+
+    def _enclosing(self) -> Frame | None:
+        frame: Frame | None = self.frame
+        while frame is not None and frame.kind == "class":
+            frame = frame.parent
+        return None if frame is None or frame.kind == "module" else frame
+
+    def _defaults(
+        self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    ) -> dict[str, Value]:
+        positional = [*node.args.posonlyargs, *node.args.args]
+        pairs = list(zip(reversed(positional), reversed(node.args.defaults), strict=False))
+        pairs.reverse()
+        pairs += [
+            (argument, default)
+            for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            if default is not None
+        ]
+        found: dict[str, Value] = {}
+        for argument, default in pairs:
+            value = self.value(default)
+            if value.objs and all(obj.startswith("new:") for obj in value.objs):
+                value = value._replace(objs=frozenset({f"default:{name}:{argument.arg}"}))
+            found[argument.arg] = value
+        return found
+
+    def _annotations(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    ) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for parameter in parameters(node):
+            if parameter.annotation is not None:
+                hint = self.type_of_hint(self.value(parameter.annotation))
+                if hint is not UNKNOWN:
+                    found[parameter.arg] = hint
+        if not isinstance(node, ast.Lambda) and node.returns is not None:
+            found["return"] = self.type_of_hint(self.value(node.returns))
+        return found
+
+    def _define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        decorators = [(self.value(decorator_of(one)), one) for one in node.decorator_list]
+        value = self._new_function(node.name, node)
+        function = value.callables[0]
+        if not isinstance(function, Function):
+            return
+        for decorator, written in reversed(decorators):
+            value = self._decorated(value, function, decorator, written)
+        self.bind(node.name, value, node.lineno)
+
+    def _decorated(
+        self, value: Value, function: Function, decorator: Value, written: ast.expr
+    ) -> Value:
+        if isinstance(written, ast.Call):
+            self.arguments(written)
+        if decorator.ref in _WRAPPERS:
+            function.kind = _KINDS.get(decorator.ref, function.kind)
+            function.cached = function.cached or decorator.ref in _CACHES
+            return value
+        if isinstance(written, ast.Attribute) and written.attr in ("setter", "getter", "deleter"):
+            function.kind = "property"
+            return value
+        call = ast.copy_location(ast.Call(func=written, args=[], keywords=[]), written)
+        if isinstance(written, ast.Call):
+            decorator = self.call_value(decorator, self.arguments(written), written)
+        result = self.call_value(decorator, Arguments([value]), call)
+        if value in (result, result._replace(objs=NO_OBJECTS)):
+            return value
+        self._take(value)
+        return Value(objs=result.objs, weak=result.weak, callables=value.callables)
+
+    def _define_class(self, node: ast.ClassDef) -> None:
+        decorators = [(self.value(decorator_of(one)), one) for one in node.decorator_list]
+        bases = [self.value(base) for base in node.bases]
+        for keyword in node.keywords:
+            self.value(keyword.value)
+        outer = self.frame
+        names = frozenset(bound_names(node.body))
+        self.frame = Frame("class", f"{self.site(node)[4:]}:", names, parent=outer)
+        prefix = self.frame.prefix
+        self.run(node.body)
+        self.frame = outer
+        members = {
+            key.removeprefix(prefix): value
+            for key, value in self.state.values.items()
+            if key.startswith(prefix)
+        }
+        own = tuple(c for base in bases for c in base.callables if isinstance(c, Class))
+        foreign = any(not base.callables and base.ref not in _PLAIN_BASES for base in bases)
+        cls = Class(name=node.name, node=node, bases=own, foreign=foreign, members=members)
+        value = Value(type="class", objs=frozenset({self.site(node)}), callables=(cls,))
+        for decorator, written in reversed(decorators):
+            if decorator.ref not in _WRAPPERS:
+                call = ast.copy_location(ast.Call(func=written, args=[], keywords=[]), written)
+                self.call_value(decorator, Arguments([value]), call)
+                cls.foreign = True
+            elif isinstance(written, ast.Call):
+                self.arguments(written)
+        self.bind(node.name, value, node.lineno)
+
+    def new_frame(self, function: Function, place: str) -> Frame:
+        """Where the variables of one call live."""
+        return Frame(
+            "function",
+            f"{place}:",
+            local_names(function.node),
+            declared(function.node, ast.Global),
+            parent=function.frame,
+        )
+
+    def run_body(self, function: Function) -> Value:
+        """Read a function's body; returns what a call gives back."""
+        saved = self.exits, self.returned, self.yielded, self.leaving, self.guarded, self.trails
+        self.exits, self.returned, self.yielded, self.leaving, self.guarded = [], None, None, [], 0
+        self.run(body_of(function.node))
+        for state in self.exits:
+            self.join_with(state)
+        self.state.dead = False
+        result, yielded = self.returned, self.yielded
+        self.exits, self.returned, self.yielded, self.leaving, self.guarded, self.trails = saved
+        if is_generator(function.node):
+            return self._generated(function, yielded)
+        if result is None:
+            return Value(type="None")
+        result = self.hinted(result, function.annotations.get("return", UNKNOWN))
+        return self._escaping(result, function)
+
+    def _generated(self, function: Function, yielded: Value | None) -> Value:
+        node = function.node
+        if function.kind == "contextmanager":
+            swallows = any(isinstance(n, ast.ExceptHandler) for n in ast.walk(node))
+            kind = "Suppressor" if swallows else "ContextManager"
+            made = self.container(node, kind, [yielded or UNKNOWN], yielded)
+        else:
+            made = self.container(node, "generator", [yielded or UNKNOWN], yielded)
+            for obj in made.objs:
+                self.record.made[obj] = "a generator"
+        held = self._locals(self.frame)
+        self.record.hold(made.objs, held)
+        return made
+
+    def _locals(self, frame: Frame) -> Objects:
+        return NO_OBJECTS.union(
+            *(strong(v) for k, v in self.state.values.items() if k.startswith(frame.prefix))
+        )
+
+    def _escaping(self, result: Value, function: Function) -> Value:
+        """Functions made inside that are handed out: what they captured goes with them."""
+        inner = [
+            one
+            for one in result.callables
+            if isinstance(one, Function) and one.frame is not None and one.frame is self.frame
+        ]
+        if not inner:
+            return result
+        captured = self._locals(self.frame)
+        for key, value in self.state.values.items():
+            if key.startswith(self.frame.prefix):
+                self._take(value)
+        for one in inner:
+            self._note_captured(one)
+        place = frozenset({self.site(function.node, ".closure")})
+        self.record.hold(place, captured)
+        rest = tuple(one for one in result.callables if one not in inner)
+        return result._replace(type="", objs=result.objs | place | captured, callables=rest)
+
+    def _note_captured(self, function: Function) -> None:
+        """A closure may be called any time later; what it does to globals is seen by its text."""
+        for name in declared(function.node, ast.Global):
+            value = self.peek(name)
+            if value is not None:
+                self.record.read(name, function.node.lineno, sure=False)
+
+    def _return(self, node: ast.Return) -> None:
+        value = Value(type="None") if node.value is None else self.value(node.value)
+        self.returned = value if self.returned is None else join(self.returned, value)
+        self.exits.append(self.state.copy())
+        self.state.dead = True
+
+    # -- branches -----------------------------------------------------------------------------
+
+    def _if(self, node: ast.If) -> None:
+        self.value(node.test)
+        constant = node.test.value if isinstance(node.test, ast.Constant) else None
+        if constant is not None:
+            self.run(node.body if constant else node.orelse)
+            return
+        start = self.state.copy()
+        self.run(node.body)
+        after, self.state = self.state, start
+        self.run(node.orelse)
+        self.state = join_states(self.state, after, self.before)
+
+    def _match(self, node: ast.Match) -> None:
+        subject = self.value(node.subject)
+        ends: list[State] = []
+        complete = False
+        for case in node.cases:
+            start = self.state.copy()
+            self._pattern(case.pattern, subject)
+            if case.guard is not None:
+                self.value(case.guard)
+            self.run(case.body)
+            ends.append(self.state)
+            self.state = start
+            if case.guard is None and _matches_all(case.pattern):
+                complete = True
+                break
+        if complete:
+            self.state = ends.pop()
+        for end in ends:
+            self.state = join_states(self.state, end, self.before)
+
+    def _pattern(self, pattern: ast.pattern, subject: Value) -> None:
+        part = self.any_part(subject) if subject.type not in IMMUTABLE else UNKNOWN
+        match pattern:
+            case ast.MatchValue(value=value):
+                self.value(value)
+            case ast.MatchAs(pattern=inner, name=name):
+                if inner is not None:
+                    self._pattern(inner, subject)
+                if name is not None:
+                    self.bind(name, subject, pattern.lineno)
+            case ast.MatchStar(name=str(name)):
+                self.bind(name, part._replace(type="list"), pattern.lineno)
+            case ast.MatchSequence(patterns=inners):
+                self._patterns(inners, part)
+            case ast.MatchOr(patterns=inners):
+                self._patterns(inners, subject)
+            case ast.MatchMapping(keys=keys, patterns=inners, rest=rest):
+                self.values(keys)
+                self._patterns(inners, part)
+                if rest is not None:
+                    self.bind(rest, part._replace(type="dict"), pattern.lineno)
+            case ast.MatchClass(cls=cls, patterns=inners, kwd_patterns=named):
+                self.value(cls)
+                self._patterns([*inners, *named], part)
+
+    def _patterns(self, patterns: list[ast.pattern], subject: Value) -> None:
+        for pattern in patterns:
+            self._pattern(pattern, subject)
+
+    # -- loops --------------------------------------------------------------------------------
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        source = self.value(node.iter)
+
+        def begin() -> None:
+            self.assign(node.target, self.iterate(source, node.iter))
+
+        self._loop(node.body, node.orelse, begin, once=_surely_some(node.iter))
+
+    def _while(self, node: ast.While) -> None:
+        endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        self.value(node.test)
+        self._loop(node.body, node.orelse, lambda: None, once=endless, endless=endless, test=node.test)
+
+    def _loop(
+        self,
+        body: list[ast.stmt],
+        orelse: list[ast.stmt],
+        begin: Callable[[], None],
+        *,
+        once: bool,
+        endless: bool = False,
+        test: ast.expr | None = None,
+    ) -> None:
+        before = self.state.copy()
+        breaks: list[State] = []
+        for _ in range(_MANY_ROUNDS):
+            start = self.state.copy()
+            continues: list[State] = []
+            self.leaving.append((breaks, continues))
+            begin()
+            self.run(body)
+            self.leaving.pop()
+            for state in continues:
+                self.state = join_states(self.state, state, self.before)
+            if test is not None and not self.state.dead:
+                self.value(test)
+            if self.state.dead or not _moved(start, self.state):
+                break
+            end = self.state
+            self.state = join_states(start, end, self.before)
+            after_once = end
+        else:
+            end = after_once
+        end = self.state
+        if not once:
+            end = join_states(before, end, self.before)
+        elif not endless:
+            end.bound.update({k: True for k, sure in end.bound.items() if sure})
+        self.state = end
+        if endless:
+            self.state.dead = True
+        self.run(orelse)
+        for state in breaks:
+            self.state = join_states(self.state, state, self.before)
+
+    def _break(self, node: ast.Break) -> None:
+        if self.leaving:
+            self.leaving[-1][0].append(self.state.copy())
+        self.state.dead = True
+
+    def _continue(self, node: ast.Continue) -> None:
+        if self.leaving:
+            self.leaving[-1][1].append(self.state.copy())
+        self.state.dead = True
+
+    # -- errors and context managers ----------------------------------------------------------
+
+    @contextmanager
+    def _trail(self) -> Iterator[State]:
+        """Collects all that may have been bound when an exception leaves the block."""
+        trail = self.state.copy()
+        self.trails = [*self.trails, trail]
+        yield trail
+        self.trails = self.trails[:-1]
+
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
+        reads = dict(self.record.reads)
+        with self._trail() as trail:
+            self.guarded += bool(node.handlers)
+            self.run(node.body)
+            self.guarded -= bool(node.handlers)
+        if any(_catches_unbound(handler) for handler in node.handlers):
+            self._soften_reads(reads)
+        if not self.state.dead:
+            self.run(node.orelse)
+        end = self.state
+        for handler in node.handlers:
+            self.state = trail.copy()
+            self.state.dead = False
+            self._handler(handler)
+            end = join_states(end, self.state, self.before)
+        self.state = end
+        if node.finalbody:
+            self._finally(node.finalbody, trail)
+
+    def _soften_reads(self, before: dict[str, tuple[int, bool]]) -> None:
+        """`try: x` / `except NameError`: it is no mistake if nobody has bound x."""
+        for name, (line, _) in list(self.record.reads.items()):
+            if name not in before and self.base(name) is None:
+                self.record.reads[name] = (line, False)
+
+    def _handler(self, handler: ast.ExceptHandler) -> None:
+        if handler.type is not None:
+            self.value(handler.type)
+        name = handler.name
+        if name is None:
+            self.run(handler.body)
+            return
+        known = self.peek(name) is not None
+        self.bind(name, Value(objs=frozenset({self.site(handler)})), handler.lineno)
+        self.run(handler.body)
+        key = self.key_of(name)
+        if known:
+            self.bind(name, DELETED, handler.lineno)
+        else:
+            for state in (self.state, *self.trails):
+                state.values.pop(key, None)
+                state.bound.pop(key, None)
+            self.record.writes.pop(key, None)
+
+    def _finally(self, body: list[ast.stmt], trail: State) -> None:
+        dead = self.state.dead
+        if dead:
+            self.state = join_states(trail, self.state, self.before)
+            self.state.dead = False
+        self.run(body)
+        self.state.dead = self.state.dead or dead
+
+    def _raise(self, node: ast.Raise) -> None:
+        for part in (node.exc, node.cause):
+            if part is not None:
+                self.value(part)
+        if not self.guarded:
+            self.record.effects.add(Effect.RAISES)
+        self.state.dead = True
+
+    def _assert(self, node: ast.Assert) -> None:
+        self.value(node.test)
+        if node.msg is not None:
+            with self.branch():
+                self.value(node.msg)
+        if not self.guarded:
+            self.record.effects.add(Effect.RAISES)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        managers: list[Value] = []
+        for item in node.items:
+            manager = self.value(item.context_expr)
+            managers.append(manager)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, self._entered(manager, node))
+            elif manager.instance is not None:
+                self._entered(manager, node)
+        with self._trail() as trail:
+            self.run(node.body)
+        if any(self._may_swallow(manager) for manager in managers):
+            trail.dead = False
+            self.state = join_states(self.state, trail, self.before)
+        for manager in managers:
+            if manager.instance is not None:
+                self.special(manager, "__exit__", [UNKNOWN] * 3, node)
+            if manager.type in _OVER_AFTER_BLOCK:
+                for obj in manager.objs:
+                    self.record.made.pop(obj, None)
+
+    def _entered(self, manager: Value, node: ast.AST) -> Value:
+        if manager.instance is not None:
+            found = self.special(manager, "__enter__", [], node)
+            if found is not None:
+                return found
+        if manager.type in ("ContextManager", "Suppressor"):
+            return self.any_part(manager)
+        return manager
+
+    def _may_swallow(self, manager: Value) -> bool:
+        if manager.instance is not None:
+            leave = manager.instance.find("__exit__")
+            nodes = [one.node for one in leave.callables] if leave is not None else []
+            return any(_returns_something(node) for node in nodes) or not nodes
+        return manager.type not in _KEEPS_ERRORS
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    def _expression(self, node: ast.Expr) -> None:
+        value = node.value
+        self.bare = value.value if isinstance(value, ast.Await) else value
+        self.value(value)
+        self.bare = None
+
+
+def decorator_of(node: ast.expr) -> ast.expr:
+    """The decorator itself, without the arguments it is given."""
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def star_names(module: str) -> tuple[str, ...] | None:
+    """What `from module import *` binds, for modules of the standard library; else None."""
+    if module not in _STARRED_MODULES:
+        return None
+    found = importlib.import_module(module)
+    public: list[str] | None = getattr(found, "__all__", None)
+    return tuple(public or (name for name in vars(found) if not name.startswith("_")))
+
+
+def _loaded(target: ast.Attribute | ast.Subscript) -> ast.expr:
+    """A target as an expression that is read."""
+    if isinstance(target, ast.Attribute):
+        new: ast.expr = ast.Attribute(value=target.value, attr=target.attr, ctx=ast.Load())
+    else:
+        new = ast.Subscript(value=target.value, slice=target.slice, ctx=ast.Load())
+    return ast.copy_location(new, target)
+
+
+def _matches_all(pattern: ast.pattern) -> bool:
+    match pattern:
+        case ast.MatchAs(pattern=None):
+            return True
+        case ast.MatchAs(pattern=ast.pattern() as inner):
+            return _matches_all(inner)
+        case ast.MatchOr(patterns=inners):
+            return any(_matches_all(inner) for inner in inners)
+    return False
+
+
+def _surely_some(source: ast.expr) -> bool:
+    """Whether a loop over this expression runs at least once."""
+    match source:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+            return any(not isinstance(element, ast.Starred) for element in elements)
+        case ast.Constant(value=str(text)):
+            return bool(text)
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(count))]):
+            return count > 0
+        case ast.Call(func=ast.Name(id="enumerate" | "sorted" | "list"), args=[inner, *_]):
+            return _surely_some(inner)
+    return False
+
+
+def _moved(before: State, after: State) -> bool:
+    """Whether another round of a loop may find more: some variable now stands for something else."""
+    for key, value in after.values.items():
+        old = before.values.get(key)
+        if old is None:
+            if value.objs or value.weak:
+                return True
+        elif old is not value and old != value and join(old, value) != old:
+            return True
+    return False
+
+
+def _catches_unbound(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    return any(isinstance(n, ast.Name) and n.id in _CATCHES_UNBOUND for n in ast.walk(handler.type))
+
+
+def _returns_something(node: ast.AST) -> bool:
+    return any(
+        isinstance(inner, ast.Return)
+        and inner.value is not None
+        and not (isinstance(inner.value, ast.Constant) and not inner.value.value)
+        for inner in ast.walk(node)
+    )
+
+
+_PLAIN_BASES: Final = frozenset(
+    {
+        *("builtins.object", "abc.ABC", "typing.Protocol", "typing.Generic", "typing.NamedTuple"),
+        *("enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "typing.TypedDict"),
+    }
+)
+
+_HINTS: Final = {
+    "pandas.DataFrame": "DataFrame",
+    "pandas.Series": "Series",
+    "pandas.Index": "Index",
+    "pandas.Timestamp": "Timestamp",
+    "numpy.ndarray": "ndarray",
+    "pathlib.Path": "Path",
+    "datetime.date": "date",
+    "datetime.datetime": "datetime",
+    "datetime.timedelta": "timedelta",
+    "decimal.Decimal": "Decimal",
+    "matplotlib.axes.Axes": "Axes",
+    "matplotlib.pyplot.Axes": "Axes",
+    "matplotlib.figure.Figure": "Figure",
+    "matplotlib.pyplot.Figure": "Figure",
+}
+
+_Reader = Callable[..., None]
+_READERS: Final[dict[type[ast.stmt], _Reader]] = {
+    ast.Expr: Statements._expression,
+    ast.Assign: Statements._assignment,
+    ast.AnnAssign: Statements._annotated,
+    ast.AugAssign: Statements._augmented,
+    ast.Delete: Statements._delete,
+    ast.Import: Statements._import_modules,
+    ast.ImportFrom: Statements._import_names,
+    ast.FunctionDef: Statements._define_function,
+    ast.AsyncFunctionDef: Statements._define_function,
+    ast.ClassDef: Statements._define_class,
+    ast.Return: Statements._return,
+    ast.If: Statements._if,
+    ast.Match: Statements._match,
+    ast.For: Statements._for,
+    ast.AsyncFor: Statements._for,
+    ast.While: Statements._while,
+    ast.Break: Statements._break,
+    ast.Continue: Statements._continue,
+    ast.Try: Statements._try,
+    ast.TryStar: Statements._try,
+    ast.Raise: Statements._raise,
+    ast.Assert: Statements._assert,
+    ast.With: Statements._with,
+    ast.AsyncWith: Statements._with,
+}

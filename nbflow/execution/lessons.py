@@ -1,0 +1,92 @@
+"""What a finished attempt teaches: writes and reads that its step's text did not show. Pure."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from nbflow.core.graph import Graph, Learned
+from nbflow.core.names import Name
+from nbflow.core.step import Step
+from nbflow.core.task import TaskOutcome, TaskReport
+
+MODULE_PREFIX: Final = "@module:"
+"""A found mutation of a local module's state, not of a name."""
+
+_LIVES_ON: Final = {
+    "threads": "it leaves threads running",
+    "children": "it leaves child processes running",
+    "tasks": "it leaves asyncio tasks running",
+}
+_NAME_ERROR: Final = re.compile(r"name '(\w+)' is not defined")
+
+
+def lessons_of(step: Step, graph: Graph, outcome: TaskOutcome) -> tuple[Learned, ...]:
+    """Everything that the attempt taught and the graph does not know yet."""
+    if outcome.report is not None and outcome.status == "succeeded":
+        found = [*_from_report(step, graph, outcome.report)]
+    else:
+        found = [*_found_read(step, graph, outcome)]
+    return tuple(dict.fromkeys(found))
+
+
+def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learned]:
+    for name in report.found_mutations:
+        if name.startswith(MODULE_PREFIX):
+            module = name.removeprefix(MODULE_PREFIX)
+            yield from _one_lane(step, graph, name, f"`{step.name}` changes the module `{module}`")
+        elif name not in step.declared_writes:
+            yield _learned(step, name, "writes", f"`{step.name}` changed `{name}` when it ran")
+    for group in report.alias_groups:
+        yield from _shared(step, group)
+    for name in (one.name for one in report.unstorable):
+        if _is_read_elsewhere(step, graph, name):
+            why = next(one.why for one in report.unstorable if one.name == name)
+            yield _learned(step, name, "affinity", f"`{name}` cannot leave its kernel: {why}")
+    for effect, why in _LIVES_ON.items():
+        if effect in report.dynamic_effects:
+            yield from _one_lane(step, graph, f"@{effect}", f"`{step.name}`: {why}")
+
+
+def _one_lane(step: Step, graph: Graph, name: str, why: str) -> Iterator[Learned]:
+    if not graph.one_lane:
+        yield _learned(step, name, "one_lane", why)
+
+
+def _shared(step: Step, group: tuple[str, ...]) -> Iterator[Learned]:
+    """An input that shares objects with what the step wrote changes with it from now on."""
+    undeclared = [name for name in group if name not in step.declared_writes]
+    if len(undeclared) == len(group):
+        return
+    for name in undeclared:
+        others = ", ".join(f"`{other}`" for other in group if other != name)
+        yield _learned(step, name, "writes", f"`{name}` shares objects with {others}")
+
+
+def _is_read_elsewhere(step: Step, graph: Graph, name: str) -> bool:
+    return any(
+        given.name == name
+        and given.writer == step.id
+        and (step.lane is None or other.lane != step.lane)
+        for other in graph.steps
+        for given in other.inputs
+    )
+
+
+def _found_read(step: Step, graph: Graph, outcome: TaskOutcome) -> Iterator[Learned]:
+    """A name that was missing although a step above makes it."""
+    error = outcome.error
+    found = _NAME_ERROR.search(error.message) if error and error.type == "NameError" else None
+    if found is None or any(given.name == found[1] for given in step.inputs):
+        return
+    name = Name(found[1])
+    for other in graph.steps:
+        if other.id == step.id:
+            return
+        if name in other.declared_writes:
+            yield _learned(step, name, "reads", f"`{step.name}` asked for `{name}` when it ran")
+            return
+
+
+def _learned(step: Step, name: str, what: str, reason: str) -> Learned:
+    assert what in ("writes", "reads", "affinity", "one_lane")
+    return Learned(step=step.id, name=Name(name), what=what, reason=reason)  # type: ignore[arg-type]

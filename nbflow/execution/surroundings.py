@@ -1,0 +1,168 @@
+"""What a step's result depends on besides the notebook: packages, local modules, files, variables.
+
+Everything is reduced to digests or versions, keyed by content and never by time stamps.
+"""
+
+import ast
+import glob
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from blake3 import blake3
+
+PYTHON = f"{platform.python_implementation()} {platform.python_version()}"
+"""The interpreter of the lanes (nbflow's own in this version)."""
+
+PLATFORM = f"{sys.platform}-{platform.machine()}"
+
+_CHUNK_BYTES = 1 << 20
+
+
+def file_digest(path: Path) -> str | None:
+    """blake3 of a file's bytes; for a folder, of its listing with contents; None if it is not
+    there."""
+    try:
+        if path.is_dir():
+            return _tree_digest(sorted(p for p in path.rglob("*") if p.is_file()), path)
+        hasher = blake3()
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                hasher.update(chunk)
+        return hasher.hexdigest()
+    except OSError:
+        return None
+
+
+def path_digest(text: str, folder: Path) -> str:
+    """Digest of what a literal path means now: a file, a folder, or all matches of a glob.
+
+    `absent` where nothing is there; URLs are not looked at (`remote`).
+    """
+    if "://" in text:
+        return "remote"
+    full = folder / Path(text).expanduser()
+    if glob.has_magic(text):
+        found = sorted(Path(p) for p in glob.glob(str(full), recursive=True))
+        return _tree_digest([p for p in found if p.is_file()], folder)
+    return file_digest(full) or "absent"
+
+
+def file_digests(paths: Iterable[str], folder: Path) -> dict[str, str]:
+    """`path_digest` of each literal path."""
+    return {path: path_digest(path, folder) for path in paths}
+
+
+def environment_digests(names: Iterable[str]) -> dict[str, str]:
+    """Digests of environment variables (never the values: they may be secrets)."""
+    return {name: _text_digest(os.environ.get(name)) for name in names}
+
+
+def package_versions(modules: Iterable[str], folder: Path) -> dict[str, str]:
+    """Versions of the installed packages that provide the modules (local ones are not packages)."""
+    found: dict[str, str] = {}
+    for module in modules:
+        if module in sys.stdlib_module_names or _local_file(module, folder) is not None:
+            continue
+        for package in _providers().get(module, ()):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def module_digests(modules: Iterable[str], folder: Path) -> dict[str, str]:
+    """Digests of the local modules' sources (beside the notebook or editable), transitively."""
+    found: dict[str, str] = {}
+    waiting = list(modules)
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        if module in seen or module in sys.stdlib_module_names:
+            continue
+        seen.add(module)
+        for source in _local_sources(module, folder):
+            text = source.read_bytes()
+            found[_shown(source, folder)] = blake3(text).hexdigest(length=16)
+            waiting.extend(_imports(text))
+    return found
+
+
+def _tree_digest(files: Iterable[Path], root: Path) -> str:
+    hasher = blake3()
+    for file in files:
+        hasher.update(_shown(file, root).encode("utf-8", "surrogateescape") + b"\0")
+        hasher.update((file_digest(file) or "absent").encode())
+    return hasher.hexdigest()
+
+
+def _shown(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _text_digest(text: str | None) -> str:
+    return "unset" if text is None else blake3(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@cache
+def _providers() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+def _local_file(module: str, folder: Path) -> Path | None:
+    """Where a top-level module lies, if that is outside the standard library and site-packages."""
+    for candidate in (folder / f"{module}.py", folder / module / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    if (folder / module).is_dir():
+        return folder / module / "__init__.py"
+    origin = _origin(module)
+    return None if origin is None or _is_installed(origin) else origin
+
+
+@cache
+def _origin(module: str) -> Path | None:
+    if module in sys.builtin_module_names:
+        return None
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin in (None, "built-in", "frozen"):
+        return None
+    return Path(str(spec.origin))
+
+
+def _is_installed(path: Path) -> bool:
+    homes = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return any(path.is_relative_to(home) for home in homes if home)
+
+
+def _local_sources(module: str, folder: Path) -> list[Path]:
+    file = _local_file(module, folder)
+    if file is None or module == "nbflow":
+        return []
+    if file.name != "__init__.py":
+        return [file]
+    return sorted(p for p in file.parent.rglob("*.py") if p.is_file())
+
+
+def _imports(source: bytes) -> list[str]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module.partition(".")[0])
+    return names

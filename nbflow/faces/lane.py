@@ -1,0 +1,185 @@
+"""The face that a kernel sees: what the runner asks of it before and after the cells of a step.
+
+`open_step` replays definitions and loads inputs, `close_step` captures what the step left. Both
+run as silent requests, so nothing of them shows in the notebook. A kernel that several steps share
+keeps one `_KernelSide` with its SQL session for all of them.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+import msgspec
+from IPython.core.error import StdinNotImplementedError
+from IPython.core.getipython import get_ipython
+
+from nbflow.analysis.sql_names import parse_sql
+from nbflow.core.task import ReplaySource, StepError, TaskSpec
+from nbflow.faces import magics
+from nbflow.inside.ambient import Start, start_here
+from nbflow.inside.capture import capture
+from nbflow.inside.inputs import Loaded, load
+from nbflow.inside.sql import SqlSession
+from nbflow.inside.watch import watcher
+
+_REPORT: Final = "report.json"
+_PROBLEM: Final = "problem.json"
+_PLACES: Final = frozenset({"@sys.path", "@cwd", "@environ"})
+"""Channels that decide what the imports of a replay find; restored before the replays."""
+
+_side: "_KernelSide | None" = None
+
+
+def open_step(spec_json: str) -> None:
+    """Make the kernel ready for a step's cells."""
+    global _side  # one kernel process, one side
+    spec = msgspec.convert(json.loads(spec_json), TaskSpec)
+    if _side is None:
+        _side = _KernelSide(get_ipython(), spec)
+    _side.open(spec)
+
+
+def close_step() -> None:
+    """Take over what the step left, into its staging folder."""
+    assert _side is not None
+    _side.close()
+
+
+class _KernelSide:
+    """What nbflow keeps in one kernel process."""
+
+    def __init__(self, shell: Any, spec: TaskSpec) -> None:
+        self._shell = shell
+        self._session = SqlSession(
+            shell.user_ns,
+            parse=parse_sql,
+            threads=spec.threads,
+            memory_limit=spec.memory_limit,
+            temp_directory=str(Path(spec.staging) / "spill"),
+        )
+        self._start: Start = start_here(spec.working_directory)
+        self._replayed: set[tuple[str, int, str]] = set()
+        self._spec = spec
+        self._loaded: Loaded | None = None
+        magics.register(shell, self._session)
+        sys.breakpointhook = _no_debugger
+        session = shell.kernel.session
+        session.pack = _packing_anything(session.pack)
+
+    def open(self, spec: TaskSpec) -> None:
+        """Replay, load, restore."""
+        self._spec = spec
+        os.environ.update(spec.env)
+        self._start = replace(self._start, environ={**self._start.environ, **spec.env})
+        load(self._shell.user_ns, self._session, _places_of(spec), start=self._start)
+        for replay in spec.replays:
+            self._replay(replay)
+        self._session.settle()
+        # Random generators are restored here, after the replays that might draw.
+        self._loaded = load(self._shell.user_ns, self._session, spec, start=self._start)
+        watcher().start(Path(spec.working_directory), own=[Path(spec.key_file).parent])
+
+    def _replay(self, replay: ReplaySource) -> None:
+        """Run a definition, once in this kernel: classes must stay the same objects."""
+        key = (replay.cell, replay.line, replay.source)
+        if key in self._replayed:
+            return
+        result = self._shell.run_cell(replay.source, store_history=False, silent=True)
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            _report_failed_replay(self._spec, replay, error, self._shell.user_ns)
+            raise error
+        self._replayed.add(key)
+
+    def close(self) -> None:
+        """Capture, and write the report."""
+        assert self._loaded is not None
+        seen = watcher().stop()
+        report = capture(self._shell.user_ns, self._session, self._spec, self._loaded)
+        self._loaded = None
+        _write(Path(self._spec.staging) / _REPORT, asdict(seen.add_to(report)))
+
+
+def _places_of(spec: TaskSpec) -> TaskSpec:
+    """The specification with only those inputs that decide where things are found."""
+    inputs = tuple(one for one in spec.inputs if _PLACES.intersection(one.blob.names))
+    names = tuple(name for name in spec.input_names if name in _PLACES)
+    return replace(spec, inputs=inputs, input_names=names, lane_inputs=())
+
+
+def _report_failed_replay(
+    spec: TaskSpec, replay: ReplaySource, error: BaseException, namespace: dict[str, Any]
+) -> None:
+    line = _line_in(error, namespace)
+    kind, message = type(error).__name__, str(error)
+    found = StepError(
+        type=kind,
+        message=message,
+        cell=replay.cell,
+        cell_index=replay.cell_index,
+        line=replay.line + line - 1 if line is not None else None,
+        traceback=tuple("".join(traceback.format_exception(error)).splitlines()[-100:]),
+    )
+    where = f"cell {replay.cell_index + 1}, which this step needs"
+    text = f"{kind}: {message} (in {where})"
+    _write(
+        Path(spec.staging) / _PROBLEM, {"reason": "error", "message": text, "error": asdict(found)}
+    )
+
+
+def _line_in(error: BaseException, namespace: dict[str, Any]) -> int | None:
+    """The line of the replayed text at which an error left it."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    step: TracebackType | None = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_globals is namespace:
+            return step.tb_lineno
+        step = step.tb_next
+    return None
+
+
+def _write(path: Path, value: Any) -> None:
+    """All of the file, or nothing of it. Lone surrogates are escaped by JSON."""
+    aside = path.with_suffix(".tmp")
+    aside.write_text(json.dumps(value), encoding="utf-8")
+    aside.replace(path)
+
+
+def _no_debugger(*_: Any, **__: Any) -> NoReturn:
+    raise StdinNotImplementedError("breakpoint() was called, but nobody can answer in a run")
+
+
+def _packing_anything(pack: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """The kernel's message packer, for text with lone surrogates too.
+
+    ipykernel would drop the whole output and print a traceback of its own instead.
+    """
+
+    def packed(message: Any) -> bytes:
+        try:
+            message_bytes = pack(message)
+            message_bytes.decode("utf-8")
+            return message_bytes
+        except UnicodeError:
+            return pack(_without_surrogates(message))
+
+    return packed
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(one) for one in value]
+        case _:
+            return value

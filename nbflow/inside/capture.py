@@ -1,0 +1,293 @@
+"""After a step: its outputs into staged files, and what it did beyond its declaration.
+
+Names that share mutable objects (or array memory) are one group and one file. Inputs that changed
+without being declared, groups that reach into undeclared inputs, values that cannot be stored: all
+are reported, none is passed over.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from blake3 import blake3
+
+from nbflow.core.names import Name, NameKind, kind_of
+from nbflow.core.task import Blob, StagedBlob, TaskReport, TaskSpec, Unstorable
+from nbflow.inside import surroundings, tables, values
+from nbflow.inside.ambient import changed_channels, channel_digest, read_channel
+from nbflow.inside.digest import Examined, Undigestible, examine
+from nbflow.inside.inputs import Loaded, Session, Watched
+from nbflow.inside.seal import PickleForbidden
+from nbflow.inside.values import CannotStore, Packing, Stored
+
+ABSENT_DIGEST: Final = blake3(b"absent").hexdigest()
+# Every cell may draw: a generator counts only where the plan follows it.
+_GENERATORS: Final = frozenset({"@random", "@numpy.random"})
+
+
+def capture(
+    namespace: dict[str, Any], session: Session, spec: TaskSpec, loaded: Loaded
+) -> TaskReport:
+    """Stage the step's outputs into `spec.staging` and tell what it did.
+
+    Files and network are told by `inside.watch`; the caller puts both together.
+
+    Raises:
+        StoreError, OSError: a file cannot be written.
+    """
+    session.settle()
+    changed_tables = session.take_changes()
+    seen = _Seen(namespace=namespace, session=session, spec=spec, loaded=loaded)
+    seen.look()
+    staging = _Staging(folder=Path(spec.staging), packing=loaded.packing)
+    for group in seen.groups():
+        staging.add_group({name: seen.outputs[name] for name in group}, seen)
+    for name in sorted(seen.sql):
+        staging.add_sql(name, session)
+    for name in seen.absent:
+        staging.add_absent(name)
+    for channel in sorted(n for n in spec.outputs if kind_of(Name(n)) is NameKind.AMBIENT):
+        staging.add_channel(channel, read_channel(channel, loaded.start))
+    return TaskReport(
+        outputs=tuple(staging.staged),
+        unstorable=(*seen.unstorable, *staging.unstorable),
+        found_mutations=tuple(sorted(seen.mutations(changed_tables))),
+        alias_groups=tuple(seen.undeclared_groups()),
+        dynamic_effects=surroundings.left_behind(loaded.living),
+        peak_memory=_peak_memory(),
+    )
+
+
+# -- looking
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """The values after the step, each walked once. `examined` holds by id: values stay alive here."""
+
+    namespace: dict[str, Any]
+    session: Session
+    spec: TaskSpec
+    loaded: Loaded
+    outputs: dict[str, Any] = field(default_factory=dict)
+    sql: set[str] = field(default_factory=set)
+    absent: list[str] = field(default_factory=list)
+    unstorable: list[Unstorable] = field(default_factory=list)
+    examined: dict[int, Examined | None] = field(default_factory=dict)
+
+    def look(self) -> None:
+        variables = {n for n in self.spec.outputs if kind_of(Name(n)) is NameKind.VARIABLE}
+        for name in sorted(variables):
+            if self.session.is_sql(name):
+                self.sql.add(name)
+            elif name in self.namespace:
+                self._look_at(name, self.namespace[name])
+            else:
+                self.absent.append(name)
+        self._take_shared_tables()
+
+    def _take_shared_tables(self) -> None:
+        """An SQL result that Python also keeps under another name is stored with that name."""
+        for group in self._shared():
+            if len(group) > 1:
+                for name in self.sql & set(group):
+                    self.sql.discard(name)
+                    self._look_at(name, self.namespace[name])
+
+    def _look_at(self, name: str, value: Any) -> None:
+        try:
+            values.refuse(value)
+            if id(value) not in self.examined:
+                self.examined[id(value)] = examine(value)
+            self.outputs[name] = value
+        except (Undigestible, CannotStore) as error:
+            kind = values.qualified_type(value)
+            self.unstorable.append(Unstorable(name=name, python_type=kind, why=str(error)))
+
+    def of(self, value: Any) -> Examined | None:
+        if id(value) not in self.examined:
+            try:
+                self.examined[id(value)] = examine(value)
+            except Undigestible:
+                self.examined[id(value)] = None
+        return self.examined[id(value)]
+
+    # -- what changed
+
+    def mutations(self, changed_tables: frozenset[str]) -> Iterator[str]:
+        declared = set(self.spec.declared_writes)
+        for watched in self.loaded.watched:
+            if watched.name not in declared and self._changed(watched):
+                yield watched.name
+        yield from (self.loaded.tables & changed_tables) - declared
+        for channel in changed_channels(self.loaded.ambient, self.loaded.start) - declared:
+            if channel not in _GENERATORS or channel in self.spec.input_names:
+                yield channel
+        for module in surroundings.changed_modules(self.loaded.modules):
+            yield f"@module:{module}"
+
+    def _changed(self, watched: Watched) -> bool:
+        if not watched.hidden:
+            missing = object()
+            if self.namespace.get(watched.name, missing) is not watched.value:
+                return True  # rebound or deleted, and no text said so
+        if watched.before is None:
+            return False
+        now = self.of(watched.value)
+        return now is None or watched.before.changed(now.snapshot)
+
+    # -- what is shared
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """The outputs in groups that are stored jointly, sorted; most have one member."""
+        members = ((n for n in group if n in self.outputs) for group in self._shared())
+        return sorted(tuple(sorted(names)) for names in map(list, members) if names)
+
+    def undeclared_groups(self) -> Iterator[tuple[str, ...]]:
+        """Groups of outputs that an input belongs to which the step is not known to change."""
+        declared = set(self.spec.declared_writes)
+        for group in self._shared():
+            if set(group) & self.outputs.keys() and set(group) - self.outputs.keys() - declared:
+                yield tuple(sorted(group))
+
+    def _shared(self) -> list[list[str]]:
+        nodes = dict(self.outputs)
+        for watched in self.loaded.watched:
+            still_there = self.namespace.get(watched.name) is watched.value
+            if watched.name not in nodes and (watched.hidden or still_there):
+                nodes[watched.name] = watched.value
+        for name in self.sql | self.loaded.tables:
+            if name in self.namespace and self.session.is_sql(name):
+                nodes.setdefault(name, self.namespace[name])
+        looks = {name: self.of(value) for name, value in nodes.items()}
+        return connected({name: look for name, look in looks.items() if look is not None})
+
+
+def connected(looks: Mapping[str, Examined]) -> list[list[str]]:
+    """Names in groups that share mutable objects or array memory, directly or through others."""
+    leader = {name: name for name in looks}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            name = leader[name]
+        return name
+
+    for one, other in _links(looks):
+        leader[find(one)] = find(other)
+    groups: dict[str, list[str]] = {}
+    for name in looks:
+        groups.setdefault(find(name), []).append(name)
+    return list(groups.values())
+
+
+def _links(looks: Mapping[str, Examined]) -> Iterator[tuple[str, str]]:
+    first: dict[int, str] = {}
+    for name, look in looks.items():
+        for key in look.met:
+            yield name, first.setdefault(key, name)
+    owner = {id(memory): name for name, look in looks.items() for memory in look.arrays}
+    memories = [memory for look in looks.values() for memory in look.arrays]
+    for one, other in values.overlapping(memories):
+        yield owner[id(one)], owner[id(other)]
+
+
+# -- staging
+
+
+@dataclass(slots=True, kw_only=True)
+class _Staging:
+    """The files of one attempt."""
+
+    folder: Path
+    packing: Packing
+    staged: list[StagedBlob] = field(default_factory=list)
+    unstorable: list[Unstorable] = field(default_factory=list)
+
+    def _stem(self) -> Path:
+        return self.folder / f"{len(self.staged) + len(self.unstorable):03d}"
+
+    def add_group(self, members: dict[str, Any], seen: _Seen) -> None:
+        try:
+            self.staged.append(self._stored(members, seen))
+        except (CannotStore, PickleForbidden, Undigestible) as error:
+            for name, value in members.items():
+                kind = values.qualified_type(value)
+                self.unstorable.append(Unstorable(name=name, python_type=kind, why=str(error)))
+
+    def _stored(self, members: dict[str, Any], seen: _Seen) -> StagedBlob:
+        names = tuple(members)
+        if len(names) > 1:
+            look = examine(members)
+            stored = values.store_group(members, look, self._stem(), packing=self.packing)
+            kinds = ", ".join(f"{n}: {values.qualified_type(v)}" for n, v in members.items())
+            return _staged(names, stored, look.digest, python_type=kinds)
+        (value,) = members.values()
+        one = seen.of(value)
+        assert one is not None  # what has no content did not become an output
+        stored = values.store_value(value, one, self._stem(), packing=self.packing)
+        return _staged(
+            names,
+            stored,
+            one.digest,
+            python_type=values.qualified_type(value),
+            preview="" if stored.kind == "table" else values.preview(value),
+        )
+
+    def add_sql(self, name: str, session: Session) -> None:
+        path = Path(f"{self._stem()}.duckdb")
+        session.export(name, path)
+        stored = Stored(kind="table", suffix="duckdb", path=path)
+        total = tables.content_digest(tables.read_natural(path))
+        self.staged.append(_staged((name,), stored, total, python_type="pandas.DataFrame"))
+
+    def add_absent(self, name: str) -> None:
+        blob = Blob(names=(name,), kind="absent", digest=ABSENT_DIGEST)
+        self.staged.append(StagedBlob(blob=blob, path=""))
+
+    def add_channel(self, channel: str, value: Any) -> None:
+        try:
+            look = examine(value)
+            stored = values.store_value(value, look, self._stem(), packing=self.packing)
+            total = channel_digest(channel, value)
+        except (CannotStore, PickleForbidden, Undigestible) as error:
+            self.unstorable.append(Unstorable(name=channel, python_type="", why=str(error)))
+            return
+        ambient = Stored(kind="ambient", suffix=stored.suffix, path=stored.path)
+        self.staged.append(_staged((channel,), ambient, total))
+
+
+def _staged(
+    names: tuple[str, ...],
+    stored: Stored,
+    total: str,
+    *,
+    python_type: str = "",
+    preview: str = "",
+) -> StagedBlob:
+    facts = tables.read_facts(stored.path) if stored.kind == "table" else None
+    blob = Blob(
+        names=names,
+        kind=stored.kind,
+        digest=total,
+        suffix=stored.suffix,
+        bytes=stored.path.stat().st_size,
+        python_type=python_type,
+        rows=facts.rows if facts else None,
+        columns=facts.columns if facts else None,
+        schema=facts.schema if facts else (),
+        preview=preview,
+    )
+    return StagedBlob(blob=blob, path=str(stored.path.resolve()))
+
+
+def _peak_memory() -> int | None:
+    """The process's largest resident size in bytes, where the system tells."""
+    with contextlib.suppress(ImportError):
+        import resource  # not on Windows
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return None

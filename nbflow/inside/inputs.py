@@ -1,0 +1,216 @@
+"""Before a step: its inputs into the namespace, and a look at everything that it must not change.
+
+Tables that only SQL reads are attached and never fetched. Of an alias group all members are loaded,
+but only those that were asked for are bound; the others are watched.
+"""
+
+import functools
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from blake3 import blake3
+
+from nbflow.core.errors import StoreError
+from nbflow.core.names import Name, NameKind, kind_of
+from nbflow.core.task import StagedBlob, TaskSpec
+from nbflow.inside import surroundings, tables, values
+from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
+from nbflow.inside.digest import Snapshot, Undigestible, snapshot
+from nbflow.inside.seal import read_seal
+from nbflow.inside.values import Packing
+
+SUM_SUFFIX: Final = ".sum"
+"""Beside a stored file: the keyed digest of its bytes (see store/blobs.py)."""
+
+
+class Session(Protocol):
+    """What loading and capturing need of a kernel's SQL session (`inside.sql.SqlSession`)."""
+
+    def is_sql(self, name: str) -> bool:
+        """Whether SQL is the truth of a name."""
+        ...
+
+    def attach(self, name: str, path: Path, *, read: Callable[[], Any] | None = None) -> None:
+        """Show a table file under a name; `read` gives Python's exact object of it."""
+        ...
+
+    def materialise(self, names: Iterable[str]) -> None:
+        """Put DataFrames of SQL's names into the namespace."""
+        ...
+
+    def settle(self, names: Iterable[str] | None = None) -> None:
+        """After Python ran: what it rebound or changed is Python's."""
+        ...
+
+    def take_changes(self) -> frozenset[str]:
+        """The names that SQL changed, or Python took over, since last asked."""
+        ...
+
+    def export(self, name: str, path: Path) -> None:
+        """Write an SQL table into a new table file."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Drop SQL's table of a name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A Python value that the step may read, and what it was like. No snapshot: it has no content."""
+
+    name: str
+    value: Any = field(repr=False)
+    before: Snapshot | None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What was there before the step's first cell ran."""
+
+    packing: Packing = field(repr=False)
+    start: Start = field(repr=False)
+    watched: tuple[Watched, ...]
+    tables: frozenset[str]
+    ambient: Watch = field(repr=False)
+    modules: Mapping[str, str] = field(repr=False)
+    living: "surroundings.Living" = field(repr=False)
+
+
+def load(
+    namespace: dict[str, Any], session: Session, spec: TaskSpec, *, start: Start | None = None
+) -> Loaded:
+    """Bind the step's inputs, restore its ambient channels, and remember how everything was.
+
+    `start` is the kernel's own beginning, where the caller kept it (it counts for `@environ`).
+
+    Raises:
+        StoreError: an input is missing, damaged, or not sealed by this project.
+        PickleForbidden: an input is a pickle, and pickles are forbidden.
+    """
+    start = start or start_here(spec.working_directory)
+    seal = read_seal(Path(spec.key_file), allow_pickle=spec.allow_pickle)
+    packing = Packing(seal=seal, namespace=namespace, provided=frozenset(spec.provided))
+    loading = _Loading(
+        namespace=namespace, session=session, spec=spec, packing=packing, start=start
+    )
+    for staged in spec.inputs:
+        loading.take(staged)
+    session.take_changes()
+    return Loaded(
+        packing=packing,
+        start=start,
+        watched=tuple(loading.watch()),
+        tables=frozenset(loading.tables()),
+        ambient=watch_channels(start),
+        modules=surroundings.module_states(),
+        living=surroundings.living(),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Loading:
+    """One load on its way."""
+
+    namespace: dict[str, Any]
+    session: Session
+    spec: TaskSpec
+    packing: Packing
+    start: Start
+    hidden: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, staged: StagedBlob) -> None:
+        blob = staged.blob
+        wanted = [name for name in blob.names if name in self.spec.input_names]
+        if blob.kind == "absent":
+            for name in wanted:
+                self._unbind(name)
+            return
+        path = Path(staged.path)
+        check_file(path, self.packing.seal.key)
+        if blob.kind == "ambient":
+            kind = "json" if blob.suffix == "json" else "pickle"
+            value = values.load_file(path, kind, packing=self.packing)
+            for channel in wanted:
+                write_channel(channel, value, self.start)
+        elif blob.kind == "table" and len(blob.names) == 1:
+            for name in wanted:
+                self._table(name, path)
+        else:
+            self._value(staged, wanted)
+
+    def _unbind(self, name: str) -> None:
+        if kind_of(Name(name)) is NameKind.VARIABLE:
+            self.namespace.pop(name, None)
+            self.session.forget(name)
+
+    def _table(self, name: str, path: Path) -> None:
+        read = functools.partial(values.load_file, path, "table", packing=self.packing)
+        python = name in self.spec.python_reads
+        if python and tables.is_from_python(path):
+            self._bind(name, read())
+            return
+        self.namespace.pop(name, None)
+        self.session.attach(name, path, read=read)
+        if python:
+            self.session.materialise([name])
+
+    def _value(self, staged: StagedBlob, wanted: list[str]) -> None:
+        blob = staged.blob
+        value = values.load_file(Path(staged.path), blob.kind, packing=self.packing)
+        members = value if len(blob.names) > 1 else {blob.names[0]: value}
+        for name, member in members.items():
+            if name in wanted:
+                self._bind(name, member)
+            else:
+                self.hidden[name] = member
+
+    def _bind(self, name: str, value: Any) -> None:
+        self.session.forget(name)
+        self.namespace[name] = value
+
+    def watch(self) -> Iterable[Watched]:
+        for name in (*self.spec.input_names, *self.spec.lane_inputs):
+            if name in self.namespace and not self.session.is_sql(name):
+                yield _watched(name, self.namespace[name])
+        for name, value in self.hidden.items():
+            yield _watched(name, value, hidden=True)
+
+    def tables(self) -> Iterable[str]:
+        """Inputs whose truth is SQL's: the session itself tells what becomes of them."""
+        names = (*self.spec.input_names, *self.spec.lane_inputs)
+        return (name for name in names if self.session.is_sql(name))
+
+
+def _watched(name: str, value: Any, *, hidden: bool = False) -> Watched:
+    try:
+        before = snapshot(value)
+    except Undigestible:  # it stays in its lane, and so do all who could change it
+        before = None
+    return Watched(name=name, value=value, before=before, hidden=hidden)
+
+
+def check_file(path: Path, key: bytes) -> None:
+    """Look that a stored file holds what was committed, if a sum lies beside it.
+
+    Raises:
+        StoreError: it is missing, or its bytes changed.
+    """
+    try:
+        recorded = path.with_name(path.name + SUM_SUFFIX).read_bytes()
+    except FileNotFoundError:
+        return
+    total = blake3(key=key)
+    try:
+        total.update_mmap(path)
+    except OSError as error:
+        raise StoreError(f"stored value {path} cannot be read: {error.strerror}") from error
+    if not secrets.compare_digest(recorded, total.hexdigest().encode()):
+        raise StoreError(
+            f"stored value {path} is damaged: its bytes are not those that were written",
+            hint="run again: what is damaged is put aside and made anew",
+        )

@@ -1,0 +1,154 @@
+"""What surrounds a step's names in its process: local modules' state, threads, children, tasks."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import sysconfig
+import threading
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from nbflow.inside.digest import Undigestible, digest
+
+# Kept for later use by the libraries that made them; they do nothing now.
+_IDLE_THREADS: Final = ("tqdm", "joblib", "ipykernel", "IPython", "zmq", "tornado", "nbflow")
+_IDLE_CHILDREN: Final = (
+    b"loky",
+    b"multiprocessing.resource_tracker",
+    b"multiprocessing.forkserver",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Living:
+    """Threads, child processes (pids) and asyncio tasks that were alive at some moment."""
+
+    threads: frozenset[int]
+    children: frozenset[int]
+    tasks: frozenset[int]
+
+
+def living() -> Living:
+    """Those alive now."""
+    return Living(
+        threads=frozenset(t.ident for t in _threads() if t.ident is not None),
+        children=frozenset(_children()),
+        tasks=frozenset(map(id, _tasks())),
+    )
+
+
+def left_behind(before: Living) -> tuple[str, ...]:
+    """Which kinds a step left alive: of `threads`, `children`, `tasks`."""
+    now = living()
+    found = {
+        "threads": now.threads - before.threads,
+        "children": now.children - before.children,
+        "tasks": now.tasks - before.tasks,
+    }
+    return tuple(kind for kind, new in found.items() if new)
+
+
+def _threads() -> Iterator[threading.Thread]:
+    for thread in threading.enumerate():
+        home = type(thread).__module__.partition(".")[0]
+        if (
+            thread.is_alive()
+            and home not in _IDLE_THREADS
+            and not thread.name.startswith("asyncio_")
+        ):
+            yield thread
+
+
+def _children() -> Iterator[int]:
+    """Pids of direct children, on Linux; elsewhere none are found."""
+    for listing in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for pid in map(int, listing.read_text().split()):
+                if not _is_idle(pid):
+                    yield pid
+
+
+def _is_idle(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
+    # An ended child that nobody waited for has no command line any more.
+    return not command or any(known in command for known in _IDLE_CHILDREN)
+
+
+def _tasks() -> Iterator["asyncio.Task[Any]"]:
+    try:
+        tasks = asyncio.all_tasks()
+    except RuntimeError:  # no loop runs here
+        return
+    for task in tasks:
+        code = getattr(task.get_coro(), "cr_code", None)
+        if code is not None and not is_installed(code.co_filename) and task.done() is False:
+            yield task
+
+
+# -- modules
+
+
+def module_states() -> Mapping[str, str]:
+    """`module:NAME` → digest, for the globals of local modules that hold data."""
+    found = {}
+    for module in list(sys.modules.values()):
+        if is_local(module):
+            for name, value in list(vars(module).items()):
+                total = _state_digest(name, value)
+                if total is not None:
+                    found[f"{module.__name__}:{name}"] = total
+    return found
+
+
+def changed_modules(before: Mapping[str, str]) -> frozenset[str]:
+    """The modules whose data are not what they were. Modules imported since do not count."""
+    now = module_states()
+    known = {place.partition(":")[0] for place in before}
+    places = {*before, *(place for place in now if place.partition(":")[0] in known)}
+    return frozenset(p.partition(":")[0] for p in places if before.get(p) != now.get(p))
+
+
+def _state_digest(name: str, value: Any) -> str | None:
+    if name.startswith("__") or isinstance(
+        value, types.ModuleType | types.FunctionType | types.BuiltinFunctionType | type
+    ):
+        return None
+    try:
+        return digest(value)
+    except Undigestible:
+        return None
+
+
+def is_local(module: Any) -> bool:
+    """Whether a module lies outside the standard library, site-packages and nbflow itself."""
+    file = getattr(module, "__file__", None)
+    name = getattr(module, "__name__", "")
+    if not isinstance(file, str) or not isinstance(module, types.ModuleType):
+        return False
+    return name != "__main__" and name.partition(".")[0] != "nbflow" and not is_installed(file)
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package.
+
+    >>> is_installed(threading.__file__)
+    True
+    """
+    path = os.path.realpath(file)
+    return any(path.startswith(home) for home in homes())
+
+
+@cache
+def homes() -> tuple[str, ...]:
+    """Where Python and its packages lie; each path ends with a separator."""
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(kind) for kind in kinds}
+    return tuple(sorted(os.path.realpath(home) + os.sep for home in found if home))

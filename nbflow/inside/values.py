@@ -1,0 +1,593 @@
+"""Values on their way from lane to lane: how each is stored, and how it comes back.
+
+| value | file |
+|---|---|
+| tables | `.duckdb` (see tables.py) |
+| scalars and containers of exact built-in types | `.json`, typed: a tuple stays a tuple, `1` stays an int |
+| plain numpy arrays | `.npy` |
+| anything else that pickles | `.pickle`, sealed |
+
+Functions and classes of the notebook are not stored if their cells are replayed (`provided`): a
+reference is. Other functions travel as code and are bound to the lane's own namespace, so that they
+see later values of globals, as in Run All. What cannot come back as it was (iterators, open files,
+locks, classes that nobody replays) is refused with the reason; it stays in its lane.
+"""
+
+import contextvars
+import datetime as dt
+import decimal
+import importlib
+import io
+import json
+import pathlib
+import pickle
+import reprlib
+import struct
+import sys
+import types
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import cloudpickle
+import numpy as np
+
+from nbflow.core.errors import StoreError
+from nbflow.core.task import BlobKind
+from nbflow.inside import tables
+from nbflow.inside.digest import Examined, Memory, is_figure, is_importable, reduce_figure
+from nbflow.inside.seal import Seal
+
+_PREVIEW_CHARACTERS: Final = 80
+_LONGEST_PLAIN_BITS: Final = 4096  # Python refuses to read longer decimal numbers
+
+
+class CannotStore(Exception):
+    """The value cannot leave its lane; the message says why, for people."""
+
+
+class NotPlain(Exception):
+    """The value is not made of built-in scalars and containers alone."""
+
+
+# -- typed JSON ---------------------------------------------------------------------------------------
+
+
+def to_plain(value: object) -> Any:
+    """A value as JSON that tells types apart: arrays are lists, every other container is tagged.
+
+    >>> to_plain((1, 2.0, {"a": None}))
+    {'tuple': [1, 2.0, {'dict': [['a', None]]}]}
+
+    Raises:
+        NotPlain: it holds other types, shares a part twice, or contains itself.
+    """
+    return _plain(value, set())
+
+
+def _plain(value: Any, seen: set[int]) -> Any:
+    kind = type(value)
+    if kind in _CONTAINERS:
+        if kind not in (tuple, frozenset):
+            if id(value) in seen:
+                raise NotPlain("shared")
+            seen.add(id(value))
+        return _CONTAINERS[kind](value, seen)
+    if kind in _SCALARS:
+        return _SCALARS[kind](value)
+    if isinstance(value, np.generic) and not value.dtype.hasobject and value.dtype.kind not in "VT":
+        return {"numpy": [value.dtype.str, value.tobytes().hex()]}
+    raise NotPlain(kind.__qualname__)
+
+
+def _list(value: Any, seen: set[int]) -> Any:
+    return [_plain(item, seen) for item in value]
+
+
+def _dict(value: dict[Any, Any], seen: set[int]) -> Any:
+    return {"dict": [[_plain(key, seen), _plain(item, seen)] for key, item in value.items()]}
+
+
+def _tagged(name: str) -> Callable[[Any, set[int]], Any]:
+    return lambda value, seen: {name: _list(value, seen)}
+
+
+def _int(value: int) -> Any:
+    return value if value.bit_length() < _LONGEST_PLAIN_BITS else {"int": hex(value)}
+
+
+def _float(value: float) -> Any:
+    if value - value == 0.0:
+        return value
+    return {"float": struct.pack("<d", value).hex()}
+
+
+def _str(value: str) -> str:
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise NotPlain("surrogates")  # JSON joins two of them into one letter
+    return value
+
+
+def _moment(value: dt.datetime) -> Any:
+    if value.tzinfo not in (None, dt.UTC):
+        raise NotPlain("time zone")
+    return {"datetime": [value.isoformat(), value.fold]}
+
+
+def _time(value: dt.time) -> Any:
+    if value.tzinfo is not None:
+        raise NotPlain("time zone")
+    return {"time": [value.isoformat(), value.fold]}
+
+
+_CONTAINERS: Final[dict[type, Callable[[Any, set[int]], Any]]] = {
+    list: _list,
+    dict: _dict,
+    tuple: _tagged("tuple"),
+    set: _tagged("set"),
+    frozenset: _tagged("frozenset"),
+}
+_SCALARS: Final[dict[type, Callable[[Any], Any]]] = {
+    type(None): lambda value: value,
+    bool: lambda value: value,
+    int: _int,
+    float: _float,
+    str: _str,
+    bytes: lambda value: {"bytes": value.hex()},
+    complex: lambda value: {"complex": struct.pack("<dd", value.real, value.imag).hex()},
+    dt.datetime: _moment,
+    dt.date: lambda value: {"date": value.isoformat()},
+    dt.time: _time,
+    dt.timedelta: lambda value: {"timedelta": [value.days, value.seconds, value.microseconds]},
+    decimal.Decimal: lambda value: {"Decimal": str(value)},
+    type(pathlib.Path()): lambda value: {"Path": _str(str(value))},
+}
+
+
+def from_plain(plain: Any) -> Any:
+    """What `to_plain` was given.
+
+    >>> from_plain(to_plain((1, 2.0, {"a": {3}})))
+    (1, 2.0, {'a': {3}})
+    """
+    if isinstance(plain, list):
+        return [from_plain(item) for item in plain]
+    if isinstance(plain, dict):
+        ((tag, body),) = plain.items()
+        return _READERS[tag](body)
+    return plain
+
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "dict": lambda body: {from_plain(key): from_plain(item) for key, item in body},
+    "tuple": lambda body: tuple(map(from_plain, body)),
+    "set": lambda body: set(map(from_plain, body)),
+    "frozenset": lambda body: frozenset(map(from_plain, body)),
+    "int": lambda body: int(body, 16),
+    "float": lambda body: struct.unpack("<d", bytes.fromhex(body))[0],
+    "complex": lambda body: complex(*struct.unpack("<dd", bytes.fromhex(body))),
+    "bytes": bytes.fromhex,
+    "datetime": lambda body: dt.datetime.fromisoformat(body[0]).replace(fold=body[1]),
+    "date": dt.date.fromisoformat,
+    "time": lambda body: dt.time.fromisoformat(body[0]).replace(fold=body[1]),
+    "timedelta": lambda body: dt.timedelta(*body),
+    "Decimal": decimal.Decimal,
+    "Path": pathlib.Path,
+    "numpy": lambda body: np.frombuffer(bytes.fromhex(body[1]), dtype=body[0])[0],
+}
+
+
+# -- pickles ------------------------------------------------------------------------------------------
+
+_namespace: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("nbflow_namespace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """Pickles values of a lane and seals them; unpickles them into a lane.
+
+    namespace: the lane's user namespace. provided: names that replays bind there in every lane.
+    """
+
+    seal: Seal
+    namespace: dict[str, Any] = field(repr=False)
+    provided: frozenset[str] = frozenset()
+
+    def dumps(self, value: object, *, shared: Collection[int] = ()) -> bytes:
+        """See `Sealing.dumps`. `shared`: ids of arrays whose memory several arrays in it look at.
+
+        Raises:
+            CannotStore: a part of the value cannot leave the lane.
+            PickleForbidden: the project forbids pickles.
+        """
+        if not self.seal.allow_pickle:
+            return self.seal.close(b"")
+        sink = io.BytesIO()
+        try:
+            _Pickler(sink, self, shared).dump(value)
+        except CannotStore:
+            raise
+        except RecursionError:
+            raise CannotStore("it is nested too deeply to be pickled") from None
+        except Exception as error:  # pickling runs the classes' own code: anything may come
+            raise CannotStore(f"it cannot be pickled ({type(error).__name__}: {error})") from error
+        return self.seal.close(sink.getvalue())
+
+    def loads(self, sealed: bytes) -> Any:
+        """See `Sealing.loads`. Code of the value's classes runs.
+
+        Raises:
+            StoreError: the seal is broken, or the value needs what this lane does not have.
+        """
+        payload = self.seal.open(sealed)
+        token = _namespace.set(self.namespace)
+        try:
+            return pickle.loads(payload)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise StoreError(
+                f"a stored value cannot be loaded ({type(error).__name__}: {error})",
+                hint="run the step that made it again (--force-step), or --one-lane",
+            ) from error
+        finally:
+            _namespace.reset(token)
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
+    """cloudpickle for what plain pickle cannot do, after our own rules."""
+
+    def __init__(self, sink: io.BytesIO, packing: Packing, shared: Collection[int]) -> None:
+        super().__init__(sink, protocol=5)
+        self._packing = packing
+        self._shared = shared
+
+    def reducer_override(self, value: Any) -> Any:
+        refuse(value)
+        match value:
+            case types.FunctionType():
+                return self._function(value)
+            case type():
+                return self._class(value)
+            case types.CellType():
+                return _cell(value)
+            case types.ModuleType():
+                return _module(value)
+            case np.ndarray() if type(value) is np.ndarray:
+                return _array(value, self._shared)
+            case _ if is_figure(value):
+                return reduce_figure(value)
+        return NotImplemented if _pickles_itself(value) else super().reducer_override(value)
+
+    def _function(self, value: types.FunctionType) -> Any:
+        if is_importable(value):
+            return NotImplemented
+        if self._is_provided(value):
+            return _from_notebook, (value.__qualname__,)
+        home = self._home_of(value)
+        if home is None:
+            raise CannotStore(f"the function {value.__qualname__} has globals of its own")
+        state = {name: getattr(value, name) for name in _FUNCTION_PARTS}
+        new = (value.__code__, home, value.__closure__)
+        return _new_function, new, (state, dict(value.__dict__)), None, None, _fill_function
+
+    def _home_of(self, value: types.FunctionType) -> str | None:
+        """The module whose globals a function uses; "" stands for the notebook."""
+        if value.__globals__ is self._packing.namespace:
+            return ""
+        name = value.__globals__.get("__name__")
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        return name if module is not None and vars(module) is value.__globals__ else None
+
+    def _class(self, value: type) -> Any:
+        if self._is_provided(value):
+            return _from_notebook, (value.__qualname__,)
+        if is_importable(value):
+            return NotImplemented
+        if value.__module__ == "builtins":  # NoneType and its like: cloudpickle knows them
+            return super().reducer_override(value)
+        raise CannotStore(
+            f"its class {value.__qualname__} does not come from a plain definition cell, "
+            "so other kernels cannot make it again"
+        )
+
+    def _is_provided(self, value: Any) -> bool:
+        """Whether replays bind this very object under its name in every lane."""
+        first, *rest = value.__qualname__.split(".")
+        if first not in self._packing.provided:
+            return False
+        found = self._packing.namespace.get(first)
+        for part in rest:
+            found = getattr(found, part, None)
+        return found is value
+
+
+def refuse(value: Any) -> None:
+    """Refuse what may pickle but would not be the same object afterwards.
+
+    Iterators are refused by the walk (digest.py): only there it shows whose hands they are in.
+
+    Raises:
+        CannotStore: open files, generators and the like; the message says what to do.
+    """
+    kind = type(value)
+    if isinstance(value, io.StringIO | io.BytesIO | type):
+        return
+    if isinstance(value, np.memmap):
+        raise CannotStore("it is a memory-mapped file: open it in the cell that reads it")
+    if isinstance(value, io.IOBase):
+        raise CannotStore("it is an open file: open it in the cell that reads it")
+    if isinstance(value, types.GeneratorType | types.CoroutineType | types.AsyncGeneratorType):
+        raise CannotStore(f"it is a {kind.__name__}: make it a list first (list(…))")
+
+
+_FUNCTION_PARTS: Final = (
+    "__name__",
+    "__qualname__",
+    "__doc__",
+    "__defaults__",
+    "__kwdefaults__",
+    "__annotations__",
+    "__module__",
+)
+
+
+def _new_function(
+    code: types.CodeType, home: str, closure: tuple[types.CellType, ...] | None
+) -> types.FunctionType:
+    where = vars(importlib.import_module(home)) if home else _namespace.get()
+    return types.FunctionType(code, where, closure=closure)
+
+
+def _fill_function(function: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    parts, attributes = state
+    for name, value in parts.items():
+        setattr(function, name, value)
+    function.__dict__.update(attributes)
+
+
+def _cell(value: types.CellType) -> Any:
+    # Made empty and filled later: a recursive closure holds itself, and two closures may share one.
+    try:
+        contents: tuple[Any, ...] = (value.cell_contents,)
+    except ValueError:
+        contents = ()
+    return _empty_cell, (), contents, None, None, _fill_cell
+
+
+def _empty_cell() -> types.CellType:
+    return types.CellType()
+
+
+def _fill_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
+    if contents:
+        cell.cell_contents = contents[0]
+
+
+def _module(value: types.ModuleType) -> Any:
+    if sys.modules.get(value.__name__) is not value or value.__name__ == "__main__":
+        raise CannotStore(f"it holds the module {value.__name__}, which cannot be imported")
+    return importlib.import_module, (value.__name__,)
+
+
+def _from_notebook(path: str) -> Any:
+    first, *rest = path.split(".")
+    if first not in _namespace.get():
+        raise StoreError(f"a stored value needs {first}, which no cell has defined here")
+    found = _namespace.get()[first]
+    for part in rest:
+        found = getattr(found, part)
+    return found
+
+
+def _pickles_itself(value: Any) -> bool:
+    """Built-in functions and methods of C types: cloudpickle's own rules would only slow them."""
+    return isinstance(value, types.BuiltinFunctionType)
+
+
+# -- numpy and matplotlib
+
+
+def _array(value: "np.ndarray[Any, Any]", shared: Collection[int]) -> Any:
+    """Arrays that look at another array's memory go on doing so; read-only ones stay read-only."""
+    owner = owner_of(value)
+    if owner is not None and owner is not value and id(owner) in shared:
+        offset = _address(value) - _address(owner)
+        layout = (value.shape, value.dtype, offset, value.strides, value.flags.writeable)
+        return _view, (owner, *layout)
+    if not value.flags.writeable:
+        return _read_only, (np.array(value, order="K"),)
+    return NotImplemented
+
+
+def _address(array: "np.ndarray[Any, Any]") -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def owner_of(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
+    """The array whose memory an array uses (often itself); None if no plain array owns it."""
+    found: Any = array
+    while isinstance(found, np.ndarray) and found.base is not None:
+        found = found.base
+    if type(found) is not np.ndarray or not found.flags.owndata or found.dtype.hasobject:
+        return None
+    return found if found.flags.c_contiguous or found.flags.f_contiguous else None
+
+
+def shared_owners(memories: Iterable[Memory]) -> frozenset[int]:
+    """Ids of the arrays whose memory more than one of the given arrays uses, overlapping or not.
+
+    Raises:
+        CannotStore: some memory is shared, may be written to, and belongs to no array.
+    """
+    owners: dict[int, set[int]] = {}
+    for memory in memories:
+        owner = owner_of(memory.array)
+        if owner is not None:
+            owners.setdefault(id(owner), set()).add(id(memory.array))
+    for one, other in overlapping(memories):
+        writeable = one.array.flags.writeable or other.array.flags.writeable
+        if writeable and (owner_of(one.array) is None or owner_of(other.array) is None):
+            raise CannotStore("two arrays in it share memory that cannot be shared again: copy one")
+    return frozenset(owner for owner, users in owners.items() if len(users) > 1)
+
+
+def overlapping(memories: Iterable[Memory]) -> Iterator[tuple[Memory, Memory]]:
+    """Pairs that link all arrays of every connected stretch of memory.
+
+    Tables alone do not count: pandas copies before it writes. An array beside them does: it is a
+    view that no copy protects.
+    """
+    stretch: list[Memory] = []
+    end = 0
+    for memory in sorted(memories, key=lambda m: m.start):
+        if memory.start >= end:
+            yield from _links_of(stretch)
+            stretch = []
+        stretch.append(memory)
+        end = max(end, memory.end)
+    yield from _links_of(stretch)
+
+
+def _links_of(stretch: list[Memory]) -> Iterator[tuple[Memory, Memory]]:
+    if any(not memory.pandas for memory in stretch):
+        for memory in stretch[1:]:
+            if memory.array is not stretch[0].array:
+                yield stretch[0], memory
+
+
+def _view(
+    owner: Any, shape: Any, dtype: Any, offset: int, strides: Any, writeable: bool
+) -> "np.ndarray[Any, Any]":
+    view: np.ndarray[Any, Any] = np.ndarray(
+        shape, dtype, buffer=owner, offset=offset, strides=strides
+    )
+    view.flags.writeable = writeable
+    return view
+
+
+def _read_only(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    array.flags.writeable = False
+    return array
+
+
+# -- files --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A value that was written to a file: its kind, and where it lies."""
+
+    kind: BlobKind
+    suffix: str
+    path: Path
+
+
+def store_value(value: object, examined: Examined, stem: Path, *, packing: Packing) -> Stored:
+    """Write one value into a new file `stem.<suffix>`, in the plainest form that is exact.
+
+    Raises:
+        CannotStore: it cannot leave the lane.
+        PickleForbidden: only a pickle could carry it.
+        OSError, StoreError: the file cannot be written.
+    """
+    refuse_scrambled(examined)
+    if tables.is_table(value):
+        path = Path(f"{stem}.duckdb")
+        tables.write_frame(value, path, seal=packing)
+        return Stored(kind="table", suffix="duckdb", path=path)
+    try:
+        return _write(stem, "json", "json", json.dumps(to_plain(value)).encode())
+    except (NotPlain, RecursionError):
+        pass
+    if is_plain_array(value):
+        sink = io.BytesIO()
+        np.save(sink, np.asarray(value), allow_pickle=False)
+        return _write(stem, "array", "npy", sink.getbuffer())
+    shared = shared_owners(examined.arrays)
+    return _write(stem, "pickle", "pickle", packing.dumps(value, shared=shared))
+
+
+def store_group(
+    values: dict[str, object], examined: Examined, stem: Path, *, packing: Packing
+) -> Stored:
+    """Write names that share objects into one file, so that they share them again.
+
+    Raises:
+        CannotStore: a member cannot leave the lane.
+        PickleForbidden: groups are pickled, and pickles are forbidden.
+    """
+    refuse_scrambled(examined)
+    shared = shared_owners(examined.arrays)
+    return _write(stem, "pickle", "pickle", packing.dumps(values, shared=shared))
+
+
+def load_file(path: Path, kind: str, *, packing: Packing) -> Any:
+    """The value of a file that `store_value` or `store_group` wrote.
+
+    Raises:
+        StoreError: the file is missing, damaged or not sealed by this project.
+        PickleForbidden: it is a pickle, and pickles are forbidden.
+    """
+    try:
+        match kind:
+            case "table":
+                return tables.read_frame(path, seal=packing)
+            case "json":
+                return from_plain(json.loads(path.read_bytes()))
+            case "array":
+                return np.load(path, allow_pickle=False)
+            case "pickle":
+                return packing.loads(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"stored value {path}: {error}") from error
+    raise StoreError(f"stored value {path} is of the unknown kind {kind}")
+
+
+def refuse_scrambled(examined: Examined) -> None:
+    """Refuse sets that would be looped over in another order after loading.
+
+    Raises:
+        CannotStore: there is one.
+    """
+    if examined.scrambled:
+        raise CannotStore(
+            "it holds a set whose order cannot be rebuilt: keep sorted(…) of it instead"
+        )
+
+
+def is_plain_array(value: object) -> bool:
+    """Whether `.npy` holds all of it: plain type, no objects, writeable, in a common memory order."""
+    if type(value) is not np.ndarray or value.dtype.hasobject or value.dtype.kind == "T":
+        return False
+    flags, dtype = value.flags, value.dtype
+    ordered = flags.c_contiguous or flags.f_contiguous
+    return bool(flags.writeable and ordered and dtype.metadata is None and dtype.names is None)
+
+
+def _write(stem: Path, kind: BlobKind, suffix: str, data: Any) -> Stored:
+    path = Path(f"{stem}.{suffix}")
+    path.write_bytes(data)
+    return Stored(kind=kind, suffix=suffix, path=path)
+
+
+def qualified_type(value: object) -> str:
+    """The type's name for people.
+
+    >>> qualified_type(1), qualified_type(decimal.Decimal(1))
+    ('int', 'decimal.Decimal')
+    """
+    kind = type(value)
+    prefix = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    return prefix + kind.__qualname__
+
+
+def preview(value: object) -> str:
+    """A short repr on one line, which never fails."""
+    try:
+        text = reprlib.repr(value)
+    except Exception as error:  # a repr of the notebook's own may do anything
+        text = f"<{qualified_type(value)}: repr failed with {type(error).__name__}>"
+    clean = " ".join(text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0").split())
+    return clean if len(clean) <= _PREVIEW_CHARACTERS else clean[: _PREVIEW_CHARACTERS - 1] + "…"

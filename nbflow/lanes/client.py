@@ -1,0 +1,448 @@
+"""A lane: runs the cells of a task in its kernel and collects what they show.
+
+The task's inputs are loaded and its outputs captured by two silent requests to `nbflow.faces.lane`
+in the kernel; between them the cells run as they would in Jupyter. Whatever happens to the kernel,
+an outcome comes back: an error names the cell and line, a death its signal or exit code.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty
+from time import monotonic
+from typing import Any, Final, Literal, cast
+
+import psutil
+
+import nbflow
+from nbflow.core.step import DEFAULT_TIMEOUT_SECONDS
+from nbflow.core.task import Source, StepError, TaskOutcome, TaskSpec
+from nbflow.lanes.kernel import STARTUP_SECONDS, Kernel, ending
+from nbflow.lanes.log import StepLog, log_name
+from nbflow.lanes.outputs import LaneOutputs, clip, displayable
+
+GRACE_SECONDS: Final = 10.0
+"""After an interrupt, before the kill."""
+
+PROBLEM_NAME: Final = "problem.json"
+"""The file in the staging folder in which the kernel's side explains why it could not go on."""
+
+_TICK_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 3.0
+_IDLE_SECONDS: Final = 5.0
+_SCARCE_MEMORY: Final = 0.1
+_SENTENCE_LENGTH: Final = 1000
+_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_PLACE: Final = re.compile(r"Cell In\[(\d+)\], line (\d+)")
+
+Show = Callable[[str, list[dict[str, Any]]], None]
+
+_BOOT: Final = """
+import ctypes, faulthandler, importlib.util, os, sys
+faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2))
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)
+    if os.getppid() == 1 and os.environ.get("JPY_PARENT_PID") != "1":
+        os._exit(1)
+if "nbflow" not in sys.modules:
+    found = importlib.util.spec_from_file_location(
+        "nbflow", os.path.join(root, "__init__.py"), submodule_search_locations=[root]
+    )
+    sys.modules["nbflow"] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(sys.modules["nbflow"])
+import nbflow.faces.lane
+"""
+"""Runs once in a new kernel: die with the runner, and speak with the nbflow that started it."""
+
+_OPEN: Final = "from nbflow.faces.lane import open_step; open_step(spec)"
+_CLOSE: Final = "from nbflow.faces.lane import close_step; close_step()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """Why a task cannot go on."""
+
+    status: Literal["failed", "cancelled"] = "failed"
+    reason: str
+    message: str
+    error: StepError | None = None
+    exit_code: int | None = None
+
+
+class _EndError(Exception):
+    """Carries the end up to the task."""
+
+    def __init__(self, end: _End) -> None:
+        super().__init__(end.message)
+        self.end = end
+
+
+def open_lane(spec: TaskSpec, *, logs: Path, grace: float = GRACE_SECONDS) -> "KernelLane":
+    """A lane with a new kernel, for a first task; `logs` is the folder of the run's step logs.
+
+    Raises:
+        KernelError: no kernel could be had.
+    """
+    log = _log_of(spec, logs)
+    try:
+        kernel = Kernel.start(
+            name=spec.kernel_name, folder=spec.working_directory, env=spec.env, sink=log.write
+        )
+    finally:
+        log.close()
+    return KernelLane(kernel, logs=logs, grace=grace)
+
+
+def _log_of(spec: TaskSpec, logs: Path) -> StepLog:
+    return StepLog(logs / log_name(spec.step, spec.step_name, spec.attempt))
+
+
+class KernelLane:
+    """One kernel and the tasks that run in it, one after the other."""
+
+    def __init__(self, kernel: Kernel, *, logs: Path, grace: float) -> None:
+        self._kernel, self._logs, self._grace = kernel, logs, grace
+        self._outputs = LaneOutputs()
+        self._cell_of: dict[str, str] = {}
+        self._is_booted = False
+
+    def run(self, spec: TaskSpec, *, show: Show, cancelled: Callable[[], bool]) -> TaskOutcome:
+        """Run one task to its end; the report is left to the caller."""
+        log = _log_of(spec, self._logs)
+        self._kernel.sink = log.write
+        task = _Running(self, spec, log, show, cancelled)
+        try:
+            return task.outcome()
+        finally:
+            self._kernel.sink = _drop
+            log.close()
+
+    def close(self) -> None:
+        """End the kernel and all that it started."""
+        self._kernel.close()
+
+
+def _drop(_: bytes) -> None:
+    """Between tasks nobody reads what the process writes."""
+
+
+class _Running:
+    """One task on its way through the lane."""
+
+    def __init__(
+        self,
+        lane: KernelLane,
+        spec: TaskSpec,
+        log: StepLog,
+        show: Show,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.lane, self.kernel, self.spec = lane, lane._kernel, spec
+        self.log, self.show, self.cancelled = log, show, cancelled
+        self.began = monotonic()
+        self.timeout = spec.timeout or DEFAULT_TIMEOUT_SECONDS
+        self.deadline = self.began + STARTUP_SECONDS
+        self.cell: Source | None = None
+        self.shown: dict[str, list[dict[str, Any]]] = {}
+        self.times: dict[str, tuple[str, str]] = {}
+        self.expected_error: StepError | None = None
+        self.peak_memory = 0
+        self.looked = 0.0
+        self.changed: set[str] = set()
+        self.stopping: _Stopping | None = None
+
+    # -- the story -------------------------------------------------------------------------------
+
+    def outcome(self) -> TaskOutcome:
+        try:
+            self._run()
+        except _EndError as error:
+            return self._outcome(error.end)
+        return self._outcome(None)
+
+    def _run(self) -> None:
+        if not self.lane._is_booted:
+            root = str(Path(nbflow.__file__).parent)
+            self._silent(_BOOT, {"root": root}, "load_failed")
+            self.lane._is_booted = True
+        # What the kernel itself needs to get ready is not the step's time.
+        self.deadline = monotonic() + self.timeout
+        self._silent(_OPEN, {"spec": json.dumps(asdict(self.spec), default=str)}, "load_failed")
+        for cell in self.spec.cells:
+            self.cell = cell
+            self._run_cell(cell)
+        self.cell = None
+        self._silent(_CLOSE, {}, "capture_failed")
+        for changed in sorted(self.changed):
+            self._shows(changed)
+
+    def _run_cell(self, cell: Source) -> None:
+        self.lane._outputs.begin(cell.cell)
+        started = _now()
+        try:
+            reply = self._execute(cell.source, cell=cell.cell) if cell.source.strip() else {}
+        finally:
+            self.times[cell.cell] = (started, _now())
+            # Cells that ended earlier may have been changed, too: each is told once.
+            for changed in sorted({cell.cell, *self.changed}):
+                self._shows(changed)
+            self.changed.clear()
+        if any(one.get("source") == "ask_exit" for one in reply.get("payload", ())):
+            error = self._error_here(_EXITED)
+            raise _EndError(_End(reason="exited_early", message=_EXITED, error=error))
+        if reply.get("status") == "error":
+            error = _step_error(reply, cell)
+            if not cell.raises_exception:
+                raise _EndError(_failure(error))
+            self.expected_error = error
+
+    def _shows(self, cell: str) -> None:
+        self.shown[cell] = self.lane._outputs.of(cell)
+        self.show(cell, self.shown[cell])
+
+    def _silent(self, code: str, given: dict[str, str], reason: str) -> None:
+        """Run our own code in the kernel; no name of it stays in the user's namespace."""
+        reply = self._execute(f"exec({code!r}, {given!r})", cell=None)
+        if reply.get("status") != "error":
+            return
+        end = _read_problem(Path(self.spec.staging) / PROBLEM_NAME)
+        if end is not None:
+            raise _EndError(end)
+        message = f"{reply.get('ename')}: {clip(displayable(str(reply.get('evalue'))))}"
+        self.log.text("\n".join(map(str, reply.get("traceback", ()))) + "\n")
+        error = _step_error(reply, None)
+        raise _EndError(_End(reason=reason, message=message, error=error))
+
+    def _outcome(self, end: _End | None) -> TaskOutcome:
+        return TaskOutcome(
+            run=self.spec.run,
+            step=self.spec.step,
+            attempt=self.spec.attempt,
+            fence=self.spec.fence,
+            status=end.status if end else "succeeded",
+            reason=end.reason if end else None,
+            message=end.message if end else "",
+            error=end.error if end else self.expected_error,
+            cell_outputs=self.shown,
+            cell_times=self.times,
+            exit_code=end.exit_code if end else None,
+            peak_memory=self.peak_memory or None,
+            log=str(self.log.path),
+            seconds=monotonic() - self.began,
+        )
+
+    # -- one request -----------------------------------------------------------------------------
+
+    def _execute(self, code: str, *, cell: str | None) -> Mapping[str, Any]:
+        """Send a request and wait for its end; `cell` receives what it shows."""
+        client = self.kernel.client
+        silent = cell is None
+        request = client.execute(
+            code, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+        )
+        if cell is not None:
+            self.lane._cell_of[request] = cell
+        reply: Mapping[str, Any] | None = None
+        idle, heard = False, monotonic()
+        while reply is None or not idle:
+            message = _next(client.iopub_channel, _TICK_SECONDS)
+            if message is not None:
+                heard = monotonic()
+                idle |= self._hear(message, request)
+            reply = reply or self._reply(request)
+            self._watch()
+            if reply is not None and monotonic() - heard > _IDLE_SECONDS:
+                self.log.text("[nbflow: some output of this cell was lost on its way]\n")
+                break
+        if self.stopping is not None:
+            raise _EndError(self._stopped())
+        return reply
+
+    def _reply(self, request: str) -> Mapping[str, Any] | None:
+        message = _next(self.kernel.client.shell_channel, 0)
+        if message is None or message["parent_header"].get("msg_id") != request:
+            return None
+        return cast(Mapping[str, Any], message["content"])
+
+    def _hear(self, message: Mapping[str, Any], request: str) -> bool:
+        """Take in what the kernel published; whether that was the end of the request."""
+        parent = message["parent_header"].get("msg_id")
+        kind, content = str(message["msg_type"]), message["content"]
+        if kind == "status":
+            return bool(parent == request and content["execution_state"] == "idle")
+        if kind == "stream":
+            self.log.text(str(content["text"]))
+        elif kind == "error":
+            self.log.text(_plain("\n".join(map(str, content["traceback"]))) + "\n")
+        # A thread of an earlier cell may still write; that belongs to the earlier cell.
+        cell = self.lane._cell_of.get(parent or "")
+        if cell is not None:
+            self.changed |= {cell, *self.lane._outputs.take(cell, kind, content)}
+        return False
+
+    # -- watching --------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        now = monotonic()
+        if self.kernel.exit_code is not None:
+            raise _EndError(self._died(self.kernel.exit_code))
+        if now - self.looked > _LOOK_SECONDS:
+            self.looked = now
+            self.peak_memory = max(self.peak_memory, self.kernel.memory())
+        if self.stopping is None:
+            self._look_for_stop(now)
+        elif now > self.stopping.deadline:
+            self.kernel.kill()
+            raise _EndError(self._stopped())
+        elif now > self.stopping.again:
+            self.stopping.again = now + _AGAIN_SECONDS
+            self.kernel.interrupt()
+
+    def _look_for_stop(self, now: float) -> None:
+        if self.cancelled():
+            reason, message = "cancelled", "cancelled while it ran"
+        elif now > self.deadline:
+            reason, message = "timed_out", f"it ran for more than {self.timeout:g} seconds"
+        else:
+            return
+        self.stopping = _Stopping(
+            reason=reason,
+            message=message,
+            deadline=now + self.lane._grace,
+            again=now + _AGAIN_SECONDS,
+        )
+        self.kernel.interrupt()
+
+    def _stopped(self) -> _End:
+        assert self.stopping is not None
+        is_cancel = self.stopping.reason == "cancelled"
+        self._drain()
+        return _End(
+            status="cancelled" if is_cancel else "failed",
+            reason=self.stopping.reason,
+            message=self.stopping.message,
+            error=None if is_cancel else self._error_here(self.stopping.message, "TimeoutError"),
+        )
+
+    def _died(self, code: int) -> _End:
+        self._drain()
+        self.kernel.drained()
+        if self.stopping is not None:
+            return self._stopped()
+        how = ending(code)
+        memory = f"{self.peak_memory / 1e6:.0f} MB"
+        if code == -9 and (self.kernel.was_out_of_memory() or self._is_memory_scarce()):
+            message = f"the kernel ran out of memory ({how}); it held {memory} when last seen"
+            return self._dead("out_of_memory", message, code)
+        hint = " " + _EXIT_HINT if code >= 0 else ""
+        message = f"the kernel died ({how}); it held {memory} when last seen.{hint}"
+        return self._dead("kernel_died", message, code)
+
+    def _dead(self, reason: str, message: str, code: int) -> _End:
+        error = self._error_here(message, "KernelDied", self.log.tail())
+        return _End(reason=reason, message=message, error=error, exit_code=code)
+
+    def _is_memory_scarce(self) -> bool:
+        memory = psutil.virtual_memory()
+        return bool(
+            memory.available < _SCARCE_MEMORY * memory.total or self.peak_memory > memory.total // 2
+        )
+
+    def _drain(self) -> None:
+        """Take in what was published before the end."""
+        while (message := _next(self.kernel.client.iopub_channel, 0)) is not None:
+            self._hear(message, "")
+
+    def _error_here(self, message: str, kind: str = "SystemExit", traceback: str = "") -> StepError:
+        return StepError(
+            type=kind,
+            message=message,
+            cell=self.cell.cell if self.cell else None,
+            cell_index=self.cell.cell_index if self.cell else None,
+            traceback=tuple(traceback.splitlines()),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stopping:
+    """The kernel was interrupted and has until `deadline` to end the cell."""
+
+    reason: str
+    message: str
+    deadline: float
+    again: float
+
+
+_EXITED: Final = "the notebook was left with exit() before its end"
+_EXIT_HINT: Final = "A step must not end its process: raise an error instead."
+_INPUT: Final = "interactive input is not available in a run; make the value a parameter"
+
+
+def _failure(error: StepError) -> _End:
+    match error.type:
+        case "StdinNotImplementedError":
+            return _End(reason="input_requested", message=_INPUT, error=error)
+        case "SystemExit":
+            message = f"it called sys.exit({error.message}) before its end"
+            return _End(reason="exited_early", message=message, error=error)
+        case "MemoryError":
+            return _End(reason="out_of_memory", message="it ran out of memory", error=error)
+        case _:
+            message = f"{error.type}: {error.message}" if error.message else error.type
+            message = clip(message, _SENTENCE_LENGTH)
+            return _End(reason="error", message=message, error=error)
+
+
+def _step_error(reply: Mapping[str, Any], cell: Source | None) -> StepError:
+    traceback = _plain("\n".join(map(str, reply.get("traceback", ()))))
+    return StepError(
+        type=clip(displayable(str(reply.get("ename", "Error")))),
+        message=clip(displayable(str(reply.get("evalue", "")))),
+        cell=cell.cell if cell else None,
+        cell_index=cell.cell_index if cell else None,
+        line=_line(traceback, int(reply.get("execution_count") or 0)) if cell else None,
+        traceback=tuple(clip(traceback, 20_000).splitlines()),
+    )
+
+
+def _line(traceback: str, execution_count: int) -> int | None:
+    """The deepest line of the cell itself in a traceback.
+
+    >>> _line("Cell In[3], line 2\\n ...\\nCell In[1], line 9, in f(x)", 3)
+    2
+    """
+    found = [
+        int(line) for count, line in _PLACE.findall(traceback) if int(count) == execution_count
+    ]
+    return found[-1] if found else None
+
+
+def _plain(text: str) -> str:
+    return _ANSI.sub("", displayable(text))
+
+
+def _read_problem(path: Path) -> _End | None:
+    """What the kernel's side wrote about its failure, if it could."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        path.unlink()
+        error = found["error"]
+        error["traceback"] = tuple(error.get("traceback", ()))
+        return _End(reason=found["reason"], message=found["message"], error=StepError(**error))
+    return None
+
+
+def _next(channel: Any, timeout: float) -> Mapping[str, Any] | None:
+    try:
+        return cast(Mapping[str, Any], channel.get_msg(timeout=timeout))
+    except Empty:
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,306 @@
+"""One run from beginning to end: what was asked, what was carried out, what is left behind.
+
+Wiring only: planner, runner, store, ledger and notebook are introduced to each other here.
+Papermill's engine calls `conduct`; everything about a run's status comes from the ledger.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uuid_utils
+
+from nbflow.core.choices import Choices
+from nbflow.core.graph import Learned
+from nbflow.core.plan import Plan
+from nbflow.core.run import Event, EventKind, Run, RunId, Status
+from nbflow.execution.executor import LocalExecutor
+from nbflow.execution.runner import Executed, Runner, SystemClock
+from nbflow.lanes.client import open_lane
+from nbflow.lanes.kernel import kernel_command
+from nbflow.planning.build import build, decide
+from nbflow.planning.select import forced
+from nbflow.project.layout import Layout
+from nbflow.project.memory import Memory
+from nbflow.project.opened import Opened, refuse_errors
+from nbflow.project.specs import SpecMaker
+from nbflow.store.blobs import BlobStore
+from nbflow.store.displays import Displays
+from nbflow.store.history import Ledger
+from nbflow.store.sweep import remove_stale_staging
+
+RESERVE_BYTES = 64 << 20
+"""A run does not start on a disk with less room than this."""
+
+
+def new_run_id() -> RunId:
+    """A UUIDv7: ids sort by time."""
+    return RunId(str(uuid_utils.uuid7()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a caller asks of one run. `resumed` are runs whose finished steps are kept; `folder` is
+    the steps' working directory where that is not the notebook's own."""
+
+    run: RunId = field(default_factory=new_run_id)
+    choices: Choices = field(default_factory=Choices)
+    jobs: int | None = None
+    actor: str = ""
+    trigger: str = "manual"
+    resumed: frozenset[str] = frozenset()
+    on_event: Callable[[Event], None] = lambda _: None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conducted:
+    """A run that ended, and how its plan was carried out."""
+
+    run: Run
+    executed: Executed
+
+
+Publish = Callable[[Conducted], str | None]
+"""Leaves the result notebook behind, durably; its path comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The open parts of a project that a run works with."""
+
+    layout: Layout
+    ledger: Ledger
+    blobs: BlobStore
+    displays: Displays
+
+
+def open_desk(layout: Layout) -> Desk:
+    """Open the project's store and history, and put right what a crash left.
+
+    Raises:
+        StoreError: they cannot be read or written.
+    """
+    layout.make()
+    ledger = Ledger(layout.ledger)
+    ledger.mark_lost(utc_now(), process_lives)
+    remove_stale_staging(ledger, layout.staging)
+    return Desk(
+        layout=layout,
+        ledger=ledger,
+        blobs=BlobStore(layout.state),
+        displays=Displays(layout.displays),
+    )
+
+
+def make_plan(
+    desk: Desk,
+    opened: Opened,
+    values: Mapping[str, Any],
+    order: Order,
+    lessons: frozenset[Learned] = frozenset(),
+) -> Plan:
+    """The plan of a run, with lessons of former runs and of this one.
+
+    Raises:
+        NotebookError: the notebook cannot be run.
+        UsageError: a chosen step does not exist.
+    """
+    past = desk.ledger.learned(opened.notebook.path)
+    graph = opened.graph(values=values, learned=(*past, *lessons), one_lane=order.choices.one_lane)
+    refuse_errors(graph)
+    known = _memory(desk, opened, order).known()
+    return build(graph, order.choices, known, parameters=values)
+
+
+def conduct(
+    desk: Desk, opened: Opened, values: Mapping[str, Any], order: Order, publish: Publish
+) -> Conducted:
+    """Plan and run; returns when the run has ended, however it did.
+
+    The result notebook is there before the ledger says that the run has ended.
+
+    Raises:
+        NotebookError, UsageError: nothing was started.
+        KernelError: no kernel can be had; nothing was started.
+        StoreError: results or history cannot be written.
+    """
+    plan = make_plan(desk, opened, values, order)
+    kernel_command(kernel_name(opened))  # a missing kernel is told before anything starts
+    desk.blobs.check_room(RESERVE_BYTES)
+    jobs = order.jobs or _default_jobs()
+    run = _new_run(opened, values, order)
+    with _executor(desk, order, jobs) as executor:
+        fence = desk.ledger.create_run(run)
+        _tell(desk, order, run, EventKind.RUN_STARTED)
+        runner = _runner(desk, opened, values, order, plan, executor, fence, jobs)
+        try:
+            executed = runner.execute()
+            conducted = Conducted(run=_ended(run, executed), executed=executed)
+            finished = replace(conducted.run, result=publish(conducted))
+        except BaseException as error:
+            _give_up(desk, order, run, fence, error)
+            raise
+    _finish(desk, order, finished, fence, signal=executed.stopped_by)
+    return replace(conducted, run=finished)
+
+
+def process_lives(pid: int, started: float | None) -> bool:
+    """Whether the process that had that pid at that start time is still there."""
+    try:
+        found = psutil.Process(pid)
+        return started is None or abs(found.create_time() - started) < 1.0
+    except psutil.Error:
+        return False
+
+
+def _executor(desk: Desk, order: Order, jobs: int) -> LocalExecutor:
+    logs = desk.layout.run(order.run) / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    return LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=jobs)
+
+
+def _memory(desk: Desk, opened: Opened, order: Order) -> Memory:
+    return Memory(
+        ledger=desk.ledger,
+        blobs=desk.blobs,
+        displays=desk.displays,
+        notebook=opened.notebook.path,
+        folder=order.folder or opened.path.parent,
+        now=datetime.now(UTC),
+        resumed=order.resumed,
+    )
+
+
+def _runner(
+    desk: Desk,
+    opened: Opened,
+    values: Mapping[str, Any],
+    order: Order,
+    plan: Plan,
+    executor: LocalExecutor,
+    fence: int,
+    jobs: int,
+) -> Runner:
+    known = _memory(desk, opened, order).known()
+
+    def replan(lessons: frozenset[Learned]) -> Plan:
+        signed = frozenset(
+            replace(lesson, source_hash=opened.source_hash(lesson.step)) for lesson in lessons
+        )
+        desk.ledger.learn(opened.notebook.path, *signed)
+        return make_plan(desk, opened, values, order, signed)
+
+    return Runner(
+        plan,
+        run=order.run,
+        fence=fence,
+        executor=executor,
+        recorder=desk.ledger,
+        displays=desk.displays,
+        spec_for=SpecMaker(
+            layout=desk.layout,
+            blobs=desk.blobs,
+            run=order.run,
+            fence=fence,
+            notebook=opened.notebook.path,
+            folder=order.folder or opened.path.parent,
+            kernel_name=kernel_name(opened),
+            jobs=jobs,
+        ),
+        decide=lambda step, inputs, *, force: decide(step, inputs, known, force=force),
+        commit=desk.blobs.commit,
+        replan=replan,
+        clock=SystemClock(),
+        jobs=jobs,
+        cancelled=lambda: desk.ledger.cancel_requested(order.run),
+        on_event=order.on_event,
+        force=forced(plan.graph, order.choices),
+    )
+
+
+def kernel_name(opened: Opened) -> str:
+    """The kernel that the notebook asks for, `python3` if it does not say."""
+    return opened.notebook.kernel_name or "python3"
+
+
+def _default_jobs() -> int:
+    return max(1, os.cpu_count() or 1)
+
+
+def _new_run(opened: Opened, values: Mapping[str, Any], order: Order) -> Run:
+    own = psutil.Process()
+    return Run(
+        id=order.run,
+        status=Status.RUNNING,
+        notebook=opened.notebook.path,
+        notebook_hash=opened.notebook.content_hash,
+        parameters=dict(values),
+        trigger=order.trigger,
+        actor=order.actor,
+        started=utc_now(),
+        pid=own.pid,
+        pid_started=own.create_time(),
+        heartbeat=utc_now(),
+    )
+
+
+def _ended(run: Run, executed: Executed) -> Run:
+    finished = utc_now()
+    return replace(
+        run,
+        status=executed.status,
+        finished=finished,
+        seconds=_seconds(run.started, finished),
+        steps=executed.steps,
+        learned=tuple(lesson.reason for lesson in executed.learned),
+        reason=executed.reason,
+        message=executed.message,
+    )
+
+
+def _finish(
+    desk: Desk, order: Order, run: Run, fence: int, *, signal: int | None = None
+) -> None:
+    event = Event(
+        at=run.finished or utc_now(),
+        run=run.id,
+        kind=EventKind.RUN_FINISHED,
+        status=run.status,
+        reason=run.reason,
+        message=run.message,
+        data={} if signal is None else {"signal": signal},
+    )
+    order.on_event(desk.ledger.finish_run(run, fence, event))
+
+
+def _give_up(desk: Desk, order: Order, run: Run, fence: int, error: BaseException) -> None:
+    """Say that the run has failed before the error goes on; if even that fails, it will be lost."""
+    failed = replace(
+        run, status=Status.FAILED, finished=utc_now(), reason="internal", message=str(error)
+    )
+    try:
+        _finish(desk, order, failed, fence)
+    except Exception:  # the first error is the one to tell
+        return
+
+
+def _tell(desk: Desk, order: Order, run: Run, kind: EventKind) -> None:
+    event = Event(at=utc_now(), run=run.id, kind=kind, status=run.status)
+    order.on_event(desk.ledger.append(event))
+
+
+def _seconds(started: str | None, finished: str) -> float | None:
+    if started is None:
+        return None
+    return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
+
+
+def utc_now() -> str:
+    """Now, as records have it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,104 @@
+"""What the planner may ask about the past and the surroundings, put together from store and
+ledger."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from nbflow.core.plan import Recorded
+from nbflow.core.step import Step, StepId
+from nbflow.core.task import Blob
+from nbflow.execution import surroundings
+from nbflow.planning.build import Known
+from nbflow.planning.fingerprint import Parts, step_parts
+from nbflow.store.blobs import BlobStore
+from nbflow.store.displays import Displays
+from nbflow.store.history import Ledger
+
+
+class Memory:
+    """Answers for one notebook; `known()` hands them to the planner."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        blobs: BlobStore,
+        displays: Displays,
+        notebook: str,
+        folder: Path,
+        now: datetime,
+        resumed: frozenset[str] = frozenset(),
+    ) -> None:
+        self._ledger = ledger
+        self._blobs = blobs
+        self._displays = displays
+        self._notebook = notebook
+        self._folder = folder
+        self._now = now
+        self._resumed = resumed
+        self._static: dict[StepId, Mapping[str, dict[str, str]]] = {}
+
+    def known(self) -> Known:
+        """The look-ups as the planner wants them."""
+        return Known(
+            parts=self.parts,
+            recorded=self._ledger.recorded,
+            untrue=self.untrue,
+            resumed=lambda recorded: recorded.run in self._resumed,
+            expired=self.expired,
+            last_parts=self._last_parts,
+            seconds=self._seconds,
+        )
+
+    def parts(self, step: Step, inputs: Mapping[str, Blob]) -> Parts:
+        """The fingerprint's parts as the world is now."""
+        static = self._surroundings(step)
+        return step_parts(
+            step,
+            inputs={name: blob.digest for name, blob in inputs.items()},
+            files=surroundings.file_digests(step.files_read, self._folder),
+            modules=static["modules"],
+            environment=surroundings.environment_digests(step.environment),
+            packages=static["packages"],
+            python=surroundings.PYTHON,
+            platform=surroundings.PLATFORM,
+        )
+
+    def untrue(self, recorded: Recorded) -> str | None:
+        """Why a recorded success cannot be used any more, in words for "ran: …"; None if it can."""
+        for touch in (*recorded.files_read, *recorded.files_written):
+            now = surroundings.path_digest(touch.path, self._folder)
+            if now != (touch.digest or "absent"):
+                return f"{touch.path} changed" if now != "absent" else f"{touch.path} is gone"
+        for name, blob in recorded.outputs.items():
+            if not self._blobs.verify(blob):
+                return f"the stored `{name}` is missing or damaged"
+        if not self._displays.has(recorded.fingerprint):
+            return "what it showed is not stored"
+        return None
+
+    def expired(self, step: Step, recorded: Recorded) -> bool:
+        """The tag `cache:DURATION` says that the result is too old."""
+        policy = step.options.cache
+        if policy is None or policy.seconds is None:
+            return False
+        age = self._now - datetime.fromisoformat(recorded.finished)
+        return age > timedelta(seconds=policy.seconds)
+
+    def _surroundings(self, step: Step) -> Mapping[str, dict[str, str]]:
+        found = self._static.get(step.id)
+        if found is None:
+            found = {
+                "modules": surroundings.module_digests(step.modules, self._folder),
+                "packages": surroundings.package_versions(step.modules, self._folder),
+            }
+            self._static[step.id] = found
+        return found
+
+    def _last_parts(self, step: StepId) -> Parts | None:
+        return self._ledger.last_parts(self._notebook, step)
+
+    def _seconds(self, step: StepId) -> float | None:
+        recorded = self._ledger.recorded_for_step(self._notebook, step)
+        return recorded.seconds if recorded is not None else None

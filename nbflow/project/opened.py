@@ -1,0 +1,172 @@
+"""A notebook that was read and understood: what `inspect`, `plan` and `run` start from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from nbflow.analysis.cells import read_cells
+from nbflow.analysis.facts import CellFacts
+from nbflow.analysis.link import link
+from nbflow.core.diagnostic import Diagnostic, Place
+from nbflow.core.errors import NotebookError
+from nbflow.core.graph import Graph, Learned
+from nbflow.core.notebook import CellId, Notebook
+from nbflow.core.step import CellTags, Parameter
+from nbflow.notebook.literals import injected_source
+from nbflow.notebook.parameters import parameters_cell, read_parameters
+from nbflow.notebook.read import INJECTED_ID, Reading, read_file
+from nbflow.notebook.tags import parse_tags
+from nbflow.planning.fingerprint import text_digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A notebook with all that its text says. `node` is the author's, unchanged."""
+
+    path: Path
+    notebook: Notebook
+    node: NotebookNode
+    facts: tuple[CellFacts, ...]
+    tags: Mapping[CellId, CellTags]
+    parameters: tuple[Parameter, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def graph(
+        self,
+        *,
+        values: Mapping[str, Any] | None = None,
+        learned: Iterable[Learned] = (),
+        one_lane: bool = False,
+    ) -> Graph:
+        """The graph, with given parameter values and the lessons that still hold.
+
+        Given values replace those of an injected cell that an earlier run left in the notebook.
+        """
+        graph = link(
+            self.notebook,
+            tuple(one for one in self.facts if not (values and self.tags[one.cell].injected)),
+            self.tags,
+            self.parameters,
+            injected=self.injected(values or {}),
+            learned=[lesson for lesson in learned if self.holds(lesson)],
+            one_lane=one_lane,
+        )
+        return with_diagnostics(graph, (*self.diagnostics, *graph.diagnostics))
+
+    def injected(self, values: Mapping[str, Any]) -> str:
+        """The source of papermill's injected cell; empty without values."""
+        cell, _ = parameters_cell(self.notebook)
+        return injected_source(cell, values) if values else ""
+
+    def with_injected(self, values: Mapping[str, Any]) -> NotebookNode:
+        """The author's node with papermill's injected cell in its place, if values were given."""
+        source = self.injected(values)
+        return with_injected_cell(self.node, source) if source else self.node
+
+    def holds(self, lesson: Learned) -> bool:
+        """The step's source is still the one that taught the lesson."""
+        return lesson.source_hash == self.source_hash(lesson.step)
+
+    def source_hash(self, step: str) -> str:
+        """Digest of the sources of a step's cells; empty if a cell is gone."""
+        known = {cell.id: cell.source for cell in self.notebook.cells}
+        cells = [CellId(cell) for cell in step.split("+")]
+        if any(cell not in known for cell in cells):
+            return ""
+        return text_digest("\x00".join(known[cell] for cell in cells))
+
+
+def with_diagnostics(graph: Graph, diagnostics: tuple[Diagnostic, ...]) -> Graph:
+    """The same graph with other findings."""
+    return Graph(
+        notebook=graph.notebook,
+        parameters=graph.parameters,
+        steps=graph.steps,
+        definitions=graph.definitions,
+        edges=graph.edges,
+        diagnostics=diagnostics,
+        one_lane=graph.one_lane,
+    )
+
+
+def open_notebook(path: Path, root: Path) -> Opened:
+    """Read a notebook file and understand its cells.
+
+    Raises:
+        NotebookError: the file is no notebook that can be used.
+    """
+    return understand(read_file(path, root=root), path)
+
+
+def understand(reading: Reading, path: Path) -> Opened:
+    """Parse tags and parameters and read what every cell means."""
+    notebook = reading.notebook
+    tags: dict[CellId, CellTags] = {}
+    found: list[Diagnostic] = list(reading.diagnostics)
+    for each in notebook.cells:
+        place = Place(cell=each.id, cell_index=each.index)
+        tags[each.id], complaints = parse_tags(each.tags, place=place)
+        found.extend(complaints)
+    cell, complaints = parameters_cell(notebook)
+    found.extend(complaints)
+    parameters: tuple[Parameter, ...] = ()
+    if cell is not None:
+        parameters, complaints = read_parameters(cell)
+        found.extend(complaints)
+    return Opened(
+        path=path,
+        notebook=notebook,
+        node=reading.node,
+        facts=read_cells(notebook),
+        tags=tags,
+        parameters=parameters,
+        diagnostics=tuple(found),
+    )
+
+
+def refuse_errors(graph: Graph) -> None:
+    """Stop before anything runs if the notebook cannot be run.
+
+    Raises:
+        NotebookError: the first error's text, with all diagnostics.
+    """
+    if graph.errors:
+        first = graph.errors[0]
+        raise NotebookError(first.message, diagnostics=graph.diagnostics, hint=first.hint)
+
+
+def open_snapshot(snapshot: Path, path: Path, root: Path) -> Opened:
+    """The notebook at `path` as an earlier run had it.
+
+    Raises:
+        NotebookError: the snapshot cannot be used.
+    """
+    reading = read_file(snapshot, root=root)
+    notebook = replace(reading.notebook, path=path.relative_to(root).as_posix())
+    return understand(replace(reading, notebook=notebook), path)
+
+
+def with_injected_cell(node: NotebookNode, source: str) -> NotebookNode:
+    """A copy of the node with the given values below its parameters cell, as papermill places
+    them."""
+    cells: list[NotebookNode] = []
+    for cell in node["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        if "injected-parameters" in tags:
+            continue
+        cells.append(cell)
+        if "parameters" in tags and cell["cell_type"] == "code":
+            cells.append(_injected_cell(source))
+    return NotebookNode({**node, "cells": cells})  # type: ignore[no-untyped-call]
+
+
+def _injected_cell(source: str) -> NotebookNode:
+    factory: Any = new_code_cell  # nbformat's functions carry no types
+    made: NotebookNode = factory(
+        source, id=INJECTED_ID, metadata={"tags": ["injected-parameters"]}
+    )
+    return made

@@ -1,0 +1,326 @@
+"""`Project`: the verbs that every face calls. A verb is a few lines; the work lies in the
+stations."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import Any, Self
+
+from nbflow.core.choices import Choices
+from nbflow.core.diagnostic import Diagnostic
+from nbflow.core.errors import UsageError
+from nbflow.core.graph import Graph
+from nbflow.core.plan import Plan
+from nbflow.core.run import Event, Run
+from nbflow.notebook.coerce import coerce
+from nbflow.planning.explain import explain_result
+from nbflow.project import demo as demo_files
+from nbflow.project.conduct import (
+    Desk,
+    Order,
+    make_plan,
+    open_desk,
+    process_lives,
+    utc_now,
+)
+from nbflow.project.health import HealthCheck, examine
+from nbflow.project.layout import Layout, find_root
+from nbflow.project.log import run_log
+from nbflow.project.opened import Opened, open_notebook, open_snapshot
+from nbflow.project.stored import StoredValue, find_output, stored_value
+from nbflow.project.through_papermill import check_output, run_through_papermill
+from nbflow.project.ticket import Ticket, keep_snapshot, snapshot_path
+from nbflow.project.verify import Verification, verify_notebook
+from nbflow.store.query import SqlResult, query, tables_of
+
+_RESUME = "resume:"
+"""The trigger of a resumed run names the run that it goes on with."""
+
+
+_LOOK_AGAIN_SECONDS = 0.2
+
+
+def _ignore(event: Event) -> None:
+    """Nobody listens."""
+
+
+class Project:
+    """One project: the folder tree below its root, with its history in `.nbflow/`.
+
+    Every verb takes `actor`, the person or program that asks. Runs are named by their id, by an
+    unambiguous beginning of it, or `latest`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.layout = Layout(root=root.resolve())
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Self:
+        """The project that a folder or notebook belongs to (default: the current folder)."""
+        return cls(find_root(start or Path.cwd()))
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.layout.root
+
+    # -- understanding -----------------------------------------------------------------------
+
+    def inspect(self, notebook: Path, *, actor: str = "") -> Graph:
+        """The graph of a notebook, with the lessons of its runs.
+
+        Raises:
+            NotebookError: the file cannot be read as a notebook.
+        """
+        opened = self._open(notebook)
+        if not self.layout.ledger.exists():
+            return opened.graph()
+        with self._desk() as desk:
+            return opened.graph(learned=desk.ledger.learned(opened.notebook.path))
+
+    def check(self, notebook: Path, *, actor: str = "") -> tuple[Diagnostic, ...]:
+        """Everything there is to say about a notebook before it runs."""
+        return self.inspect(notebook, actor=actor).diagnostics
+
+    def plan(
+        self,
+        notebook: Path,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        choices: Choices | None = None,
+        actor: str = "",
+    ) -> Plan:
+        """What a run would do now, and why.
+
+        Raises:
+            NotebookError: the notebook cannot be run. UsageError: a parameter or step name is
+            wrong.
+        """
+        opened = self._open(notebook)
+        values = given_values(opened, parameters)
+        with self._desk() as desk:
+            return make_plan(desk, opened, values, Order(choices=choices or Choices()))
+
+    # -- running -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        notebook: Path,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        choices: Choices | None = None,
+        output: str | None = None,
+        jobs: int | None = None,
+        on_event: Callable[[Event], None] = _ignore,
+        actor: str = "",
+    ) -> Run:
+        """Run a notebook; returns when the run has ended, however it did.
+
+        Raises:
+            NotebookError, UsageError: nothing was started.
+            MachineError: no kernel, no disk, no access.
+        """
+        opened = self._open(notebook)
+        values = given_values(opened, parameters)
+        check_output(output, values, source=opened.path)
+        order = Order(choices=choices or Choices(), jobs=jobs, actor=actor, on_event=on_event)
+        with self._desk() as desk:
+            return self._execute(desk, opened, values, order, output)
+
+    def resume(
+        self,
+        run: str,
+        *,
+        latest_code: bool = False,
+        jobs: int | None = None,
+        on_event: Callable[[Event], None] = _ignore,
+        actor: str = "",
+    ) -> Run:
+        """Run what failed or is missing, with the same parameters and (unless told) the same code.
+
+        Raises:
+            UsageError: no such run, or it has not ended.
+        """
+        with self._desk() as desk:
+            old = _settled(desk, run)
+            if not old.status.ended:
+                raise UsageError(
+                    f"run {old.id} is still {old.status}", hint=f"nbflow cancel {old.id}"
+                )
+            path = self.root / old.notebook
+            snapshot = snapshot_path(desk.layout, old.id)
+            opened = (
+                self._open(path)
+                if latest_code or not snapshot.exists()
+                else open_snapshot(snapshot, path, self.root)
+            )
+            order = Order(
+                jobs=jobs,
+                actor=actor,
+                on_event=on_event,
+                trigger=_RESUME + old.id,
+                resumed=_chain(desk, old),
+            )
+            return self._execute(desk, opened, given_values(opened, old.parameters), order, None)
+
+    def cancel(self, run: str, *, actor: str = "") -> Run:
+        """Ask a run to stop; its runner sees it within a second. Returns the run as it is now.
+
+        Raises:
+            UsageError: no such run.
+        """
+        with self._desk() as desk:
+            found = desk.ledger.run(run)
+            if not found.status.ended:
+                desk.ledger.request_cancel(found.id)
+            return desk.ledger.run(found.id)
+
+    def _execute(
+        self,
+        desk: Desk,
+        opened: Opened,
+        values: Mapping[str, Any],
+        order: Order,
+        output: str | None,
+    ) -> Run:
+        keep_snapshot(desk.layout, opened, order.run)
+        ticket = Ticket(desk, opened, values, order)
+        return run_through_papermill(ticket, output)
+
+    # -- looking back ------------------------------------------------------------------------
+
+    def runs(self, *, limit: int = 20, actor: str = "") -> tuple[Run, ...]:
+        """The newest runs first."""
+        with self._desk() as desk:
+            return desk.ledger.runs(limit)
+
+    def status(self, run: str, *, actor: str = "") -> Run:
+        """A run with its steps.
+
+        Raises:
+            UsageError: no such run.
+        """
+        with self._desk() as desk:
+            return desk.ledger.run(run)
+
+    def logs(
+        self, run: str, step: str | None = None, *, follow: bool = False, actor: str = ""
+    ) -> Iterator[str]:
+        """Lines that steps printed and their processes wrote; `follow` waits for more until the
+        end.
+
+        Raises:
+            UsageError: no such run or step.
+        """
+        with self._desk() as desk:
+            yield from run_log(desk, desk.ledger.run(run), step, follow=follow)
+
+    def why(self, run: str, step: str, *, actor: str = "") -> tuple[str, ...]:
+        """Why a step ran, was reused or was skipped, and how it ended.
+
+        Raises:
+            UsageError: no such run or step.
+        """
+        found = self.status(run)
+        for result in found.steps:
+            if result.step == step:
+                return explain_result(result)
+        names = ", ".join(result.step for result in found.steps)
+        raise UsageError(f"run {found.id} has no step `{step}`", hint=f"its steps: {names}")
+
+    def get(
+        self, run: str, name: str, *, output: Path | None = None, actor: str = ""
+    ) -> StoredValue:
+        """A stored value of a run: as text, or written to a file whose suffix names the format.
+
+        Raises:
+            UsageError: no such run, name or format.
+        """
+        with self._desk() as desk:
+            blob = find_output(desk.ledger.run(run), name)
+            return stored_value(desk.blobs, blob, name, output)
+
+    def sql(self, sql: str, *, run: str | None = None, actor: str = "") -> SqlResult:
+        """Query the stored tables of a run (default: the latest).
+
+        Raises:
+            UsageError: no such run, or DuckDB refuses the query.
+        """
+        with self._desk() as desk:
+            found = desk.ledger.run(run or "latest")
+            outputs = (
+                (result.step, blob, desk.blobs.path(blob))
+                for result in found.steps
+                for blob in result.outputs
+                if blob.kind == "table"
+            )
+            return query(sql, tables_of(outputs))
+
+    def verify(
+        self, notebook: Path, *, parameters: Mapping[str, Any] | None = None, actor: str = ""
+    ) -> Verification:
+        """Run it both ways on copies of the project, Run All and as a workflow, and compare."""
+        opened = self._open(notebook)
+        return verify_notebook(self.root, opened, given_values(opened, parameters))
+
+    # -- setting up --------------------------------------------------------------------------
+
+    def doctor(self, *, actor: str = "") -> tuple[HealthCheck, ...]:
+        """What has to be right for runs to work."""
+        return examine(self.layout)
+
+    def init(self, *, actor: str = "") -> tuple[Path, ...]:
+        """Write `nbflow.toml`, unless there is one; returns what was written."""
+        return demo_files.write_config(self.root)
+
+    def demo(self, folder: Path, *, actor: str = "") -> Path:
+        """Write the flagship notebook and its data generator into a folder; returns the
+        notebook."""
+        return demo_files.write_demo(folder)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _open(self, notebook: Path) -> Opened:
+        path = notebook if notebook.is_absolute() else Path.cwd() / notebook
+        return open_notebook(path, self.root)
+
+    @contextmanager
+    def _desk(self) -> Iterator[Desk]:
+        desk = open_desk(self.layout)
+        try:
+            yield desk
+        finally:
+            desk.ledger.close()
+
+
+def given_values(opened: Opened, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Given parameters, typed: text as a command line has it, other values as they are.
+
+    Raises:
+        UsageError: unknown, missing or unfit; lists what the notebook takes.
+    """
+    return coerce(opened.parameters, parameters or {}, from_text=True)
+
+
+def _settled(desk: Desk, run: str) -> Run:
+    """The run; if its runner is gone, after the ledger has declared it lost."""
+    found = desk.ledger.run(run)
+    while not found.status.ended and found.pid is not None:
+        if process_lives(found.pid, found.pid_started):
+            break
+        sleep(_LOOK_AGAIN_SECONDS)
+        desk.ledger.mark_lost(utc_now(), process_lives)
+        found = desk.ledger.run(found.id)
+    return found
+
+
+def _chain(desk: Desk, run: Run) -> frozenset[str]:
+    """The run and those that it went on with."""
+    found: set[str] = set()
+    current: Run | None = run
+    while current is not None and current.id not in found:
+        found.add(current.id)
+        before = current.trigger.removeprefix(_RESUME)
+        current = desk.ledger.run(before) if before != current.trigger else None
+    return frozenset(found)

@@ -1,0 +1,113 @@
+"""Task specifications: what a lane is told about one attempt of one step."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbflow.core.names import Name
+from nbflow.core.plan import Plan
+from nbflow.core.step import Step
+from nbflow.core.task import Blob, ReplaySource, Source, StagedBlob, TaskSpec
+from nbflow.planning.fingerprint import replay_names
+from nbflow.project.layout import Layout
+from nbflow.store.blobs import BlobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecMaker:
+    """Makes the specifications of one run."""
+
+    layout: Layout
+    blobs: BlobStore
+    run: str
+    fence: int
+    notebook: str
+    folder: Path
+    kernel_name: str
+    jobs: int
+
+    def __call__(
+        self,
+        plan: Plan,
+        step: Step,
+        *,
+        attempt: int,
+        inputs: Mapping[Name, Blob],
+        lane_inputs: tuple[Name, ...],
+    ) -> TaskSpec:
+        """The specification of an attempt, with an empty staging folder."""
+        provided = [n for n in replay_names(step.replays) if n not in step.declared_writes]
+        return TaskSpec(
+            run=self.run,
+            step=step.id,
+            step_name=step.name,
+            attempt=attempt,
+            fence=self.fence,
+            notebook=self.notebook,
+            cells=_sources(step),
+            replays=_replays(step),
+            inputs=self._inputs(inputs),
+            input_names=tuple(str(name) for name in inputs),
+            lane_inputs=tuple(str(name) for name in lane_inputs),
+            outputs=tuple(str(name) for name in step.outputs),
+            declared_writes=tuple(str(name) for name in step.declared_writes),
+            python_reads=tuple(str(name) for name in step.python_reads),
+            provided=tuple(provided),
+            parameters=dict(plan.parameters),
+            staging=str(self._staging(step, attempt)),
+            key_file=str(self.blobs.key()),
+            working_directory=str(self.folder),
+            lane=step.lane,
+            timeout=step.options.timeout,
+            env=self._environment(step, attempt),
+            kernel_name=self.kernel_name,
+            threads=max(1, (os.cpu_count() or 1) // self.jobs),
+        )
+
+    def _inputs(self, inputs: Mapping[Name, Blob]) -> tuple[StagedBlob, ...]:
+        """Each blob once, however many of its names are read."""
+        found = {(blob.digest, blob.names): blob for blob in inputs.values()}
+        return tuple(
+            StagedBlob(blob=blob, path="" if blob.kind == "absent" else str(self.blobs.path(blob)))
+            for blob in found.values()
+        )
+
+    def _staging(self, step: Step, attempt: int) -> Path:
+        folder = self.layout.staging / self.run / f"{step.position}-{attempt}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def _environment(self, step: Step, attempt: int) -> dict[str, str]:
+        return {
+            "NBFLOW_RUN_ID": self.run,
+            "NBFLOW_STEP": step.name,
+            "NBFLOW_ATTEMPT": str(attempt),
+        }
+
+
+def _sources(step: Step) -> tuple[Source, ...]:
+    return tuple(
+        Source(
+            cell=cell,
+            cell_index=index,
+            source=source,
+            raises_exception=cell in step.options.raises_exception,
+        )
+        for cell, index, source in zip(step.cells, step.cell_indexes, step.sources, strict=True)
+    )
+
+
+def _replays(step: Step) -> tuple[ReplaySource, ...]:
+    return tuple(
+        ReplaySource(
+            cell=replay.cell,
+            cell_index=replay.cell_index,
+            line=replay.line,
+            source=replay.source,
+            names=tuple(str(name) for name in replay.names),
+        )
+        for replay in step.replays
+    )

@@ -1,0 +1,122 @@
+"""`nbflow get`: one stored value of a run, as text or as a file."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import duckdb
+
+from nbflow.core.errors import StoreError, UsageError
+from nbflow.core.run import Run
+from nbflow.core.task import Blob
+from nbflow.inside.seal import read_seal
+from nbflow.store.blobs import BlobStore
+
+_SHOWN_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredValue:
+    """Either the value's text, or the file it was written to."""
+
+    text: str | None = None
+    path: Path | None = None
+
+
+def find_output(run: Run, name: str) -> Blob:
+    """The last version of a name in a run; `STEP.NAME` asks for that step's version.
+
+    Raises:
+        UsageError: the run has no such value.
+    """
+    found: dict[str, Blob] = {}
+    for result in run.steps:
+        for blob in result.outputs:
+            for member in blob.names:
+                found[member] = found[f"{result.step}.{member}"] = blob
+    if name not in found or found[name].kind == "absent":
+        near = get_close_matches(name, found, n=3)
+        known = sorted(member for member in found if "." not in member)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(known)}"
+        raise UsageError(f"run {run.id} has no stored value `{name}`", hint=hint)
+    return found[name]
+
+
+def stored_value(blobs: BlobStore, blob: Blob, name: str, output: Path | None) -> StoredValue:
+    """The value as text, or written to `output`, whose suffix names the format.
+
+    Raises:
+        UsageError: the value cannot be had in that format.
+        StoreError: the stored file is missing or damaged.
+    """
+    if not blobs.verify(blob):
+        raise StoreError(
+            f"the stored `{name}` is missing or damaged",
+            hint="run the notebook again: it is made anew",
+        )
+    path = blobs.path(blob)
+    if output is None:
+        return StoredValue(text=_text(blob, path))
+    writers = _writers(blob)
+    write = writers.get(output.suffix)
+    if write is None:
+        raise UsageError(
+            f"`{name}` ({blob.python_type or blob.kind}) cannot be written as {output.name}",
+            hint=f"use one of: {', '.join(writers)}",
+        )
+    write(path, output, blobs)
+    return StoredValue(path=output)
+
+
+_Writer = Callable[[Path, Path, BlobStore], None]
+
+
+def _writers(blob: Blob) -> Mapping[str, _Writer]:
+    if blob.kind == "table" and len(blob.names) == 1:
+        return {
+            ".csv": _copy_to("FORMAT csv, HEADER"),
+            ".parquet": _copy_to("FORMAT parquet"),
+            ".json": _copy_to("FORMAT json, ARRAY"),
+            ".duckdb": _copy,
+        }
+    if blob.kind == "pickle":
+        return {".pickle": _unsealed, ".pkl": _unsealed}
+    return {f".{blob.suffix}": _copy}
+
+
+def _text(blob: Blob, path: Path) -> str:
+    if blob.kind != "table" or len(blob.names) != 1:
+        return path.read_text("utf-8") if blob.kind == "json" else blob.preview
+    with _opened(path) as connection:
+        head = connection.sql(f"FROM stored.data LIMIT {_SHOWN_ROWS}").to_arrow_table()
+    text = str(head.to_pandas().to_string(index=False))
+    rest = (blob.rows or 0) - head.num_rows
+    return f"{text}\n… {rest} more rows" if rest > 0 else text
+
+
+def _copy_to(options: str) -> _Writer:
+    def write(path: Path, output: Path, blobs: BlobStore) -> None:
+        target = str(output).replace("'", "''")
+        with _opened(path) as connection:
+            connection.execute(f"COPY stored.data TO '{target}' ({options})").fetchall()
+
+    return write
+
+
+def _copy(path: Path, output: Path, blobs: BlobStore) -> None:
+    shutil.copyfile(path, output)
+
+
+def _unsealed(path: Path, output: Path, blobs: BlobStore) -> None:
+    output.write_bytes(read_seal(blobs.key()).open(path.read_bytes()))
+
+
+def _opened(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    )
+    source = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{source}' AS stored (READ_ONLY)").fetchall()
+    return connection

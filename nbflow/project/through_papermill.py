@@ -1,0 +1,105 @@
+"""The outer call: papermill executes, with nbflow as its engine.
+
+Parameters, paths and metadata stay papermill's. What it knows too little about is added: the output
+is written whole or not at all, and a path made from parameters never leaves its folder.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from nbflow.core.errors import UsageError
+from nbflow.core.run import Run
+from nbflow.notebook.coerce import papermill_values
+from nbflow.notebook.save import refuse_target, save_atomically, write_atomic
+from nbflow.project.conduct import kernel_name
+from nbflow.project.ticket import Ticket
+
+ENGINE = "nbflow"
+"""The name under which faces/engine.py is registered with papermill."""
+
+
+def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
+    """Execute the ticket's notebook; the run comes back when it has ended, however it did."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it would tell the run a second time
+    target = None if output is None else _rendered(output, ticket.values)
+    ticket.output_path = target
+    try:
+        papermill.execute_notebook(
+            ticket.opened.node,
+            None,
+            parameters=papermill_values(ticket.values),
+            engine_name=ENGINE,
+            request_save_on_cell_execute=False,
+            kernel_name=kernel_name(ticket.opened),
+            language="python",
+            progress_bar=False,
+            nbflow_ticket=ticket,
+        )
+    except PapermillExecutionError:
+        pass  # the ledger has told it better
+    assert ticket.conducted is not None and ticket.node is not None
+    if target is not None:
+        _write(ticket.node, target, ticket.opened.path)
+    return ticket.conducted.run
+
+
+def make_writes_atomic() -> None:
+    """papermill's own writes of local notebooks replace the old file whole, or not at all."""
+    from papermill.iorw import papermill_io
+
+    save_atomically(papermill_io)
+
+
+def check_output(output: str | None, values: Mapping[str, Any], *, source: Path) -> None:
+    """Refuse an output that cannot be written, before anything runs.
+
+    Raises:
+        UsageError: a folder, a link, the source itself, or a path that parameters lead elsewhere.
+    """
+    if output is None:
+        return
+    target = _rendered(output, values)
+    if _is_remote(target):
+        return
+    template = Path(output.split("{", 1)[0])
+    home = (template if output[:1] == "{" or template.name == "" else template.parent).resolve()
+    if "{" in output and not Path(target).resolve().is_relative_to(home):
+        raise UsageError(
+            f"the output {target} lies outside {home}",
+            hint="a parameter's value must not change the folder of the output",
+        )
+    refuse_target(Path(target), source=source)
+
+
+def _rendered(output: str, values: Mapping[str, Any]) -> str:
+    from papermill.exceptions import PapermillMissingParameterException
+    from papermill.parameterize import add_builtin_parameters, parameterize_path
+
+    if "{" not in output:
+        return output
+    try:
+        return str(parameterize_path(output, add_builtin_parameters(papermill_values(values))))
+    except PapermillMissingParameterException as error:
+        raise UsageError(
+            f"the output {output}: {error}", hint="only given parameters can be part of the path"
+        ) from error
+
+
+def _is_remote(target: str) -> bool:
+    return "://" in target or target == "-"
+
+
+def _write(node: NotebookNode, target: str, source: Path) -> None:
+    if _is_remote(target):
+        from papermill.iorw import write_ipynb
+
+        write_ipynb(node, target)
+        return
+    write_atomic(node, Path(target), source=source)

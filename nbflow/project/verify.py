@@ -1,0 +1,264 @@
+"""`nbflow verify`: the promise, put to the test on one notebook.
+
+The notebook runs twice on copies of the project folder: all cells in one kernel, in order (Run
+All), and as a workflow. Final variables and tables are compared by content, written files by bytes.
+What differs between two Run Alls too is the notebook's own: it is reported as nondeterministic.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from nbflow.core.diagnostic import Severity
+from nbflow.core.errors import NbflowError
+from nbflow.core.graph import Graph
+from nbflow.core.names import NameKind, kind_of
+from nbflow.core.notebook import CellKind
+from nbflow.core.run import Run, Status
+from nbflow.core.task import Blob, Source, TaskOutcome, TaskSpec
+from nbflow.execution.executor import LocalExecutor
+from nbflow.execution.surroundings import file_digest
+from nbflow.lanes.client import open_lane
+from nbflow.project.conduct import Order, kernel_name, open_desk
+from nbflow.project.demo import copy_project
+from nbflow.project.layout import STATE_FOLDER, Layout
+from nbflow.project.opened import Opened, open_notebook
+from nbflow.project.through_papermill import run_through_papermill
+from nbflow.project.ticket import Ticket, keep_snapshot
+from nbflow.store.blobs import BlobStore
+
+_LONGEST_SECONDS = 6 * 3600.0
+_NOT_COMPARED = frozenset({STATE_FOLDER, "__pycache__", ".ipynb_checkpoints", ".git"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Something that came out differently. `kind` is variable, file or status."""
+
+    name: str
+    kind: str
+    run_all: str
+    workflow: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the workflow would not run (a clear refusal keeps the promise too)."""
+
+    cell: str | None
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What the comparison found."""
+
+    equal: bool
+    differences: tuple[Difference, ...] = ()
+    nondeterministic: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    run_all_seconds: float | None = None
+    workflow_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One way of running: what it left, by name, as comparable text."""
+
+    status: str
+    values: Mapping[str, str]
+    files: Mapping[str, str]
+    seconds: float
+
+
+def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Verification:
+    """Run both ways on copies of the project and compare everything that is left."""
+    refused = _refusals(opened.graph(values=values))
+    if refused:
+        return Verification(equal=True, refused=refused)
+    with tempfile.TemporaryDirectory(prefix="nbflow-verify-") as folder:
+        base = Path(folder)
+        run_all = _run_all(_copied(root, base / "run-all", opened), values)
+        try:
+            workflow = _workflow(_copied(root, base / "workflow", opened), values)
+        except NbflowError as error:
+            found = Refusal(cell=None, code="refused", message=error.message)
+            return Verification(equal=True, refused=(found,), run_all_seconds=run_all.seconds)
+        differences = tuple(_differences(run_all, workflow))
+        unstable: frozenset[str] = frozenset()
+        if differences:
+            again = _run_all(_copied(root, base / "again", opened), values)
+            unstable = frozenset(found.name for found in _differences(run_all, again))
+    real = tuple(found for found in differences if found.name not in unstable)
+    return Verification(
+        equal=not real,
+        differences=real,
+        nondeterministic=tuple(sorted(unstable & {found.name for found in differences})),
+        run_all_seconds=run_all.seconds,
+        workflow_seconds=workflow.seconds,
+    )
+
+
+def _refusals(graph: Graph) -> tuple[Refusal, ...]:
+    return tuple(
+        Refusal(cell=found.place.cell, code=found.code, message=found.message)
+        for found in graph.diagnostics
+        if found.severity is Severity.ERROR
+    )
+
+
+def _copied(root: Path, target: Path, opened: Opened) -> Opened:
+    copy_project(root, target)
+    home = target.resolve()
+    return open_notebook(home / opened.path.relative_to(root), home)
+
+
+def _layout(opened: Opened) -> Layout:
+    depth = len(Path(opened.notebook.path).parts)
+    return Layout(root=opened.path.parents[depth - 1])
+
+
+def _final_names(graph: Graph) -> tuple[str, ...]:
+    names = {name for step in graph.steps for name in step.outputs}
+    return tuple(sorted(n for n in names if kind_of(n) is NameKind.VARIABLE))
+
+
+def _run_all(opened: Opened, values: Mapping[str, Any]) -> _Side:
+    """All code cells in one kernel, in their order, with nothing replayed or loaded."""
+    layout = _layout(opened)
+    layout.make()
+    blobs = BlobStore(layout.state)
+    graph = opened.graph(values=values)
+    spec = _whole_notebook(opened, values, layout, blobs, _final_names(graph))
+    logs = layout.state / "logs"
+    logs.mkdir()
+    started = monotonic()
+    with LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=1) as executor:
+        executor.submit(spec)
+        outcome = _outcome(executor)
+    seconds = monotonic() - started
+    outputs = outcome.report.outputs if outcome.report else ()
+    found = {name: staged.blob for staged in outputs for name in staged.blob.names}
+    return _Side(
+        status=outcome.status,
+        values={name: _comparable(blob) for name, blob in found.items()},
+        files=_files(layout.root),
+        seconds=seconds,
+    )
+
+
+def _whole_notebook(
+    opened: Opened,
+    values: Mapping[str, Any],
+    layout: Layout,
+    blobs: BlobStore,
+    names: tuple[str, ...],
+) -> TaskSpec:
+    injected = opened.injected(values)
+    cells: list[Source] = []
+    for cell in opened.notebook.cells:
+        tags = opened.tags[cell.id]
+        if cell.kind is not CellKind.CODE or tags.skip:
+            continue
+        source = f"{cell.source}\n{injected}" if tags.parameters and injected else cell.source
+        cells.append(
+            Source(
+                cell=cell.id,
+                cell_index=cell.index,
+                source=source,
+                raises_exception=tags.raises_exception,
+            )
+        )
+    staging = layout.staging / "run-all"
+    staging.mkdir(parents=True)
+    provided = {n for facts in opened.facts for f in facts.fragments for n in f.names}
+    return TaskSpec(
+        run="run-all",
+        step="run-all",
+        step_name="run-all",
+        attempt=1,
+        fence=0,
+        notebook=opened.notebook.path,
+        cells=tuple(cells),
+        outputs=names,
+        declared_writes=names,
+        python_reads=names,
+        provided=tuple(sorted(provided - set(names))),
+        staging=str(staging),
+        key_file=str(blobs.key()),
+        working_directory=str(opened.path.parent),
+        timeout=_LONGEST_SECONDS,
+        kernel_name=kernel_name(opened),
+    )
+
+
+def _outcome(executor: LocalExecutor) -> TaskOutcome:
+    while True:
+        for happening in executor.poll(1.0):
+            if isinstance(happening, TaskOutcome):
+                return happening
+
+
+def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
+    layout = _layout(opened)
+    desk = open_desk(layout)
+    started = monotonic()
+    try:
+        order = Order(trigger="verify")
+        keep_snapshot(layout, opened, order.run)
+        run = run_through_papermill(Ticket(desk, opened, values, order), None)
+    finally:
+        desk.ledger.close()
+    return _Side(
+        status="succeeded" if run.status is Status.SUCCEEDED else "failed",
+        values=_run_values(run),
+        files=_files(layout.root),
+        seconds=monotonic() - started,
+    )
+
+
+def _run_values(run: Run) -> dict[str, str]:
+    found: dict[str, Blob] = {}
+    for result in run.steps:
+        for blob in result.outputs:
+            found.update(dict.fromkeys(blob.names, blob))
+    return {
+        name: _comparable(blob) for name, blob in found.items() if not name.startswith(("@", "_"))
+    }
+
+
+def _comparable(blob: Blob) -> str:
+    """Content alone: a value that shares objects with others is stored with them, on one side
+    only."""
+    shape = f" {blob.rows} rows" if blob.rows is not None else ""
+    return f"{blob.python_type or blob.kind}{shape} {blob.digest}"
+
+
+def _files(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): file_digest(path) or ""
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not _NOT_COMPARED & set(path.relative_to(root).parts)
+    }
+
+
+def _differences(one: _Side, other: _Side) -> Iterator[Difference]:
+    if one.status != other.status:
+        yield Difference(name="status", kind="status", run_all=one.status, workflow=other.status)
+    for kind, left, right in (
+        ("variable", one.values, other.values),
+        ("file", one.files, other.files),
+    ):
+        for name in sorted({*left, *right}):
+            if left.get(name) != right.get(name):
+                yield Difference(
+                    name=name,
+                    kind=kind,
+                    run_all=left.get(name, "not there"),
+                    workflow=right.get(name, "not there"),
+                )

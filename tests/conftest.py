@@ -1,0 +1,43 @@
+"""What all tests share: a flag for expected files, and independence from the person's set-up."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Warnings are errors, flaky tests too: no deadline (machines differ), the same examples every time.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-expected",
+        action="store_true",
+        help="write the expected files of the golden notebooks anew instead of comparing with them",
+    )
+
+
+@pytest.fixture(scope="session")
+def write_expected(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--write-expected"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout's top folder."""
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels started by tests see no profile, history or configuration of the person."""
+    home = tmp_path_factory.mktemp("surroundings")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(home / "ipython"))
+        patch.setenv("JUPYTER_CONFIG_DIR", str(home / "jupyter"))
+        patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(home / "matplotlib")))
+        patch.delenv("PYTHONWARNINGS", raising=False)
+        yield

@@ -1,0 +1,181 @@
+"""The kernel's side, in real kernels: replays, inputs, outputs, and what was seen beside them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbflow.core.task import Blob, ReplaySource, Source, StagedBlob, TaskOutcome, TaskSpec
+from nbflow.execution.executor import LocalExecutor
+from nbflow.lanes.client import open_lane
+from nbflow.store.blobs import BlobStore
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_SECONDS = 120.0
+
+
+class Hall:
+    """One project folder with a store, and lanes to run sources in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = BlobStore(folder / ".nbflow")
+        logs = folder / ".nbflow" / "logs"
+        self.executor = LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=2)
+        self.count = 0
+
+    def run(
+        self, *sources: str, given: dict[str, Blob] | None = None, **changes: Any
+    ) -> TaskOutcome:
+        self.executor.submit(self.spec(sources, given or {}, changes))
+        while True:
+            for happening in self.executor.poll(PATIENCE_SECONDS):
+                if isinstance(happening, TaskOutcome):
+                    return happening
+
+    def spec(
+        self, sources: tuple[str, ...], given: dict[str, Blob], changes: dict[str, Any]
+    ) -> TaskSpec:
+        self.count += 1
+        staging = self.folder / ".nbflow" / "staging" / str(self.count)
+        staging.mkdir(parents=True)
+        inputs = tuple(
+            StagedBlob(blob=blob, path="" if blob.kind == "absent" else str(self.store.path(blob)))
+            for blob in given.values()
+        )
+        spec = TaskSpec(
+            run="r",
+            step=f"s{self.count}",
+            step_name=f"s{self.count}",
+            attempt=1,
+            fence=1,
+            notebook="n.ipynb",
+            cells=tuple(
+                Source(cell=f"c{i}", cell_index=i, source=text) for i, text in enumerate(sources)
+            ),
+            inputs=inputs,
+            input_names=tuple(given),
+            python_reads=tuple(given),
+            staging=str(staging),
+            key_file=str(self.store.key()),
+            working_directory=str(self.folder),
+            env={"NBFLOW_STEP": f"s{self.count}"},
+        )
+        outputs = changes.get("outputs", ())
+        return replace(spec, **{"declared_writes": outputs, **changes})
+
+    def commit(self, outcome: TaskOutcome) -> dict[str, Blob]:
+        assert outcome.report is not None, outcome.message
+        blobs = [self.store.commit(one) if one.path else one.blob for one in outcome.report.outputs]
+        return {name: blob for blob in blobs for name in blob.names}
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Hall]:
+    opened = Hall(tmp_path)
+    yield opened
+    opened.executor.close()
+
+
+def printed(outcome: TaskOutcome, cell: str = "c0") -> str:
+    assert outcome.status == "succeeded", outcome.message
+    return "".join(one.get("text", "") for one in outcome.cell_outputs[cell])
+
+
+def a_replay(source: str, *, cell_index: int = 0, line: int = 1) -> ReplaySource:
+    return ReplaySource(cell=f"d{cell_index}", cell_index=cell_index, line=line, source=source)
+
+
+def test_values_travel_from_kernel_to_kernel(hall: Hall) -> None:
+    make = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})\nnames = {'x', 'y'}"
+    blobs = hall.commit(hall.run(make, outputs=("df", "names")))
+    assert (blobs["df"].kind, blobs["df"].rows) == ("table", 2)
+    second = hall.run("print(df.a.sum(), sorted(names))", given=blobs)
+    assert printed(second) == "3 ['x', 'y']\n"
+
+
+def test_sql_and_python_share_their_names(hall: Hall) -> None:
+    blobs = hall.commit(hall.run("%%sql big\nSELECT range AS n FROM range(5)", outputs=("big",)))
+    second = hall.run("%%sql\nSELECT sum(n) AS s FROM big", "print(len(big))", given=blobs)
+    assert printed(second, "c1") == "5\n"
+    assert "10" in second.cell_outputs["c0"][0]["data"]["text/plain"]
+
+
+def test_definitions_are_replayed_and_shown_nowhere(hall: Hall) -> None:
+    replay = a_replay("print('loud')\ndef double(x):\n    return 2 * x")
+    outcome = hall.run("print(double(21))", replays=(replay,), provided=("double",))
+    assert printed(outcome) == "42\n"
+
+
+def test_a_failing_replay_names_its_own_cell_and_line(hall: Hall) -> None:
+    replay = a_replay("def f():\n    return 1 / 0\nX = f()", cell_index=4, line=3)
+    outcome = hall.run("print(X)", replays=(replay,))
+    assert (outcome.status, outcome.reason) == ("failed", "error")
+    assert outcome.error is not None
+    assert (outcome.error.type, outcome.error.cell_index) == ("ZeroDivisionError", 4)
+    assert outcome.error.line == 5
+    assert (
+        outcome.message == "ZeroDivisionError: division by zero (in cell 5, which this step needs)"
+    )
+
+
+def test_a_shared_lane_keeps_values_and_does_not_replay_twice(hall: Hall) -> None:
+    replay = a_replay("class Box:\n    pass")
+    first = hall.run("box = Box()\nrows = iter([1])", replays=(replay,), lane="L")
+    assert first.status == "succeeded"
+    second = hall.run(
+        "print(isinstance(box, Box), next(rows))",
+        replays=(replay,),
+        lane="L",
+        lane_inputs=("box", "rows"),
+    )
+    assert printed(second) == "True 1\n"
+
+
+def test_what_cannot_be_stored_is_told(hall: Hall) -> None:
+    outcome = hall.run("rows = (n for n in range(3))", outputs=("rows",))
+    assert outcome.report is not None
+    assert [one.name for one in outcome.report.unstorable] == ["rows"]
+
+
+def test_an_undeclared_change_of_an_input_is_found(hall: Hall) -> None:
+    blobs = hall.commit(hall.run("items = [1]", outputs=("items",)))
+    outcome = hall.run("getattr(items, 'app' + 'end')(2)", given=blobs)
+    assert outcome.report is not None
+    assert outcome.report.found_mutations == ("items",)
+
+
+def test_files_are_seen_and_ours_are_not(hall: Hall) -> None:
+    (hall.folder / "in.txt").write_text("x")
+    outcome = hall.run(
+        "text = open('in.txt').read()\nopen('out.txt', 'w').write(text)", outputs=("text",)
+    )
+    assert outcome.report is not None
+    assert [one.path for one in outcome.report.files_read] == ["in.txt"]
+    assert [one.path for one in outcome.report.files_written] == ["out.txt"]
+
+
+def test_random_numbers_go_on_where_they_were(hall: Hall) -> None:
+    seed = "import random\nrandom.seed(1)\nprint([random.random() for _ in range(3)][-1])"
+    whole = printed(hall.run(seed))
+    first = hall.run("import random\nrandom.seed(1)\n_ = random.random()", outputs=("@random",))
+    blobs = hall.commit(first)
+    second = hall.run("import random\nrandom.random()\nprint(random.random())", given=blobs)
+    assert printed(second) == whole
+
+
+def test_a_module_beside_a_path_that_was_added_is_found_by_replays(hall: Hall) -> None:
+    (hall.folder / "lib").mkdir()
+    (hall.folder / "lib" / "tools.py").write_text("ANSWER = 42\n")
+    blobs = hall.commit(hall.run("import sys\nsys.path.append('lib')", outputs=("@sys.path",)))
+    outcome = hall.run("print(tools.ANSWER)", given=blobs, replays=(a_replay("import tools"),))
+    assert printed(outcome) == "42\n"
+
+
+def test_steps_know_their_name(hall: Hall) -> None:
+    show = "import os\nprint(os.environ['NBFLOW_STEP'])"
+    assert [printed(hall.run(show, lane="L")) for _ in range(2)] == ["s1\n", "s2\n"]

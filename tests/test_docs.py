@@ -1,0 +1,268 @@
+"""What people read is true: commands, tags, magics, extras, links; and nothing private got in."""
+
+import ast
+import importlib
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from nbflow.core.diagnostic import Place
+from nbflow.core.step import CachePolicy, CellTags, CheckMode, StepOptions
+from nbflow.notebook.tags import format_tags, parse_tags
+
+DISTRIBUTIONS = {"IPython": "ipython", "uuid_utils": "uuid-utils", "yaml": "pyyaml"}
+"""Packages whose import name is not their distribution's name."""
+
+TOUCHED_IF_THERE = {"matplotlib", "polars"}
+"""Imported only where the person's notebook has imported them."""
+
+NEVER_IMPORTED = {
+    "ipykernel",  # the kernel that lanes start, by its kernelspec
+}
+
+
+@pytest.fixture(scope="module")
+def readme(repository: Path) -> str:
+    return (repository / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def project(repository: Path) -> dict[str, Any]:
+    text = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    table: dict[str, Any] = tomllib.loads(text)["project"]
+    return table
+
+
+def commands() -> click.Group:
+    module = importlib.import_module("nbflow.faces.cli")
+    return next(value for value in vars(module).values() if isinstance(value, click.Group))
+
+
+def readme_command(readme: str, says: str) -> str:
+    """The one-line command of the README that contains `says`."""
+    lines = [line for line in _code_lines(readme) if line.startswith("python3.11") and says in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def _code_lines(markdown: str) -> list[str]:
+    blocks = re.findall(r"^```bash\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+# -- what can be typed ---------------------------------------------------------------------------
+
+
+def test_every_command_is_documented(readme: str) -> None:
+    assert [name for name in commands().commands if f"`nbflow {name}" not in readme] == []
+
+
+def test_every_documented_command_exists(readme: str) -> None:
+    documented = set(re.findall(r"nbflow ([a-z]+)\b", "\n".join(_code_lines(readme))))
+    documented |= set(re.findall(r"`nbflow ([a-z]+)", readme))
+    assert documented <= set(commands().commands)
+
+
+def test_every_option_of_run_is_documented(readme: str) -> None:
+    options = {
+        name
+        for parameter in commands().commands["run"].params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for name in parameter.opts[:1]
+    }
+    assert [option for option in sorted(options) if f"`{option}" not in readme] == []
+
+
+def test_every_tag_is_documented(readme: str) -> None:
+    options = StepOptions(
+        retries=2,
+        backoff=5.0,
+        timeout=60.0,
+        after=("load",),
+        check=CheckMode.WARN,
+        cache=CachePolicy(mode="never"),
+        raises_exception=(),
+    )
+    tags = CellTags(
+        parameters=True,
+        injected=True,
+        setup=True,
+        skip=True,
+        step="load",
+        raises_exception=True,
+        options=options,
+    )
+    # Whoever adds a tag adds a field, and then a line here and in the README.
+    assert _usual_fields(tags, CellTags()) == set()
+    assert _usual_fields(options, StepOptions()) == {"raises_exception"}
+    heads = {tag.partition(":")[0] for tag in format_tags(tags)} - {"injected-parameters"}
+    assert [head for head in sorted(heads) if not re.search(rf"`{head}[:`]", readme)] == []
+
+
+def test_every_documented_tag_is_understood(readme: str) -> None:
+    section = readme.split("## Tags")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    written = [tag for row in rows for tag in re.findall(r"`([^`]+)`", row)]
+    assert len(written) > 10
+    for tag in written:
+        filled = tag.replace("DURATION", "5m").replace("NAME", "load").replace(":N", ":2")
+        assert parse_tags([filled], place=Place())[1] == (), tag
+
+
+def _usual_fields(value: Any, usual: Any) -> set[str]:
+    return {f.name for f in fields(value) if getattr(value, f.name) == getattr(usual, f.name)}
+
+
+def test_every_magic_is_documented(readme: str) -> None:
+    assert [magic for magic in sorted(_magics()) if f"`{magic}" not in readme] == []
+
+
+def _magics() -> set[str]:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    def registered() -> set[str]:
+        return {
+            {"line": "%", "cell": "%%"}[kind] + name
+            for kind, table in shell.magics_manager.magics.items()
+            for name in table
+        }
+
+    shell = InteractiveShell()
+    before = registered()
+    shell.extension_manager.load_extension("nbflow")
+    return registered() - before
+
+
+# -- packaging -----------------------------------------------------------------------------------
+
+
+def test_both_commands_stand_in_the_readme(readme: str, project: dict[str, Any]) -> None:
+    run = readme_command(readme, "nbflow run")
+    tests = readme_command(readme, "pytest")
+    for command in (run, tests):
+        extra = re.search(r"\.\[([a-z]+)\]", command)
+        assert extra is not None
+        assert extra.group(1) in project["optional-dependencies"]
+        assert " && " in command
+    assert tests.endswith('-m pytest -n 2 -m "not ci"')
+
+
+def test_ci_runs_the_readme_s_test_command(readme: str, repository: Path) -> None:
+    script = (repository / ".ci" / "run").read_text(encoding="utf-8")
+    command = readme_command(readme, "pytest")
+    assert command.replace("python3.11", '"$python"').replace(".venv", '"$venv"') in script
+
+
+def test_entry_points_can_be_loaded(repository: Path, project: dict[str, Any]) -> None:
+    targets = [*project["scripts"].values(), *project["entry-points"]["papermill.engine"].values()]
+    for target in targets:
+        module, _, name = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_dependencies_are_those_that_are_imported(
+    repository: Path, project: dict[str, Any]
+) -> None:
+    declared = {re.split(r"[<>=\[ ]", one)[0].lower() for one in project["dependencies"]}
+    used = {DISTRIBUTIONS.get(name, name) for name in _third_party(repository / "nbflow")}
+    assert used - declared == TOUCHED_IF_THERE & used
+    assert declared - used == NEVER_IMPORTED
+
+
+def _third_party(package: Path) -> Iterator[str]:
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            else:
+                continue
+            tops = {name.partition(".")[0] for name in names}
+            yield from tops - {"nbflow"} - sys.stdlib_module_names
+
+
+# -- the texts -----------------------------------------------------------------------------------
+
+
+def _texts(repository: Path) -> Iterator[Path]:
+    """Everything that is kept in the repository and can be read."""
+    tops = ("nbflow", "notebooks", "tests", ".ci")
+    kept = {".py", ".md", ".toml", ".ipynb", ".json", ".csv", ""}
+    for top in tops:
+        for path in sorted((repository / top).rglob("*")):
+            hidden = {"venv", "__pycache__", ".nbflow", ".ipynb_checkpoints"} & set(path.parts)
+            if path.is_file() and path.suffix in kept and not hidden:
+                yield path
+    yield from (path for path in sorted(repository.glob("*")) if path.is_file())
+
+
+def test_links_lead_somewhere(repository: Path) -> None:
+    broken = [
+        f"{path.name}: {link}"
+        for path in _texts(repository)
+        if path.suffix == ".md"
+        for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
+        if "://" not in link and not (path.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_no_registry_address_and_no_path_of_a_machine(repository: Path) -> None:
+    words = [
+        "pypi" + ".org",
+        "extra-index" + "-url",
+        "/" + "root/",
+        "/" + "opt/pypi",
+        "/" + "work/",
+    ]
+    pattern = re.compile("|".join(re.escape(word) for word in words))
+    found = [
+        f"{path.relative_to(repository)}: {match.group()}"
+        for path in _texts(repository)
+        if (match := pattern.search(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+
+
+def test_the_version_is_in_the_changelog(repository: Path) -> None:
+    import nbflow
+
+    changelog = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(nbflow.__version__)}\b", changelog, re.MULTILINE)
+
+
+# -- from nothing --------------------------------------------------------------------------------
+
+
+@pytest.mark.ci
+def test_the_readme_s_run_command_works_from_nothing(
+    repository: Path, readme: str, tmp_path: Path
+) -> None:
+    checkout = _copy(repository, tmp_path / "checkout")
+    shell = ["bash", "-c", readme_command(readme, "nbflow run")]
+    subprocess.run(shell, cwd=checkout, check=True)
+    # What was installed is the wheel, so the demo's files have to be inside it.
+    nbflow = checkout / ".venv" / "bin" / "nbflow"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run([nbflow, "demo"], cwd=elsewhere, check=True)
+    assert list(elsewhere.rglob("retail_daily_sales.ipynb"))
+    assert list(elsewhere.rglob("exceptions-*.csv"))
+
+
+def _copy(repository: Path, target: Path) -> Path:
+    """The checkout as a clone would have it: without what git ignores."""
+    left_out = ("*venv", ".git", ".nbflow", "__pycache__", ".*_cache", "data", "reports")
+    shutil.copytree(repository, target, ignore=shutil.ignore_patterns(*left_out))
+    return target
