@@ -131,14 +131,19 @@ class Calls(Expressions):
         if callee.instance is not None:
             found = self._call_member(callee, "__call__", given, node)
             return found if found is not None else self.suspect(callee, given, node)
-        results = [self._call_defined(one, given, node) for one in callee.callables]
-        if not results or callee.type not in ("function", "class"):
-            results.append(self.suspect(callee, given, node))
-            self._call_taken(node)
-        found = results[0]
-        for result in results[1:]:
-            found = join(found, result)
-        return found
+        known = callee.type in ("function", "class")
+        if len(callee.callables) == 1 and known:
+            return self._call_defined(callee.callables[0], given, node)
+        found: Value | None = None
+        for one in callee.callables:
+            with self.branch():
+                result = self._call_defined(one, given, node)
+            found = result if found is None else join(found, result)
+        if found is not None and known:
+            return found
+        result = self.suspect(callee, given, node)
+        self._call_taken(node)
+        return result if found is None else join(found, result)
 
     def _call_defined(self, callee: Function | Class, given: Arguments, node: ast.Call) -> Value:
         if isinstance(callee, Class):
@@ -208,6 +213,8 @@ class Calls(Expressions):
 
     def _keep(self, base: Value, given: Arguments) -> None:
         kept = given.objects()
+        for value in given.all():
+            self.take(value)
         self.record.hold(base.objs, kept)
         if base.elem is not None and not all(v.type in IMMUTABLE for v in given.all()):
             self._forget_elements(base.objs)
@@ -433,16 +440,10 @@ class Calls(Expressions):
         self._may_draw(line)
         self._call_back(callee, given, node)
         for value in given.all():
-            self._take(value)
+            self.take(value)
         made = self.new(node, "")
         weak = callee.weak.union(*(v.weak for v in given.all() if not v.type))
         return made._replace(objs=made.objs | objects, weak=weak, files=callee.files)
-
-    def _take(self, value: Value) -> None:
-        """A function is handed to somebody who may keep it."""
-        for one in value.callables:
-            if isinstance(one, Function) and one not in self.shared.taken:
-                self.shared.taken.append(one)
 
     def _call_taken(self, node: ast.Call, *, effects_only: bool = False) -> None:
         """An unknown value may be any function that somebody keeps."""

@@ -211,10 +211,18 @@ class Expressions:
     def container(self, node: ast.AST, type: str, parts: list[Value], elem: Value | None) -> Value:
         """A fresh container that holds parts."""
         made = self.new(node, type, elem=elem)
+        for part in parts:
+            self.take(part)
         held = NO_OBJECTS.union(*(strong(part) for part in parts)) if parts else NO_OBJECTS
         self.record.hold(made.objs, held)
         weak = NO_OBJECTS.union(*(part.weak for part in parts if not part.type))
         return made._replace(weak=weak) if weak else made
+
+    def take(self, value: Value) -> None:
+        """A function is put where somebody may find and call it."""
+        for one in value.callables:
+            if isinstance(one, Function) and one not in self.shared.taken:
+                self.shared.taken.append(one)
 
     def change(self, value: Value, line: int, *, sure: bool = True) -> None:
         """The value is changed: visibly (`sure`), or perhaps, together with all it holds."""

@@ -145,7 +145,7 @@ class KnownCalls(Calls):
 
     def _partial(self, given: Arguments, node: ast.Call) -> Value:
         for value in given.all():
-            self._take(value)
+            self.take(value)
         made = self.new(node, "")
         return made._replace(objs=made.objs | given.objects())
 

@@ -307,23 +307,9 @@ def _understood(
     depth: int,
     kind: str,
 ) -> SqlStatement:
-    from nbflow.analysis.sql_tokens import (
-        files_of_functions,
-        is_remote,
-        stateful_calls,
-        volatile_calls,
-    )
-    from nbflow.analysis.sql_tree import Found
+    from nbflow.analysis.sql_tokens import is_remote, volatile_calls
 
-    found = _tree_facts(piece, tokens) or Found(opaque=["its grammar is not understood"])
-    found.files_read.extend(files_of_functions(tokens))
-    _follow_queries(found, piece, connection, depth)
-    found.opaque.extend(f"{name}() looks at the session" for name in stateful_calls(tokens))
-    if any(token.upper == "ROWID" for token in tokens):
-        found.opaque.append("row ids differ from session to session")
-    seen = _Seen(piece, tokens, found, connection)
-    for check in _CHECKS:
-        found.opaque.extend(check(seen))
+    found = _facts(piece, tokens, connection, depth)
     files = (*found.files_read, *found.files_written)
     return SqlStatement(
         text=piece.text,
@@ -341,6 +327,28 @@ def _understood(
         remote=any(is_remote(path) for path in files),
         opaque=found.opaque[0] if found.opaque else None,
     )
+
+
+def _facts(
+    piece: _Piece,
+    tokens: "tuple[Word, ...]",
+    connection: "duckdb.DuckDBPyConnection",
+    depth: int,
+) -> "Found":
+    """What the tree tells, what the tokens add, and what the checks doubt."""
+    from nbflow.analysis.sql_tokens import files_of_functions, stateful_calls
+    from nbflow.analysis.sql_tree import Found
+
+    found = _tree_facts(piece, tokens) or Found(opaque=["its grammar is not understood"])
+    found.files_read.extend(files_of_functions(tokens))
+    _follow_queries(found, piece, connection, depth)
+    found.opaque.extend(f"{name}() looks at the session" for name in stateful_calls(tokens))
+    if any(token.upper == "ROWID" for token in tokens):
+        found.opaque.append("row ids differ from session to session")
+    seen = _Seen(piece, tokens, found, connection)
+    for check in _CHECKS:
+        found.opaque.extend(check(seen))
+    return found
 
 
 def _unique(uses: list[TableUse]) -> tuple[TableUse, ...]:

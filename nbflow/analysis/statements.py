@@ -137,6 +137,7 @@ class Statements(KnownCalls):
             return
         self._change_stored(base, target.value, line)
         self.record.hold(base.objs, strong(value))
+        self.take(value)
         if base.elem is not None and value.type not in IMMUTABLE:
             self._forget_elements(base.objs)
         if base.instance is not None:
@@ -337,7 +338,7 @@ class Statements(KnownCalls):
         result = self.call_value(decorator, Arguments([value]), call)
         if value in (result, result._replace(objs=NO_OBJECTS)):
             return value
-        self._take(value)
+        self.take(value)
         return Value(objs=result.objs, weak=result.weak, callables=value.callables)
 
     def _define_class(self, node: ast.ClassDef) -> None:
@@ -427,20 +428,11 @@ class Statements(KnownCalls):
         captured = self._locals(self.frame)
         for key, value in self.state.values.items():
             if key.startswith(self.frame.prefix):
-                self._take(value)
-        for one in inner:
-            self._note_captured(one)
+                self.take(value)
         place = frozenset({self.site(function.node, ".closure")})
         self.record.hold(place, captured)
         rest = tuple(one for one in result.callables if one not in inner)
         return result._replace(type="", objs=result.objs | place | captured, callables=rest)
-
-    def _note_captured(self, function: Function) -> None:
-        """A closure may be called any time later; what it does to globals is seen by its text."""
-        for name in declared(function.node, ast.Global):
-            value = self.peek(name)
-            if value is not None:
-                self.record.read(name, function.node.lineno, sure=False)
 
     def _return(self, node: ast.Return) -> None:
         value = Value(type="None") if node.value is None else self.value(node.value)
@@ -536,37 +528,38 @@ class Statements(KnownCalls):
         endless: bool = False,
         test: ast.expr | None = None,
     ) -> None:
-        before = self.state.copy()
+        before = start = self.state
         breaks: list[State] = []
         for _ in range(_MANY_ROUNDS):
-            start = self.state.copy()
-            continues: list[State] = []
-            self.leaving.append((breaks, continues))
-            begin()
-            self.run(body)
-            self.leaving.pop()
-            for state in continues:
-                self.state = join_states(self.state, state, self.before)
-            if test is not None and not self.state.dead:
-                self.value(test)
-            if self.state.dead or not _moved(start, self.state):
+            self.state = start.copy()
+            end = self._round(body, begin, breaks, test)
+            if end.dead or not _moved(start, end):
                 break
-            end = self.state
-            self.state = join_states(start, end, self.before)
-            after_once = end
-        else:
-            end = after_once
-        end = self.state
-        if not once:
-            end = join_states(before, end, self.before)
-        elif not endless:
-            end.bound.update({k: True for k, sure in end.bound.items() if sure})
-        self.state = end
-        if endless:
-            self.state.dead = True
+            start = join_states(start, end, self.before)
+        self.state = end if once else join_states(before, end, self.before)
+        self.state.dead = self.state.dead or endless
         self.run(orelse)
         for state in breaks:
             self.state = join_states(self.state, state, self.before)
+
+    def _round(
+        self,
+        body: list[ast.stmt],
+        begin: Callable[[], None],
+        breaks: list[State],
+        test: ast.expr | None,
+    ) -> State:
+        """One round of a loop; returns the state at its end."""
+        continues: list[State] = []
+        self.leaving.append((breaks, continues))
+        begin()
+        self.run(body)
+        self.leaving.pop()
+        for state in continues:
+            self.state = join_states(self.state, state, self.before)
+        if test is not None and not self.state.dead:
+            self.value(test)
+        return self.state
 
     def _break(self, node: ast.Break) -> None:
         if self.leaving:

@@ -25,6 +25,7 @@ from nbflow.core.task import Blob, StagedBlob, StepError, TaskOutcome, TaskSpec
 from nbflow.execution import machine
 from nbflow.execution.checks import checked
 from nbflow.execution.executor import Executor, OutputEvent
+from nbflow.execution.conflicts import Touch, file_conflicts, touch_of
 from nbflow.execution.lessons import lessons_of
 from nbflow.execution.machine import EndLane, Finish, Kill, Note, Start
 
@@ -33,7 +34,14 @@ POLL_SECONDS: Final = 0.25
 """How long the loop sleeps at most: a wish to cancel is seen after this."""
 
 _NOT_RETRIED: Final = frozenset(
-    {"cancelled", "input_requested", "kernel_missing", "internal_error", "capture_failed"}
+    {
+        "file_conflict",
+        "cancelled",
+        "input_requested",
+        "kernel_missing",
+        "internal_error",
+        "capture_failed",
+    }
 )
 _TOUCHES: Final = frozenset({"network", "subprocess", "database"})
 
@@ -220,6 +228,7 @@ class Runner:
         self._cell_outputs: dict[str, list[dict[str, Any]]] = {}
         self._cell_times: dict[str, tuple[str, str]] = {}
         self._finish: Finish | None = None
+        self._touches: dict[StepId, Touch] = {}
         self._beat = clock.monotonic()
 
     # -- the loop --------------------------------------------------------------------------------
@@ -366,10 +375,11 @@ class Runner:
         attempt.cell_outputs = dict(outcome.cell_outputs)
         self._cell_outputs.update(outcome.cell_outputs)
         self._cell_times.update(outcome.cell_times)
+        outcome, met = self._met_at_files(step, outcome, attempt)
         outputs = self._committed(outcome)
         lessons = self._new_lessons(step, outcome)
-        if lessons:
-            self._learn(lessons)
+        if lessons or met:
+            self._learn((*lessons, *met))
         if lessons and outcome.status == "failed":
             self._advance(
                 machine.RunAgain(
@@ -381,6 +391,29 @@ class Runner:
             )
         else:
             self._advance(self._end_event(step, outcome, outputs))
+
+    def _met_at_files(
+        self, step: Step, outcome: TaskOutcome, attempt: _Attempt
+    ) -> tuple[TaskOutcome, tuple[Learned, ...]]:
+        """Lessons about files that steps met at unforeseen; a failure if they were out of order."""
+        if outcome.report is None or step.lane is not None:
+            return outcome, ()
+        touch = touch_of(step, outcome.report, began=attempt.began, ended=self._clock.monotonic())
+        conflicts = file_conflicts(touch, self._touches, self._state.plan.graph)
+        self._touches[step.id] = touch
+        lessons = tuple(dict.fromkeys(lesson for one in conflicts for lesson in one.lessons))
+        wrong = next((one for one in conflicts if not one.in_order), None)
+        if wrong is None:
+            return outcome, lessons
+        message = (
+            f"`{step.name}` and `{wrong.other.name}` both touch {wrong.path}, and did not run in "
+            "the notebook's order; the order is learned now, so run the notebook again"
+        )
+        error = StepError(type="FileConflict", message=message)
+        failed = replace(
+            outcome, status="failed", reason="file_conflict", message=message, error=error
+        )
+        return failed, lessons
 
     def _end_event(
         self, step: Step, outcome: TaskOutcome, outputs: Mapping[Name, Blob]

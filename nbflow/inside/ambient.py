@@ -286,7 +286,8 @@ def _plain_pattern(pattern: Any) -> Any:
 
 
 def _write_warnings(value: Any, _start: Start) -> None:
-    warnings.filters[:] = [_filter_from(plain) for plain in value]
+    filters: Any = warnings.filters
+    filters[:] = [_filter_from(plain) for plain in value]
     # The C implementation keeps what it decided until it is told; Python 3.14 renamed that.
     told: Any = (
         vars(warnings).get("_filters_mutated_lock_held") or vars(warnings)["_filters_mutated"]

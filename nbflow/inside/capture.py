@@ -66,7 +66,7 @@ def capture(
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
-    """The values after the step, each walked once. `examined` holds by id: values stay alive here."""
+    """The values after the step, each walked once (`examined` by id: they stay alive here)."""
 
     namespace: dict[str, Any]
     session: Session

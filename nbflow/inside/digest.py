@@ -102,8 +102,8 @@ class Snapshot:
 class Examined:
     """All that one walk over a value tells.
 
-    digest: names its blob. snapshot: for comparing. met: ids of the mutable objects in it, and arrays:
-    the arrays in it (`pandas` where a table owns the memory); both hold only while this value lives.
+    digest: names its blob. snapshot: for comparing. met: ids of the mutable objects in it, arrays:
+    the arrays in it; both hold only while this value lives.
     scrambled: it holds a set that cannot be rebuilt in its present order.
     """
 
@@ -232,7 +232,7 @@ def plain_attributes(obj: object) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Notes:
-    """What a walk, and the walks inside it, remember. `alive`: ids are unique only while objects live."""
+    """What a walk and the walks inside it remember. `alive`: else ids would be given again."""
 
     met: set[int] = field(default_factory=set)
     alive: list[object] = field(default_factory=list)
@@ -263,7 +263,7 @@ class Walk:
             raise Undigestible("it is nested too deeply") from None
         return self.hash.hexdigest()
 
-    # -- writing -------------------------------------------------------------------------------
+    # -- writing ---------------------------------------------------------------------------------
 
     def tag(self, name: str) -> None:
         self.hash.update(name.encode() + b"\0")
@@ -279,7 +279,7 @@ class Walk:
     def number(self, value: int) -> None:
         self.hash.update(struct.pack("<q", value))
 
-    # -- identity ------------------------------------------------------------------------------
+    # -- identity --------------------------------------------------------------------------------
 
     def seen(self, value: object) -> bool:
         """Number a mutable object; write its number, and True, if it was met before."""
@@ -295,7 +295,7 @@ class Walk:
         return False
 
     def _is_common(self, value: object) -> bool:
-        """What many objects use alike and nobody changes: to meet it twice is no sharing of data."""
+        """What many objects use and nobody changes: to meet it twice is no sharing of data."""
         if isinstance(value, types.FunctionType):
             return True  # travels by reference or as code
         if not self.notes.depth:
@@ -323,7 +323,7 @@ class Walk:
         walk.feed(value)
         return walk.hash.hexdigest()
 
-    # -- values --------------------------------------------------------------------------------
+    # -- values ----------------------------------------------------------------------------------
 
     def feed(self, value: object) -> None:
         kind = type(value)
@@ -368,7 +368,7 @@ class Walk:
 
     def unordered(self, values: set[Any] | frozenset[Any]) -> None:
         # Loops over a set follow its table, which pickle rebuilds from the elements alone.
-        # Inside a library's objects the library lives with that; in the author's hands it is content.
+        # A library's objects live with that; in the author's hands it is content.
         if not self.notes.depth:
             rebuilt = zip(set(iter(values)), values, strict=True)
             self.notes.scrambled |= any(here is not there for here, there in rebuilt)
@@ -383,7 +383,7 @@ class Walk:
     def type_name(self, kind: type) -> None:
         self.text(f"{kind.__module__}.{kind.__qualname__}")
 
-    # -- anything else, as pickle sees it ---------------------------------------------------------
+    # -- anything else, as pickle sees it --------------------------------------------------------
 
     def reduced(self, value: Any) -> None:
         immutable = isinstance(value, _VALUES) or type(value).__module__ == "matplotlib.path"
@@ -509,7 +509,7 @@ def _reduce(value: Any) -> Any:
         raise Undigestible(f"a {kind} has no content that can be stored: {error}") from error
 
 
-# -- builtins -------------------------------------------------------------------------------------
+# -- builtins ------------------------------------------------------------------------------------
 
 
 def _feed_list(walk: Walk, value: list[Any]) -> None:
@@ -631,7 +631,7 @@ def is_importable(value: Any) -> bool:
     return found is value
 
 
-# -- numpy ----------------------------------------------------------------------------------------
+# -- numpy ---------------------------------------------------------------------------------------
 
 
 def _feed_array(walk: Walk, value: np.ndarray[Any, Any]) -> None:
@@ -675,7 +675,7 @@ def _feed_dtype(walk: Walk, dtype: np.dtype[Any]) -> None:
         walk.parts(dtype)
 
 
-# -- pandas ---------------------------------------------------------------------------------------
+# -- pandas --------------------------------------------------------------------------------------
 
 
 def _feed_frame(walk: Walk, value: pd.DataFrame) -> None:
@@ -797,7 +797,7 @@ def _feed_extension_dtype(walk: Walk, dtype: Any) -> None:
             walk.text(str(dtype))
 
 
-# -- Arrow and polars -------------------------------------------------------------------------------
+# -- Arrow and polars ----------------------------------------------------------------------------
 
 
 def _feed_table(walk: Walk, value: pa.Table) -> None:
@@ -928,7 +928,7 @@ def _feed_polars_series(walk: Walk, value: Any) -> None:
         feed_arrow(walk, pa.chunked_array([value.to_arrow()]))
 
 
-# -- who feeds what -----------------------------------------------------------------------------------
+# -- who feeds what ------------------------------------------------------------------------------
 
 _FEEDERS: Final[dict[type, Callable[[Walk, Any], None]]] = {
     list: _feed_list,

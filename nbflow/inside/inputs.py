@@ -60,7 +60,7 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A Python value that the step may read, and what it was like. No snapshot: it has no content."""
+    """A Python value that the step may read, and what it was like (None: it has no content)."""
 
     name: str
     value: Any = field(repr=False)

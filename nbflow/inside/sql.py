@@ -296,6 +296,7 @@ class SqlSession:
         """Python's tables that views, macros or text that nobody understood may read."""
         words = {fold(word) for word in words_of(statement.text)} if statement.opaque else set()
         words |= self._late_words
+        words -= {use.table.name for use in statement.writes}  # they get tables of their own
         return [n for n in self.tables() if fold(n) in words and not self.is_sql(n)]
 
     # -- writing

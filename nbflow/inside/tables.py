@@ -83,7 +83,7 @@ def content_digest(obj: object) -> str:
     return digest(obj)
 
 
-# -- what SQL sees ---------------------------------------------------------------------------------
+# -- what SQL sees -------------------------------------------------------------------------------
 
 
 def natural(frame: Any) -> pa.Table:
@@ -231,7 +231,7 @@ def _text_of(value: object) -> str | None:
     return _ADDRESS.sub("", _clean(str(value)))
 
 
-# -- what pandas sees of an SQL result ---------------------------------------------------------------
+# -- what pandas sees of an SQL result -----------------------------------------------------------
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -325,7 +325,7 @@ def _pandas_interval(column: pa.ChunkedArray) -> Any:
     return pa.chunked_array([pa.array(micros, pa.duration("us"))]).to_pandas()
 
 
-# -- files -------------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------
 
 
 def write_frame(
@@ -471,7 +471,7 @@ def _read_template(cursor: duckdb.DuckDBPyConnection, place: str) -> dict[str, b
     return {key: b"".join(found[i] for i in sorted(found)) for key, found in parts.items()}
 
 
-# -- what `data` cannot tell ---------------------------------------------------------------------------
+# -- what `data` cannot tell ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -581,7 +581,7 @@ def _decode(column: pa.ChunkedArray, dtype: Any) -> Any:
     if not isinstance(dtype, np.dtype):
         kind = getattr(dtype, "pyarrow_dtype", None)
         return dtype.__from_arrow__(column if kind is None else column.cast(kind))
-    if dtype == object:
+    if dtype.kind == "O":
         values = np.empty(len(column), dtype=object)
         values[:] = column.to_pylist()
         return values
@@ -618,7 +618,8 @@ def _restore_pandas(
         blocks, index=header.index, columns=header.columns
     )
     frame.attrs = header.attrs
-    frame.flags.allows_duplicate_labels = not header.unique_labels
+    flags: Any = frame.flags
+    flags.allows_duplicate_labels = not header.unique_labels
     for name, value in header.hung.items():
         object.__setattr__(frame, name, value)
     return frame

@@ -3,7 +3,7 @@
 | value | file |
 |---|---|
 | tables | `.duckdb` (see tables.py) |
-| scalars and containers of exact built-in types | `.json`, typed: a tuple stays a tuple, `1` stays an int |
+| scalars and containers of exact built-in types | `.json`, typed: a tuple stays a tuple |
 | plain numpy arrays | `.npy` |
 | anything else that pickles | `.pickle`, sealed |
 
@@ -51,7 +51,7 @@ class NotPlain(Exception):
     """The value is not made of built-in scalars and containers alone."""
 
 
-# -- typed JSON ---------------------------------------------------------------------------------------
+# -- typed JSON ----------------------------------------------------------------------------------
 
 
 def to_plain(value: object) -> Any:
@@ -178,7 +178,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-# -- pickles ------------------------------------------------------------------------------------------
+# -- pickles -------------------------------------------------------------------------------------
 
 _namespace: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("nbflow_namespace")
 
@@ -472,7 +472,7 @@ def _read_only(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     return array
 
 
-# -- files --------------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -558,7 +558,7 @@ def refuse_scrambled(examined: Examined) -> None:
 
 
 def is_plain_array(value: object) -> bool:
-    """Whether `.npy` holds all of it: plain type, no objects, writeable, in a common memory order."""
+    """Whether `.npy` holds all of it: plain type, no objects, writeable, in a usual order."""
     if type(value) is not np.ndarray or value.dtype.hasobject or value.dtype.kind == "T":
         return False
     flags, dtype = value.flags, value.dtype

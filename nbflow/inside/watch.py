@@ -9,10 +9,12 @@ between by other hands, they count as untracked.
 """
 
 import dataclasses
+import importlib
 import os
 import sys
 import tempfile
 import threading
+import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from nbflow.inside.surroundings import homes
 _CHUNK_BYTES: Final = 2**20
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 _SYSTEM: Final = ("/proc/", "/dev/", "/sys/", "/etc/", "/usr/share/", "/usr/lib/", "/run/")
+_IMPORTLIB: Final = str(Path(importlib.__file__).parent)
 _OF_USER: Final = (
     ".cache",
     ".config",
@@ -130,6 +133,8 @@ class Watcher:
             return
         self._busy.now = True
         try:
+            if _is_pythons_own(sys._getframe(1)):
+                return
             with self._lock:
                 _EVENTS[event](self, *arguments)
         except Exception as error:  # whatever it is: the step must then not be reused
@@ -231,6 +236,22 @@ class Watcher:
     def _shown(self, place: str) -> str:
         inside = place.startswith(self._folder + os.sep)
         return Path(os.path.relpath(place, self._folder) if inside else place).as_posix()
+
+
+def _is_pythons_own(frame: types.FrameType | None) -> bool:
+    """Whether Python looks for modules, or for source lines to show in a traceback."""
+    for _ in range(3):
+        if frame is None:
+            return False
+        file = frame.f_code.co_filename
+        if file.endswith("linecache.py"):
+            return True
+        if file.startswith(("<frozen importlib", _IMPORTLIB)):
+            return True
+        if not file.endswith(("tokenize.py", "pathlib.py")):
+            return False
+        frame = frame.f_back
+    return False
 
 
 def _stays(place: str, known: _Touched) -> bool:

@@ -1,12 +1,12 @@
 """Step outputs on disk: one immutable file per version, named by the blake3 of its content.
 
-`ROOT/store/ab/<digest>.<suffix>` with `<digest>.<suffix>.sum` beside it: the content's digest names the
-file, but DuckDB files of equal content differ in their bytes, so what lies in the file now is checked
-against a second digest, of its bytes, keyed with the project's key. A flipped bit, a cut file, another
-file put in its place, all show.
+`ROOT/store/ab/<digest>.<suffix>` with `<digest>.<suffix>.sum` beside it: the content's digest names
+the file, but DuckDB files of equal content differ in their bytes, so what lies in the file now is
+checked against a second digest, of its bytes, keyed with the project's key. A flipped bit, a cut
+file, another file put in its place, all show.
 
-Putting a file there: sum aside, fsync, rename; file fsync, rename; folder fsync. The ledger's row comes
-after and is the commit point: a file without a row is nobody's result.
+Putting a file there: sum aside, fsync, rename; file fsync, rename; folder fsync. The ledger's row
+comes after and is the commit point: a file without a row is nobody's result.
 """
 
 import dataclasses
@@ -91,8 +91,8 @@ class BlobStore:
     def commit(self, staged: StagedBlob) -> Blob:
         """Move a staged file into the store, durably; gives the blob with its size in bytes.
 
-        If equal content is there already and whole, the staged file is dropped. A damaged one is put
-        aside first. Repeating a commit that a crash cut short is harmless.
+        If equal content is there already and whole, the staged file is dropped. A damaged one is
+        put aside first. Repeating a commit that a crash cut short is harmless.
 
         Raises:
             StoreError: the staged file is missing, or the disk is full or fails.
@@ -184,7 +184,7 @@ class BlobStore:
                 total.update(chunk)
         return total.hexdigest()
 
-    # -- room --------------------------------------------------------------------------------------
+    # -- room ------------------------------------------------------------------------------------
 
     def check_room(self, reserve_bytes: int) -> None:
         """Refuse to start on a disk that is nearly full.

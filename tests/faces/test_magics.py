@@ -3,7 +3,6 @@
 import atexit
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -263,8 +262,7 @@ def test_the_shell_finds_completions(notebook: Notebook) -> None:
     assert "sales" in found
 
 
-def test_load_ext_registers_everything(shell: InteractiveShell, monkeypatch: Any) -> None:
-    monkeypatch.setitem(sys.modules, "nbflow.project", SimpleNamespace(parse_sql=parse_sql))
+def test_load_ext_registers_everything(shell: InteractiveShell) -> None:
     shell.run_cell("%load_ext nbflow").raise_error()
     assert magics.session_of(shell) is not None
     shell.run_cell("%%sql t\nSELECT 1 AS a").raise_error()

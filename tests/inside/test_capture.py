@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nbflow.analysis.sql_names import parse_sql
 from nbflow.core.errors import StoreError
 from nbflow.core.task import StagedBlob, TaskReport, TaskSpec
 from nbflow.inside import tables
 from nbflow.inside.capture import capture
 from nbflow.inside.inputs import load
+from nbflow.inside.sql import SqlSession
 from nbflow.store.blobs import BlobStore
 
 
@@ -75,7 +77,7 @@ class Bench:
         *,
         inputs: tuple[StagedBlob, ...] = (),
         namespace: dict[str, Any] | None = None,
-        session: FakeSession | None = None,
+        session: Any = None,
         **wanted: Any,
     ) -> TaskReport:
         self.count += 1
@@ -195,7 +197,10 @@ def test_one_frame_under_two_names_stays_one_frame(bench: Bench) -> None:
 
 
 def test_frames_that_pandas_keeps_apart_are_stored_apart(bench: Bench) -> None:
-    source = "import pandas as pd; df = pd.DataFrame({'a': [1], 'b': [2]}); part = df[['a']]; c = df.copy()"
+    source = (
+        "import pandas as pd; df = pd.DataFrame({'a': [1], 'b': [2]})\n"
+        "part = df[['a']]; c = df.copy()"
+    )
     made = bench.made(source, "df", "part", "c")
     assert [staged.blob.kind for staged in made] == ["table"] * 3
 
@@ -285,13 +290,16 @@ def test_a_change_of_a_value_left_in_the_lane_is_found(bench: Bench) -> None:
 READ_ONLY = {
     "frame": (
         "import pandas as pd; x = pd.DataFrame({'a': [1., 2.], 'b': ['u', 'v'], 'c': [1., None]})",
-        "x.describe(); x.groupby('b').a.sum(); x.values; x.b.str.upper(); x.T; x.index.is_unique; "
-        "x.sort_values('a'); x.loc[0]; x.to_numpy(); x.memory_usage(deep=True); x.merge(x, on='b')",
+        """x.describe(); x.groupby('b').a.sum(); x.values; x.b.str.upper(); x.T; x.index.is_unique
+x.sort_values('a'); x.loc[0]; x.to_numpy(); x.memory_usage(deep=True); x.merge(x, on='b')""",
     ),
-    "index": ("import pandas as pd; x = pd.date_range('2026', periods=3)", "x.get_loc('2026-01-02'); x.year"),
+    "index": (
+        "import pandas as pd; x = pd.date_range('2026', periods=3)",
+        "x.get_loc('2026-01-02'); x.year",
+    ),
     "multiindex": (
-        "import pandas as pd; x = pd.DataFrame({'v': [1, 2]}, "
-        "index=pd.MultiIndex.from_tuples([('a', 1), ('b', 2)]))",
+        """import pandas as pd
+x = pd.DataFrame({'v': [1, 2]}, index=pd.MultiIndex.from_tuples([('a', 1), ('b', 2)]))""",
         "x.loc['a']; x.index.is_monotonic_increasing; x.unstack(); x.xs(1, level=1)",
     ),
     "cached property": (
@@ -323,7 +331,10 @@ def test_reading_a_value_is_no_change(bench: Bench, name: str) -> None:
 )
 def test_predicting_is_no_change_and_fitting_is(bench: Bench, estimator: str) -> None:
     pytest.importorskip("sklearn")
-    imports = "import numpy as np\nfrom sklearn import ensemble, linear_model, neighbors, pipeline, preprocessing, svm\n"
+    imports = (
+        "import numpy as np\nfrom sklearn import ensemble, linear_model, neighbors\n"
+        "from sklearn import pipeline, preprocessing, svm\n"
+    )
     data = "X = np.arange(20.).reshape(10, 2); y = X[:, 0] * 3\n"
     made = bench.made(f"{imports}{data}m = {estimator}.fit(X, y)", "m")
     given: dict[str, Any] = {"inputs": made, "input_names": ("m",)}
@@ -401,6 +412,57 @@ def test_a_change_of_a_table_by_sql_is_found(bench: Bench) -> None:
 
     made = bench.made(query, "t")
     assert bench.run(update, inputs=made, input_names=("t",)).found_mutations == ("t",)
+
+
+# -- with the real session
+
+
+@pytest.fixture
+def sql(bench: Bench) -> Iterator[Callable[[], tuple[dict[str, Any], Any]]]:
+    """New lanes with a real SQL session."""
+    sessions: list[SqlSession] = []
+
+    def new_lane() -> tuple[dict[str, Any], Any]:
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        sessions.append(SqlSession(namespace, parse=parse_sql))
+        return namespace, sessions[-1]
+
+    yield new_lane
+    for session in sessions:
+        session.close()
+
+
+def test_sql_and_python_hand_each_other_tables(bench: Bench, sql: Any) -> None:
+    def step(body: Any, **wanted: Any) -> TaskReport:
+        namespace, session = sql()
+        return bench.run(body, namespace=namespace, session=session, **wanted)
+
+    sales = "import pandas as pd; sales = pd.DataFrame({'r': ['n', 's', 'n'], 'v': [1, 2, 3]})"
+    made = bench.commit(step(sales, outputs=("sales",), declared_writes=("sales",)))
+
+    report = step(
+        lambda _, session: session.run("SELECT r, sum(v) t FROM sales GROUP BY r", name="totals"),
+        inputs=made, input_names=("sales",), outputs=("totals",), declared_writes=("totals",),
+    )  # fmt: skip
+    assert report.found_mutations == ()
+    totals = bench.commit(report)
+    assert (totals[0].blob.kind, totals[0].blob.rows) == ("table", 2)
+
+    names: dict[str, Any] = {"inputs": totals, "input_names": ("totals",)}
+    report = step("x = totals.t.sum()", **names, python_reads=("totals",))
+    assert report.found_mutations == ()
+    assert bench.namespace["x"] == 6
+    report = step("totals['t'] = 0", **names, python_reads=("totals",))
+    assert report.found_mutations == ("totals",)
+    report = step(lambda _, s: s.run("DELETE FROM totals"), **names)
+    assert report.found_mutations == ("totals",)
+    report = step(
+        lambda _, s: s.run("DELETE FROM totals WHERE t < 3"),
+        **names, outputs=("totals",), declared_writes=("totals",),
+    )  # fmt: skip
+    assert report.found_mutations == ()
+    assert report.outputs[0].blob.rows == 1
+    assert bench.store.verify(totals[0].blob)
 
 
 # -- ambient channels

@@ -1,4 +1,4 @@
-"""Equal content, equal digest, in any process; any difference that Python can see, another digest."""
+"""Equal content, equal digest, in any process; what Python can tell apart, another digest."""
 
 import collections
 import copy
@@ -26,7 +26,8 @@ F = pd.DataFrame
 
 # Each row: values that all differ from each other in a way that a program can see.
 DIFFERENT: dict[str, list[Any]] = {
-    "scalars": [0, 0.0, -0.0, False, None, "", b"", (), [], {}, set(), frozenset(), 0j, "0", np.int64(0)],
+    "scalars": [0, 0.0, -0.0, False, None, "", b"", 0j, "0", np.int64(0)],
+    "empty": [(), [], {}, set(), frozenset(), bytearray()],
     "numbers": [1, 1.0, True, "1", np.float64(1), np.float32(1), np.int8(1), decimal.Decimal(1)],
     "decimals": [decimal.Decimal("1.0"), decimal.Decimal("1.00"), decimal.Decimal("1")],
     "nan": [float("nan"), np.float64("nan"), None, pd.NA, pd.NaT, decimal.Decimal("nan")],
@@ -35,7 +36,7 @@ DIFFERENT: dict[str, list[Any]] = {
     "dicts": [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 2, "b": 1}, [("a", 1), ("b", 2)]],
     "dict kinds": [{"a": 1}, collections.OrderedDict(a=1), collections.Counter(a=1)],
     "text": ["\u00e9", "e\u0301", "\ud800", "\\ud800", "e"],
-    "dates": [dt.date(2026, 1, 1), dt.datetime(2026, 1, 1), "2026-01-01", pd.Timestamp("2026-01-01")],
+    "dates": [dt.date(2026, 1, 1), dt.datetime(2026, 1, 1), pd.Timestamp("2026-01-01")],
     "columns of dates": [[dt.date(2026, 1, 1)] * 2, [dt.date(2026, 1, 1), None], [739617, 739617]],
     "arrays": [
         np.array([1, 2]),
@@ -193,9 +194,11 @@ frame = pd.DataFrame({"s": ["x", None], "f": [0.5, float("nan")], "o": [{"k", "l
     "c": pd.Categorical(["b", "a"]), "t": pd.date_range("2026", periods=2, tz="Europe/Paris")},
     index=pd.Index(["p", "q"], name="n"))
 frame.attrs["unit"] = {"kg", "t", "lb"}
-values = [frame, {"a", "b", "c", ("d", frozenset({"e", "f"}))}, types.SimpleNamespace(z=1, a={"q", "r"}),
+values = [frame, {"a", "b", "c", ("d", frozenset({"e", "f"}))},
+    types.SimpleNamespace(z=1, a={"q", "r"}),
     np.array([1.5, 2]), pa.table({"a": ["x"]}), pl.DataFrame({"a": ["x"]}), lambda x: {"u", "v", x},
-    uuid.UUID(int=3), pathlib.PurePosixPath("a"), collections.Counter("abc"), decimal.Decimal("1.10")]
+    uuid.UUID(int=3), pathlib.PurePosixPath("a"), collections.Counter("abc"),
+    decimal.Decimal("1.10")]
 print(*map(digest, values))
 """
 

@@ -384,6 +384,17 @@ def test_views_show_what_python_holds_now(kernel: Kernel, sales: Any) -> None:
     assert kernel.ns["seen"] == 5
 
 
+@pytest.mark.parametrize(
+    "text", ["CREATE TABLE sales (n INTEGER PRIMARY KEY)", "CREATE VIEW sales AS SELECT 1 AS n"]
+)
+def test_tables_with_rules_and_views_may_take_a_variables_name(
+    kernel: Kernel, sales: Any, text: str
+) -> None:
+    kernel.sql(text)
+    assert kernel.session.is_sql("sales")
+    assert kernel.sql("FROM sales").columns.tolist() == ["n"]
+
+
 def test_macros_see_what_python_holds_now(kernel: Kernel, sales: Any) -> None:
     kernel.sql("CREATE MACRO total() AS (SELECT sum(n) FROM sales)")
     assert kernel.rows("SELECT total()") == [(6,)]

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,26 @@ def test_listing_a_folder_cannot_be_tracked(listening: Watcher, tmp_path: Path) 
     listening.start(tmp_path)
     list((tmp_path / "in").iterdir())
     assert listening.stop().untracked_files == ("in/",)
+
+
+def test_looking_for_modules_is_pythons_own_business(
+    listening: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_of_c.py").write_text(
+        "from pathlib import Path\nhere = Path(__file__).with_name('data.txt').read_text()\n1 / 0\n"
+    )
+    (tmp_path / "data.txt").write_text("x")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    listening.start(tmp_path)
+    with pytest.raises(ImportError):
+        __import__("no_module_of_this_name")
+    try:
+        __import__("module_of_c")
+    except ZeroDivisionError:
+        traceback.format_exc()
+    seen = listening.stop()
+    assert set(read_of(seen)) == {"data.txt"}
+    assert seen.untracked_files == ()
 
 
 def test_a_file_that_changed_meanwhile_is_untracked(listening: Watcher, tmp_path: Path) -> None:

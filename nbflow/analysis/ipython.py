@@ -1,0 +1,112 @@
+"""Cells as IPython reads them: cell magics are split off, the rest becomes plain Python.
+
+Line magics, `!cmd` and `obj?` become calls of `get_ipython()` by IPython's own transformer; reading
+those calls is the business of `magics.py`. Python is tried first: what Python can read, IPython leaves
+alone, but for single words such as `ls`, which mean a magic when they are no variable.
+"""
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+_CELL_MAGIC: Final = re.compile(r"\s*%%([\w.]+)[ \t]*(.*)")
+_FIRST_WORD: Final = re.compile(r"\s*([A-Za-z_]\w*)(\s+[^=\s(.\[].*)?\s*")
+
+AUTOMAGICS: Final = frozenset(
+    {
+        *("cd", "ls", "ll", "pwd", "cat", "cp", "mv", "rm", "mkdir", "rmdir", "man", "more", "less"),
+        *("pip", "conda", "mamba", "uv", "time", "timeit", "run", "load", "who", "whos", "who_ls"),
+        *("reset", "env", "set_env", "matplotlib", "pylab", "config", "precision", "store", "hist"),
+        *("history", "prun", "debug", "pdb", "psearch", "pinfo", "load_ext", "alias", "macro"),
+        *("edit", "save", "recall", "rerun", "reload_ext", "autosave", "lsmagic", "quickref", "sql"),
+    }
+)
+"""Line magics that IPython also takes without `%`, in a cell of one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellMagic:
+    """`%%name line` with all that stands below it."""
+
+    name: str
+    line: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCode:
+    """A cell as it will run: a cell magic, or Python statements (line numbers are the cell's)."""
+
+    magic: CellMagic | None = None
+    tree: ast.Module | None = None
+    source: str = ""
+    error: tuple[int, str] | None = None
+
+
+def read_code(source: str) -> CellCode:
+    """Split a cell's text.
+
+    >>> read_code("%%sql daily\\nSELECT 1").magic
+    CellMagic(name='sql', line='daily', body='SELECT 1')
+    >>> ast.unparse(read_code("!ls").tree)
+    "get_ipython().system('ls')"
+    """
+    magic = _cell_magic(source)
+    if magic is not None:
+        return CellCode(magic=magic, source=source)
+    try:
+        return CellCode(tree=_automagic(_parse(source), source), source=source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _transformed(source)
+
+
+def _cell_magic(source: str) -> CellMagic | None:
+    if "%%" not in source:
+        return None
+    found = _CELL_MAGIC.match(source)
+    if found is None:
+        return None
+    skipped = source[: found.start(1)].count("\n")
+    body = source[found.end() :].removeprefix("\n")
+    return CellMagic(name=found[1], line=found[2].strip(), body="\n" * skipped + body)
+
+
+def _parse(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+def _automagic(tree: ast.Module, source: str) -> ast.Module:
+    """A single bare word that is the name of a magic: `ls`."""
+    match tree.body:
+        case [ast.Expr(value=ast.Name(id=name))] if name in AUTOMAGICS:
+            call = _parse(f"get_ipython().run_line_magic({name!r}, '')")
+            # Whoever reads it must see that a variable of that name comes first.
+            statement = call.body[0]
+            statement.automagic = name  # type: ignore[attr-defined]
+            return ast.Module(body=[statement], type_ignores=[])
+    return tree
+
+
+def _transformed(source: str) -> CellCode:
+    single = _FIRST_WORD.fullmatch(source) if "\n" not in source.strip() else None
+    if single is not None and single[1] in AUTOMAGICS:
+        source = f"%{source.strip()}"
+    try:
+        plain = _transformer().transform_cell(source)
+        return CellCode(tree=_parse(plain), source=plain)
+    except SyntaxError as error:
+        return CellCode(source=source, error=(error.lineno or 1, error.msg))
+    except (ValueError, RecursionError, MemoryError) as error:
+        return CellCode(source=source, error=(1, str(error) or type(error).__name__))
+
+
+@cache
+def _transformer() -> Any:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager()

@@ -1,0 +1,329 @@
+"""Reading IPython's magics and SQL cells."""
+
+import ast
+import re
+import shlex
+from collections.abc import Callable
+from typing import Final
+
+from nbflow.analysis.facts import Effect
+from nbflow.analysis.ipython import CellMagic, read_code
+from nbflow.analysis.statements import DELETED, Statements
+from nbflow.analysis.values import NO_OBJECTS, STR, UNKNOWN, Value
+from nbflow.core.sql import SqlStatement, TableUse
+
+_EXPANDED: Final = re.compile(r"\{([^{}]+)\}|\$(\w+)")
+_OPTION: Final = re.compile(r"\s*-(?:[nrtp]\s*\S+|[a-zA-Z-]+)(?=\s|$)")
+
+SILENT: Final = frozenset({"nbflow", "pinfo", "pinfo2", "pdoc", "pdef", "pfile", "psource"})
+"""Line magics that change nothing."""
+
+_SHELL_LINES: Final = frozenset(
+    {"sx", "system", "ls", "ll", "cat", "cp", "mv", "rm", "mkdir", "rmdir", "man", "more", "less"}
+)
+_INSTALLERS: Final = frozenset({"pip", "conda", "mamba", "micromamba", "uv"})
+_SHELL_CELLS: Final = frozenset(
+    {"bash", "sh", "script", "perl", "ruby", "python", "python2", "python3", "pypy", "cmd", "system"}
+    | {"sx", "!", "zsh", "node", "js_node"}
+)
+_SHOWN_CELLS: Final = frozenset(
+    {"html", "HTML", "markdown", "latex", "javascript", "js", "svg", "SVG"}
+)
+_TIMERS: Final = frozenset({"time", "prun", "memit", "lprun", "mprun"})
+_INSTALL: Final = re.compile(r"\s*(python3?\s+-m\s+)?(pip3?|conda|mamba|uv)\s")
+
+
+class Magics(Statements):
+    """Reads magics. This is the whole reader: cells and functions are read with it."""
+
+    def magic(self, node: ast.Call, name: str) -> Value:
+        """A call `get_ipython().name(…)`, written by the author or made from a magic."""
+        texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        if len(texts) != len(node.args) or not all(isinstance(text, str) for text in texts):
+            return self._shell_itself(name, node.lineno)
+        words = [str(text) for text in texts]
+        match name, words:
+            case "run_line_magic", [magic, line]:
+                return self.line_magic(magic, line, node)
+            case "run_cell_magic", [magic, line, body]:
+                self.cell_magic(CellMagic(name=magic, line=line, body=body), node.lineno)
+                return UNKNOWN
+            case "system" | "system_raw", [command]:
+                return self._shell(command, node.lineno)
+            case "getoutput", [command]:
+                self._shell(command, node.lineno)
+                return self.new(node, "list", elem=STR)
+        return self._shell_itself(name, node.lineno)
+
+    def _shell_itself(self, name: str, line: int) -> Value:
+        self.one_lane(f"`get_ipython().{name}` works on the kernel itself", line)
+        return UNKNOWN
+
+    # -- line magics --------------------------------------------------------------------------
+
+    def line_magic(self, name: str, line: str, node: ast.Call) -> Value:
+        """`%name line`; returns its value (`x = %name line`)."""
+        at = node.lineno
+        if name == "sql":
+            self.record.displays = True
+            return self.sql(line, at, first_line=at, bound_name=None)
+        if name in _TIMERS:
+            self._timed(line, at)
+        elif name == "timeit":
+            with self._nothing_bound():
+                self._timed(line, at)
+        elif name in _LINES:
+            _LINES[name](self, line, at)
+        elif name in _INSTALLERS:
+            self.record.effects.add(Effect.SUBPROCESS)
+        elif name in _SHELL_LINES:
+            return self._shell(line, at)
+        elif name not in SILENT:
+            self.one_lane(f"what the magic `%{name}` does is not known", at)
+        return UNKNOWN
+
+    def _timed(self, line: str, at: int) -> None:
+        while (option := _OPTION.match(line)) is not None:
+            line = line[option.end() :]
+        self._run_text(line.strip(), at)
+
+    def _run_text(self, text: str, at: int) -> None:
+        """Code that a magic is given."""
+        code = read_code(text)
+        if code.magic is not None:
+            self.cell_magic(code.magic, at)
+            return
+        if code.tree is None:
+            self.record.opaque.setdefault("code that cannot be read", at)
+            self.one_lane("code in a magic cannot be read", at)
+            return
+        ast.increment_lineno(code.tree, at - 1)
+        self.run(code.tree.body)
+
+    def _nothing_bound(self) -> "_Restored":
+        return _Restored(self)
+
+    def _matplotlib(self, line: str, at: int) -> None:
+        if line.strip() not in ("inline", "agg", "", "--list"):
+            self.one_lane(f"figures stay open from cell to cell with `%matplotlib {line}`", at)
+
+    def _config(self, line: str, at: int) -> None:
+        if "close_figures" in line and "False" in line.replace("0", "False"):
+            self.one_lane("figures stay open from cell to cell (close_figures)", at)
+        elif line.strip() and not line.strip().startswith("InlineBackend"):
+            if not line.strip().startswith("ZMQInteractiveShell.ast_node_interactivity"):
+                self.one_lane(f"`%config {line}` changes the kernel", at)
+
+    def _load_extension(self, line: str, at: int) -> None:
+        name = line.strip()
+        if name in ("autoreload", "nbflow"):
+            if name == "autoreload":
+                self._autoreload(line, at)
+            return
+        self.one_lane(f"what the extension `{name}` does is not known", at)
+
+    def _autoreload(self, line: str, at: int) -> None:
+        self.one_lane("autoreload exchanges modules while the notebook runs", at)
+
+    def _change_folder(self, line: str, at: int) -> None:
+        self.read_channel("@cwd", at)
+        self._write_channel("@cwd", at, anew=False)
+
+    def _look_at_folder(self, line: str, at: int) -> None:
+        self.read_channel("@cwd", at)
+
+    def _environment_magic(self, line: str, at: int) -> None:
+        variable, equals, _ = line.strip().partition("=")
+        if equals or " " in variable.strip():
+            self._expand(line, at)
+            self.read_channel("@environ", at)
+            self._write_channel("@environ", at, anew=False)
+        else:
+            known = bool(variable.strip())
+            key = Value(type="str", text=variable.strip(), exact=True) if known else UNKNOWN
+            self.read_environment(key, at)
+
+    # -- shell --------------------------------------------------------------------------------
+
+    def _shell(self, command: str, at: int) -> Value:
+        self._expand(command, at)
+        self.record.effects.add(Effect.SUBPROCESS)
+        self.record.displays = True
+        if not _INSTALL.match(command):
+            self._any_file(at)
+        return UNKNOWN
+
+    def _expand(self, text: str, at: int) -> None:
+        """IPython fills in `{expression}` and `$name`."""
+        for found in _EXPANDED.finditer(text):
+            inner = found[1] or found[2]
+            try:
+                tree = ast.parse(inner.strip(), mode="eval")
+            except (SyntaxError, ValueError):
+                continue
+            names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+            for name in sorted(names):
+                if self.peek(name) is not None:
+                    self.load(name, at)
+
+    # -- cell magics --------------------------------------------------------------------------
+
+    def cell_magic(self, magic: CellMagic, at: int) -> None:
+        """`%%name line`, with its body."""
+        name = magic.name
+        if name == "sql":
+            self._sql_cell(magic, at)
+        elif name in ("time", "prun"):
+            self._timed_cell(magic, at)
+        elif name == "timeit":
+            with self._nothing_bound():
+                self._timed_cell(magic, at)
+        elif name == "capture":
+            self._captured(magic, at)
+        elif name in ("writefile", "file"):
+            self._written_file(magic, at)
+        elif name in _SHELL_CELLS:
+            self._script(magic, at)
+        elif name in _SHOWN_CELLS:
+            self.record.displays = True
+        else:
+            self.one_lane(f"what the magic `%%{name}` does is not known", at)
+
+    def _timed_cell(self, magic: CellMagic, at: int) -> None:
+        if magic.line:
+            self._timed(magic.line, at)
+        self._run_text(magic.body, at + 1)
+
+    def _captured(self, magic: CellMagic, at: int) -> None:
+        names = [word for word in magic.line.split() if not word.startswith("-")]
+        self._run_text(magic.body, at + 1)
+        for name in names:
+            self.bind(name, Value(objs=frozenset({f"new:capture:{name}"})), at)
+
+    def _written_file(self, magic: CellMagic, at: int) -> None:
+        words = [word for word in _split(magic.line) if word not in ("-a", "--append")]
+        self.touch_file(words[0] if words else None, at, reads=False, writes=True)
+
+    def _script(self, magic: CellMagic, at: int) -> None:
+        self._shell(f"{magic.line}\n{magic.body}" if magic.name != "script" else magic.body, at)
+        words = _split(magic.line)
+        if "--bg" in words:
+            self.one_lane("a script stays running in the background", at)
+        for option, name in zip(words, words[1:], strict=False):
+            if option in ("--out", "--err", "--proc"):
+                self.bind(name, STR, at)
+
+    # -- SQL ----------------------------------------------------------------------------------
+
+    def _sql_cell(self, magic: CellMagic, at: int) -> None:
+        words = magic.line.split()
+        name = words[0] if words and words[0].isidentifier() else None
+        rest = words[1:] if name is not None else words
+        if rest:
+            self.record.opaque.setdefault(f"`%%sql {magic.line}`: only a name may follow", at)
+            self.one_lane(f"what `%%sql {magic.line}` asks for is not known", at)
+        if name is None:
+            self.record.displays = True
+        self.sql(magic.body, at, first_line=at + 1, bound_name=name)
+
+    def sql(self, text: str, at: int, *, first_line: int, bound_name: str | None) -> Value:
+        """An SQL text: its tables are names, its `$parameters` too. Returns its result."""
+        parsed = self.shared.parse_sql(text)
+        if parsed.error is not None:
+            line = first_line + (parsed.error_line or 1) - 1
+            self.record.opaque.setdefault(f"SQL that cannot be read: {parsed.error}", line)
+            self.sql_error = (line, parsed.error)
+        for statement in parsed.statements:
+            self._sql_statement(statement, first_line)
+        result = Value(type="DataFrame", objs=frozenset({f"new:sql:{at}"}))
+        if bound_name is not None:
+            self.bind_key(bound_name, result, at)
+        return result
+
+    def _sql_statement(self, statement: SqlStatement, first_line: int) -> None:
+        # A use's line counts from its statement's text, a statement's from the whole text.
+        line = first_line + statement.line - 1
+        if statement.opaque is not None:
+            self.record.opaque.setdefault(statement.opaque, line)
+            self.one_lane(f"SQL that cannot be followed: {statement.opaque}", line)
+        for use in statement.reads:
+            self._sql_read(table_key(use), first_line + use.line - 1)
+        for name in statement.parameters:
+            self.load(name, line)
+        self.sql_outside(statement, line)
+        self._sql_writes(statement, first_line)
+
+    def _sql_read(self, name: str, line: int) -> None:
+        if not self.state.bound.get(name, False):
+            self.record.read(name, line)
+
+    def _sql_writes(self, statement: SqlStatement, first_line: int) -> None:
+        read = {table_key(use) for use in statement.reads}
+        dropped = {table_key(use) for use in statement.drops}
+        created = {table_key(use) for use in statement.creates}
+        for use in (*statement.writes, *statement.creates, *statement.drops):
+            name, line = table_key(use), first_line + use.line - 1
+            made = Value(type="DataFrame", objs=frozenset({f"new:sql:{name}:{line}"}))
+            if name in created and name in read:
+                with self.branch():
+                    self.bind_key(name, made, line)
+            elif name in created:
+                self.bind_key(name, made, line)
+            elif name in dropped:
+                self._sql_read(name, line)
+                self.bind_key(name, DELETED, line)
+            else:
+                self._sql_read(name, line)
+                known = self.peek(name)
+                objects = NO_OBJECTS if known is None else known.objs
+                self.record.change(objects or frozenset({f"in:{name}"}), line, sure=True)
+
+    sql_error: tuple[int, str] | None = None
+
+
+class _Restored:
+    """Takes back what code bound that ran in a function of its own (`%timeit`)."""
+
+    def __init__(self, reader: Magics) -> None:
+        self._reader = reader
+
+    def __enter__(self) -> None:
+        self._state = self._reader.state.copy()
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.state = self._state
+
+
+def table_key(use: TableUse) -> str:
+    """A table's name as a variable is named: the author's spelling, with its schema if it has one.
+
+    >>> from nbflow.core.sql import TableName
+    >>> table_key(TableUse(table=TableName(name="sales"), line=1, written="Sales"))
+    'Sales'
+    """
+    parts = [part.strip('"') for part in re.findall(r'"[^"]*"|[^.]+', use.written)]
+    wanted = 1 + bool(use.table.schema) + bool(use.table.catalog)
+    return ".".join(parts[-wanted:]) if parts else str(use.table)
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+_Line = Callable[[Magics, str, int], None]
+_LINES: Final[dict[str, _Line]] = {
+    "matplotlib": Magics._matplotlib,
+    "config": Magics._config,
+    "load_ext": Magics._load_extension,
+    "reload_ext": Magics._load_extension,
+    "autoreload": Magics._autoreload,
+    "cd": Magics._change_folder,
+    "pushd": Magics._change_folder,
+    "popd": Magics._change_folder,
+    "pwd": Magics._look_at_folder,
+    "env": Magics._environment_magic,
+    "set_env": Magics._environment_magic,
+}
