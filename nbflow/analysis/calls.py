@@ -207,20 +207,33 @@ class Calls(Expressions):
             if value.type in ONE_SHOT:
                 self.change(value, line)
         self._outside(rule, base, given, line)
+        results = NO_OBJECTS
         if called not in _NEVER_CALLED_BACK:
-            self._call_back(base, given, node)
-        return self._result(rule, base, given, node)
+            results = self._call_back(base, given, node)
+        if not rule.keeps and "args" not in rule.result and rule.affine is None:
+            callables = (one for value in given.all() for one in value.callables)
+            self.record.consumed.update(one.node for one in callables)
+        result = self._result(rule, base, given, node)
+        self.record.hold(result.objs, results)
+        return result
 
     def _keep(self, base: Value, given: Arguments) -> None:
         kept = given.objects()
         for value in given.all():
             self.take(value)
         self.record.hold(base.objs, kept)
-        if base.elem is not None and not all(v.type in IMMUTABLE for v in given.all()):
+        if not all(v.type in IMMUTABLE for v in given.all()):
             self._forget_elements(base.objs)
 
     def _forget_elements(self, objects: Objects) -> None:
         """Something else was put into a container: what its elements are is no longer known."""
+        self.record.forgotten |= objects
+        for obj in objects:
+            name = obj.removeprefix("in:")
+            if name is not obj and name not in self.state.values:
+                known = self.base(name)
+                if known is not None and known.elem is not None:
+                    self.state.values[name] = known
         for key, value in list(self.state.values.items()):
             if value.elem is not None and value.objs & objects:
                 self.state.values[key] = value._replace(elem=None)
@@ -315,8 +328,10 @@ class Calls(Expressions):
         if "args" in rule.result:
             shared |= given.objects()
         if "elements" in rule.result:
-            sources = given.all() if base is None else [base, *given.all()]
-            for source in sources:
+            sources = given.positional if base is None else [base, *given.positional]
+            for value in given.keywords.values():
+                elements |= strong(value)
+            for source in sources if given.rest is None else [*sources, given.rest]:
                 part = self.iterate(source, ast.Constant(0)) if source.type else source
                 elements |= strong(part)
                 weak |= part.weak
@@ -433,12 +448,13 @@ class Calls(Expressions):
         objects = strong(callee) | given.objects()
         self._changed_by_keyword(None, given, line)
         self.record.change(self.record.reach(objects), line, sure=False)
+        self._forget_elements(objects)
         for obj in objects:
             self.record.hold(frozenset({obj}), objects)
         if callee.files:
             self._touch(callee.files, line)
         self._may_draw(line)
-        self._call_back(callee, given, node)
+        objects |= self._call_back(callee, given, node)
         for value in given.all():
             self.take(value)
         made = self.new(node, "")
@@ -455,20 +471,24 @@ class Calls(Expressions):
             if not effects_only:
                 self._apply_globals(summary, node.lineno, sure=False)
 
-    def _call_back(self, base: Value | None, given: Arguments, node: ast.Call) -> None:
-        """Functions among the arguments are called, with parts of the others."""
+    def _call_back(self, base: Value | None, given: Arguments, node: ast.Call) -> Objects:
+        """Functions among the arguments are called, with parts of the others; returns what they may
+        give back."""
         functions = [v for v in given.all() if v.callables]
         if not functions:
-            return
+            return NO_OBJECTS
+        results = NO_OBJECTS
         part = self._part_for_callback(base, given, node)
         with self.branch():
             for value in functions:
                 for one in value.callables:
                     if isinstance(one, Function):
                         count = len(one.node.args.posonlyargs) + len(one.node.args.args)
-                        self.call_function(one, Arguments([part] * max(count, 1)), node)
+                        found = self.call_function(one, Arguments([part] * max(count, 1)), node)
                     else:
-                        self._construct(one, Arguments([part]), node)
+                        found = self._construct(one, Arguments([part]), node)
+                    results |= strong(found)
+        return results
 
     def _part_for_callback(self, base: Value | None, given: Arguments, node: ast.Call) -> Value:
         if base is not None and base.type in ("DataFrame", "NDFrame"):
@@ -672,6 +692,8 @@ class Calls(Expressions):
             self.record.hold(real(holder), NO_OBJECTS.union(*(real(obj) for obj in held)))
         for obj, change in found.changed.items():
             self.record.change(real(obj), line, sure=change.sure)
+        for obj in found.forgotten:
+            self._forget_elements(real(obj))
         for obj, why in found.made.items():
             for made in real(obj):
                 self.record.made[made] = why

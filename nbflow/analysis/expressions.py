@@ -62,6 +62,8 @@ class Shared:
     summaries: dict[tuple[Function, tuple[tuple[str, Value], ...]], list[Summary]] = field(
         default_factory=dict
     )
+    constants: set[str] = field(default_factory=set)
+    changed_attributes: set[str] = field(default_factory=set)
     running: dict[Function, Summary] = field(default_factory=dict)
     recursed: set[Function] = field(default_factory=set)
     taken: list[Function] = field(default_factory=list)
@@ -371,9 +373,14 @@ class Expressions:
         if base.elem is not None:
             if base.elem.type in IMMUTABLE:
                 return base.elem
-            held = self.record.reach(base.objs)
-            return base.elem._replace(objs=base.elem.objs | held, items=None)
-        return Value(objs=self.record.reach(base.objs), weak=base.weak)
+            return base.elem._replace(objs=base.elem.objs | self._inside(base), items=None)
+        return Value(objs=self._inside(base), weak=base.weak)
+
+    def _inside(self, base: Value) -> Objects:
+        """What an element may be. What cannot leave the kernel is never an element of itself."""
+        held = self.record.reach(base.objs)
+        made = self.record.made
+        return frozenset(obj for obj in held if obj not in made) if made else held
 
     def table_part(self, type: str, base: Value, node: ast.AST) -> Value:
         """A part of a table: pandas copies on write, so it is fresh but for what its cells hold."""
@@ -598,6 +605,7 @@ class Expressions:
         made = self.container(node, "generator", [elem], elem)
         for obj in made.objs:
             self.record.made[obj] = "a generator"
+            self.record.generators.append((obj, node))
         return made
 
     def _comprehend(

@@ -8,6 +8,7 @@ alone, but for single words such as `ls`, which mean a magic when they are no va
 import ast
 import re
 import warnings
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -46,8 +47,8 @@ class CellCode:
     error: tuple[int, str] | None = None
 
 
-def read_code(source: str) -> CellCode:
-    """Split a cell's text.
+def read_code(source: str, known: Container[str] = ()) -> CellCode:
+    """Split a cell's text. `known` are the variables that stand before a magic of the same name.
 
     >>> read_code("%%sql daily\\nSELECT 1").magic
     CellMagic(name='sql', line='daily', body='SELECT 1')
@@ -58,9 +59,10 @@ def read_code(source: str) -> CellCode:
     if magic is not None:
         return CellCode(magic=magic, source=source)
     try:
-        return CellCode(tree=_automagic(_parse(source), source), source=source)
+        tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _transformed(source)
+    return _transformed(source) if _is_automagic(tree, known) else CellCode(tree=tree, source=source)
 
 
 def _cell_magic(source: str) -> CellMagic | None:
@@ -80,16 +82,12 @@ def _parse(source: str) -> ast.Module:
         return ast.parse(source)
 
 
-def _automagic(tree: ast.Module, source: str) -> ast.Module:
-    """A single bare word that is the name of a magic: `ls`."""
+def _is_automagic(tree: ast.Module, known: Container[str]) -> bool:
+    """A single bare word that is the name of a magic and of no variable: `ls`."""
     match tree.body:
-        case [ast.Expr(value=ast.Name(id=name))] if name in AUTOMAGICS:
-            call = _parse(f"get_ipython().run_line_magic({name!r}, '')")
-            # Whoever reads it must see that a variable of that name comes first.
-            statement = call.body[0]
-            statement.automagic = name  # type: ignore[attr-defined]
-            return ast.Module(body=[statement], type_ignores=[])
-    return tree
+        case [ast.Expr(value=ast.Name(id=name))]:
+            return name in AUTOMAGICS and name not in known
+    return False
 
 
 def _transformed(source: str) -> CellCode:

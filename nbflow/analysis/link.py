@@ -372,6 +372,7 @@ class _Linker:
         effects = group.effects()
         replays = _ordered({d for ln in group.links for d in ln.replays})
         writes = tuple(dict.fromkeys(n for ln in group.links for n in ln.left))
+        needed = {n for n in writes if self._is_read(group.key, n)}
         lane = lanes[group.key]
         return Step(
             id=group.id,
@@ -385,7 +386,10 @@ class _Linker:
             tags=tuple(dict.fromkeys(t for ln in group.links for t in ln.cell.tags)),
             options=_options(group),
             inputs=inputs,
-            outputs=tuple(n for n in writes if self._is_wanted(group.key, n)),
+            outputs=tuple(n for n in writes if n in needed or self._is_final(group.key, n)),
+            optional_outputs=tuple(
+                n for n in writes if n not in needed and self._is_final(group.key, n)
+            ),
             reads=tuple(dict.fromkeys(n for ln in group.links for n in ln.inputs)),
             declared_writes=writes,
             python_reads=tuple(sorted({n for ln in group.links for n in ln.python_reads})),
@@ -424,13 +428,17 @@ class _Linker:
                 found[name] = Input(name=name, writer=self.by_key[writer].id, certainty=certainty)
         return tuple(found.values())
 
-    def _is_wanted(self, key: str, name: Name) -> bool:
-        """Someone reads this version, or it is the last one (what `get` and `verify` ask for)."""
-        for group in self.groups:
-            for cell_link in group.links:
-                resolved = cell_link.inputs.get(name)
-                if resolved is not None and resolved.version.step == key and group.key != key:
-                    return True
+    def _is_read(self, key: str, name: Name) -> bool:
+        """Another step reads this version."""
+        return any(
+            resolved.version.step == key and group.key != key
+            for group in self.groups
+            for cell_link in group.links
+            if (resolved := cell_link.inputs.get(name)) is not None
+        )
+
+    def _is_final(self, key: str, name: Name) -> bool:
+        """It is the name's last version: what `get` and `verify` ask for."""
         final = self.walk.current.get(name)
         return (
             final is not None

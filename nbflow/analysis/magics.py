@@ -89,7 +89,7 @@ class Magics(Statements):
 
     def _run_text(self, text: str, at: int) -> None:
         """Code that a magic is given."""
-        code = read_code(text)
+        code = read_code(text, self.shared.globals)
         if code.magic is not None:
             self.cell_magic(code.magic, at)
             return
@@ -98,6 +98,7 @@ class Magics(Statements):
             self.one_lane("code in a magic cannot be read", at)
             return
         ast.increment_lineno(code.tree, at - 1)
+        self.last = code.tree.body
         self.run(code.tree.body)
 
     def _nothing_bound(self) -> "_Restored":
@@ -241,7 +242,6 @@ class Magics(Statements):
         return result
 
     def _sql_statement(self, statement: SqlStatement, first_line: int) -> None:
-        # A use's line counts from its statement's text, a statement's from the whole text.
         line = first_line + statement.line - 1
         if statement.opaque is not None:
             self.record.opaque.setdefault(statement.opaque, line)
@@ -279,6 +279,7 @@ class Magics(Statements):
                 self.record.change(objects or frozenset({f"in:{name}"}), line, sure=True)
 
     sql_error: tuple[int, str] | None = None
+    last: list[ast.stmt] | None = None
 
 
 class _Restored:

@@ -38,21 +38,26 @@ def bound_names(statements: Iterable[ast.AST]) -> set[str]:
     >>> sorted(bound_names(ast.parse("a = [b for b in c if (d := b)]\\ndef f(): e = 1").body))
     ['a', 'd', 'f']
     """
-    found: set[str] = set()
+    return set(bindings(statements))
+
+
+def bindings(statements: Iterable[ast.AST]) -> list[str]:
+    """The same, once for every place that binds the name."""
+    found: list[str] = []
     for statement in statements:
         _collect(statement, found)
     return found
 
 
-def _collect(node: ast.AST, found: set[str]) -> None:
+def _collect(node: ast.AST, found: list[str]) -> None:
     if isinstance(node, ast.Name):
         if not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
+            found.append(node.id)
         return
     if isinstance(node, _COMPREHENSIONS):
-        found.update(n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+        found.extend(n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
         return
-    found.update(_bound_here(node))
+    found.extend(_bound_here(node))
     if isinstance(node, _SCOPES):
         for outer in outer_expressions(node):
             _collect(outer, found)

@@ -4,6 +4,7 @@ A state branches where code branches and is joined again afterwards. A record on
 write that happens on any path stays a write.
 """
 
+import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -60,7 +61,9 @@ class Record:
 
     reads: names read before they were surely bound → (line, sure). writes: the first line that binds
     each name. changed: objects that were changed. holds: object → objects that it may contain.
-    made: objects made here that cannot leave the kernel → why. built: functions made as values.
+    made: objects made here that cannot leave the kernel → why. built: functions made as values;
+    consumed: those that were only handed to a known callable that does not keep them.
+    forgotten: containers whose elements may now be anything.
     """
 
     reads: dict[str, tuple[int, bool]] = field(default_factory=dict)
@@ -77,6 +80,9 @@ class Record:
     built: list[Function] = field(default_factory=list)
     one_lane: dict[str, int] = field(default_factory=dict)
     opaque: dict[str, int] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
+    generators: list[tuple[str, ast.GeneratorExp]] = field(default_factory=list)
+    consumed: set[ast.AST] = field(default_factory=set)
     displays: bool = False
 
     def read(self, name: str, line: int, *, sure: bool = True) -> None:

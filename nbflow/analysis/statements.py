@@ -36,7 +36,7 @@ from nbflow.analysis.values import (
 DELETED: Final = Value(type="deleted")
 """What a name stands for after `del`."""
 
-_WRAPPERS: Final = frozenset(
+WRAPPERS: Final = frozenset(
     {
         *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.total_ordering"),
         *("functools.singledispatch", "functools.cached_property", "builtins.staticmethod"),
@@ -325,7 +325,7 @@ class Statements(KnownCalls):
     ) -> Value:
         if isinstance(written, ast.Call):
             self.arguments(written)
-        if decorator.ref in _WRAPPERS:
+        if decorator.ref in WRAPPERS:
             function.kind = _KINDS.get(decorator.ref, function.kind)
             function.cached = function.cached or decorator.ref in _CACHES
             return value
@@ -362,7 +362,7 @@ class Statements(KnownCalls):
         cls = Class(name=node.name, node=node, bases=own, foreign=foreign, members=members)
         value = Value(type="class", objs=frozenset({self.site(node)}), callables=(cls,))
         for decorator, written in reversed(decorators):
-            if decorator.ref not in _WRAPPERS:
+            if decorator.ref not in WRAPPERS:
                 call = ast.copy_location(ast.Call(func=written, args=[], keywords=[]), written)
                 self.call_value(decorator, Arguments([value]), call)
                 cls.foreign = True
@@ -485,7 +485,7 @@ class Statements(KnownCalls):
                 if name is not None:
                     self.bind(name, subject, pattern.lineno)
             case ast.MatchStar(name=str(name)):
-                self.bind(name, part._replace(type="list"), pattern.lineno)
+                self.bind(name, self.container(pattern, "list", [part], part), pattern.lineno)
             case ast.MatchSequence(patterns=inners):
                 self._patterns(inners, part)
             case ast.MatchOr(patterns=inners):
@@ -494,7 +494,7 @@ class Statements(KnownCalls):
                 self.values(keys)
                 self._patterns(inners, part)
                 if rest is not None:
-                    self.bind(rest, part._replace(type="dict"), pattern.lineno)
+                    self.bind(rest, self.container(pattern, "dict", [part], part), pattern.lineno)
             case ast.MatchClass(cls=cls, patterns=inners, kwd_patterns=named):
                 self.value(cls)
                 self._patterns([*inners, *named], part)

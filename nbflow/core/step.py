@@ -111,6 +111,7 @@ class Step:
     outputs: names to capture after it ran: everything it may have written that a later step reads
     or
         that is final, ambient channels included.
+    optional_outputs: those of the outputs that no step reads; kept only if that costs little.
     declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
         these is a found mutation.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
@@ -137,6 +138,7 @@ class Step:
     options: StepOptions = field(default_factory=StepOptions)
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Name, ...] = ()
+    optional_outputs: tuple[Name, ...] = ()
     reads: tuple[Name, ...] = ()
     declared_writes: tuple[Name, ...] = ()
     python_reads: tuple[Name, ...] = ()
@@ -152,3 +154,8 @@ class Step:
     parameters: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     never_reuse: str | None = None
+
+    @property
+    def needed_outputs(self) -> frozenset[Name]:
+        """What other steps read: the step has not succeeded without these."""
+        return frozenset(self.outputs) - frozenset(self.optional_outputs)

@@ -68,6 +68,7 @@ class ReplaySource:
 class TaskSpec:
     """All that a lane needs to run one attempt of one step.
 
+    optional: outputs that are kept only if they are tables or plain values.
     inputs: blobs to load, with absolute file paths; a group's members that are not in `input_names`
     are loaded too (they are watched) but not bound. outputs: names to capture. declared_writes:
     names it is expected to change. staging: an existing folder for staged files. key_file: the
@@ -90,6 +91,7 @@ class TaskSpec:
     input_names: tuple[str, ...] = ()
     lane_inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     declared_writes: tuple[str, ...] = ()
     python_reads: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()

@@ -425,7 +425,7 @@ class _Turn:
         if (ran_as.sources, ran_as.replays) != (step.sources, step.replays):
             return "what it replays changed"
         if task.status is Status.SUCCEEDED:
-            missing = set(step.outputs) - set(ran_as.outputs) - set(task.outputs) - task.kept
+            missing = step.needed_outputs - ran_as.needed_outputs - set(task.outputs) - task.kept
             if missing:
                 return f"it has to hand over `{min(missing)}` too"
         for given in step.inputs:

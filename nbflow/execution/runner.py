@@ -328,7 +328,7 @@ class Runner:
         step = self._step(command.step)
         if not command.reusable or decision.action != "reuse" or recorded is None:
             return False
-        if not set(step.outputs) <= set(recorded.outputs):
+        if not step.needed_outputs <= set(recorded.outputs):
             return False
         shown = self._displays.load(recorded.fingerprint)
         self._cell_outputs.update(shown)
@@ -622,8 +622,8 @@ def _never_reuse(step: Step, task: machine.TaskState, outcome: TaskOutcome) -> s
     assert report is not None
     if step.never_reuse is not None:
         return step.never_reuse
-    if task.kept & set(step.outputs):
-        return f"`{min(task.kept)}` cannot be stored"
+    if lost := task.kept & step.needed_outputs:
+        return f"`{min(lost)}` cannot be stored"
     if step.lane is not None:
         return "it shares a kernel with other steps"
     if _TOUCHES & set(report.dynamic_effects):

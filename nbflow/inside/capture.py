@@ -84,7 +84,8 @@ class _Seen:
             if self.session.is_sql(name):
                 self.sql.add(name)
             elif name in self.namespace:
-                self._look_at(name, self.namespace[name])
+                if name not in self.spec.optional or _is_light(self.namespace[name]):
+                    self._look_at(name, self.namespace[name])
             else:
                 self.absent.append(name)
         self._take_shared_tables()
@@ -164,6 +165,17 @@ class _Seen:
                 nodes.setdefault(name, self.namespace[name])
         looks = {name: self.of(value) for name, value in nodes.items()}
         return connected({name: look for name, look in looks.items() if look is not None})
+
+
+def _is_light(value: Any) -> bool:
+    """Tables and plain values: what people ask for afterwards, and cheap to keep."""
+    if tables.is_table(value) or values.is_plain_array(value):
+        return True
+    try:
+        values.to_plain(value)
+    except values.NotPlain:
+        return False
+    return True
 
 
 def connected(looks: Mapping[str, Examined]) -> list[list[str]]:

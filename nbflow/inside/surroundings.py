@@ -136,8 +136,11 @@ def is_local(module: Any) -> bool:
     return name != "__main__" and name.partition(".")[0] != "nbflow" and not is_installed(file)
 
 
+@cache
 def is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to an installed package.
+
+    Asked for every loaded module around every step, hence the cache.
 
     >>> is_installed(threading.__file__)
     True

@@ -46,7 +46,8 @@ def new_run_id() -> RunId:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a caller asks of one run. `resumed` are runs whose finished steps are kept; `folder` is
-    the steps' working directory where that is not the notebook's own."""
+    the steps' working directory where that is not the notebook's own; `keep_all` stores every final value.
+    """
 
     run: RunId = field(default_factory=new_run_id)
     choices: Choices = field(default_factory=Choices)
@@ -56,6 +57,7 @@ class Order:
     resumed: frozenset[str] = frozenset()
     on_event: Callable[[Event], None] = lambda _: None
     folder: Path | None = None
+    keep_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +214,7 @@ def _runner(
             folder=order.folder or opened.path.parent,
             kernel_name=kernel_name(opened),
             jobs=jobs,
+            keep_all=order.keep_all,
         ),
         decide=lambda step, inputs, *, force: decide(step, inputs, known, force=force),
         commit=desk.blobs.commit,
@@ -264,9 +267,7 @@ def _ended(run: Run, executed: Executed) -> Run:
     )
 
 
-def _finish(
-    desk: Desk, order: Order, run: Run, fence: int, *, signal: int | None = None
-) -> None:
+def _finish(desk: Desk, order: Order, run: Run, fence: int, *, signal: int | None = None) -> None:
     event = Event(
         at=run.finished or utc_now(),
         run=run.id,

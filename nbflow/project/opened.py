@@ -166,7 +166,5 @@ def with_injected_cell(node: NotebookNode, source: str) -> NotebookNode:
 
 def _injected_cell(source: str) -> NotebookNode:
     factory: Any = new_code_cell  # nbformat's functions carry no types
-    made: NotebookNode = factory(
-        source, id=INJECTED_ID, metadata={"tags": ["injected-parameters"]}
-    )
+    made: NotebookNode = factory(source, id=INJECTED_ID, metadata={"tags": ["injected-parameters"]})
     return made

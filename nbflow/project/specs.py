@@ -17,7 +17,8 @@ from nbflow.store.blobs import BlobStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecMaker:
-    """Makes the specifications of one run."""
+    """Makes the specifications of one run. `keep_all` keeps values that no step reads, whatever they
+    cost."""
 
     layout: Layout
     blobs: BlobStore
@@ -27,6 +28,7 @@ class SpecMaker:
     folder: Path
     kernel_name: str
     jobs: int
+    keep_all: bool = False
 
     def __call__(
         self,
@@ -52,6 +54,7 @@ class SpecMaker:
             input_names=tuple(str(name) for name in inputs),
             lane_inputs=tuple(str(name) for name in lane_inputs),
             outputs=tuple(str(name) for name in step.outputs),
+            optional=() if self.keep_all else tuple(str(n) for n in step.optional_outputs),
             declared_writes=tuple(str(name) for name in step.declared_writes),
             python_reads=tuple(str(name) for name in step.python_reads),
             provided=tuple(provided),

@@ -209,7 +209,7 @@ def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
     desk = open_desk(layout)
     started = monotonic()
     try:
-        order = Order(trigger="verify")
+        order = Order(trigger="verify", keep_all=True)
         keep_snapshot(layout, opened, order.run)
         run = run_through_papermill(Ticket(desk, opened, values, order), None)
     finally:

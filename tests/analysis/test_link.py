@@ -93,7 +93,7 @@ DATA = {
     ),
     "a function that mutates a global writes it where it is called": (
         ["seen = []", "def note(v):\n    seen.append(v)", "note(1)", "print(seen)"],
-        {"seen>cell-3:seen", "cell-3>cell-4:seen"},
+        {"seen>seen-2:seen", "seen-2>cell-4:seen"},
     ),
     "a lambda kept in a dict reads its global late": (
         ["k = [1][0]", "ops = {'f': lambda v: v + k}", "k = [5][0]", "print(ops['f'](1))"],
@@ -105,7 +105,7 @@ DATA = {
     ),
     "deleting a name is a write": (
         ["x = [1]", "del x", "x = [2]", "print(x)"],
-        {"x>cell-2:x", "x-2>cell-4:x"},
+        {"x>x-2:x", "x-3>cell-4:x"},
     ),
     "comprehension variables are not globals": (
         ["i = [5]", "xs = [i for i in range(3)]", "print(i)"],
@@ -280,7 +280,7 @@ def test_a_name_written_only_below_is_named_with_its_cell() -> None:
 def test_a_generator_keeps_its_reader_in_its_lane() -> None:
     graph = linked("g = (i for i in range(3))", "print(next(g))", "x = [1]")
     lanes = {step.name: step.lane for step in graph.steps}
-    assert lanes["g"] == lanes["cell-2"] is not None
+    assert lanes["g"] == lanes["g-2"] is not None
     assert lanes["x"] is None
 
 

@@ -46,7 +46,7 @@ class Past:
                 self.last[step.id] = parts_of(step, inputs)
                 self.recorded[fingerprint] = Recorded(
                     fingerprint=fingerprint,
-                    run="0000-run1",
+                    run="00000000-run1-7000",
                     step=step.id,
                     finished="2026-01-01T00:00:00+00:00",
                     outputs={step.name: blob},
@@ -84,7 +84,7 @@ def test_everything_runs_the_first_time() -> None:
 def test_everything_is_reused_when_nothing_changed() -> None:
     made = plan(CHAIN, Past(CHAIN, "raw", "clean", "report", "other"))
     assert {task.action for task in made.tasks} == {"reuse"}
-    assert made.task(StepId("raw")).message == "same inputs as run run1"
+    assert made.task(StepId("raw")).message == "same inputs as run 00000000-run1"
 
 
 def test_a_changed_cell_runs_with_what_needs_it_and_nothing_else() -> None:

@@ -1,0 +1,409 @@
+"""From a notebook to the facts of each cell: the door to the reading of Python code.
+
+One pass down the notebook, in the order of Run All, so that what is known of a name (its type, its
+text, the function that it stands for) is known where it is used. A second look at the functions is
+taken at the end, when all that they call is known.
+"""
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nbflow.analysis.aliases import groups, kept_elsewhere, objects_of
+from nbflow.analysis.calls import ANY_PATH, unknown_arguments
+from nbflow.analysis.expressions import Shared
+from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
+from nbflow.analysis.fragments import (
+    Fragments,
+    Part,
+    changed_attributes,
+    finish,
+    late_writes_of,
+    written_globals,
+)
+from nbflow.analysis.ipython import CellCode, read_code
+from nbflow.analysis.magics import Magics, table_key
+from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
+from nbflow.analysis.statements import DELETED
+from nbflow.analysis.values import TABLES, Function, Objects, Value, carried, incoming
+from nbflow.core.names import ANY_FILE, Name, file_name
+from nbflow.core.notebook import Cell, CellKind, Notebook
+from nbflow.core.sql import SqlText
+
+ParseSql = Callable[[str], SqlText]
+
+_PARAMETER_TAGS: Final = frozenset({"parameters", "injected-parameters"})
+_UNSAID: Final = frozenset({"", "deleted", "instance", "class", "object"})
+_FUEL: Final = 40_000
+"""How many pieces of code are read for one cell before calls are judged bluntly."""
+
+
+def read_cells(notebook: Notebook, *, parse_sql: ParseSql | None = None) -> tuple[CellFacts, ...]:
+    """The facts of every code cell, in notebook order. No cell is executed, nothing is raised.
+
+    `parse_sql` reads SQL text; the default is nbflow's own.
+    """
+    return _Pass(notebook, parse_sql or _parse_sql).facts()
+
+
+def _parse_sql(text: str) -> SqlText:
+    from nbflow.analysis.sql_names import parse_sql
+
+    return parse_sql(text)
+
+
+@dataclass(slots=True)
+class _Read:
+    """One cell after it was read: what is needed to finish its facts at the end."""
+
+    cell: Cell
+    code: CellCode
+    reader: Magics
+    parts: tuple[Part, ...]
+    facts: CellFacts
+
+
+class _Pass:
+    """One pass over a notebook."""
+
+    def __init__(self, notebook: Notebook, parse_sql: ParseSql) -> None:
+        self.cells = [cell for cell in notebook.cells if cell.kind is CellKind.CODE]
+        self.shared = Shared(parse_sql=parse_sql)
+        self.codes = [read_code(cell.source) for cell in self.cells]
+        for code in self.codes:
+            self._survey(code)
+
+    def facts(self) -> tuple[CellFacts, ...]:
+        """Read all cells."""
+        read = [self._cell(cell, code) for cell, code in zip(self.cells, self.codes, strict=True)]
+        last = Magics(self.shared, self.shared.globals.get)
+        return tuple(self._finished(one, last) for one in read)
+
+    # -- before -------------------------------------------------------------------------------
+
+    def _survey(self, code: CellCode) -> None:
+        """Count what binds each name anywhere in the notebook."""
+        names: list[str] = []
+        tree = code.tree
+        while code.magic is not None and code.magic.name in ("time", "timeit", "capture", "prun"):
+            code = read_code(code.magic.body)
+            tree = code.tree
+        if tree is not None:
+            names += bindings(tree.body)
+            names += _declared_globals(tree)
+            self.shared.changed_attributes |= changed_attributes(tree)
+        elif code.magic is not None:
+            names += [word for word in code.magic.line.split() if word.isidentifier()]
+            if code.magic.name == "sql":
+                names += self._sql_names(code.magic.body)
+        for name in names:
+            self.shared.known[name] = self.shared.known.get(name, 0) + 1
+
+    def _sql_names(self, text: str) -> list[str]:
+        return [
+            table_key(use)
+            for statement in self.shared.parse_sql(text).statements
+            for use in (*statement.writes, *statement.creates)
+        ]
+
+    # -- one cell -----------------------------------------------------------------------------
+
+    def _cell(self, cell: Cell, code: CellCode) -> _Read:
+        if code.tree is not None and len(code.tree.body) == 1:
+            code = read_code(cell.source, self.shared.globals)
+        self.shared.fuel = _FUEL
+        reader = Magics(self.shared, self.shared.globals.get)
+        parts: tuple[Part, ...] = ()
+        if code.magic is not None:
+            reader.cell_magic(code.magic, 1)
+        elif code.tree is not None:
+            reader.run(code.tree.body)
+            constants = not _PARAMETER_TAGS.intersection(cell.tags)
+            parts = Fragments(reader, code.source, constants=constants).parts(code.tree.body)
+        facts = _Facts(cell, code, reader, parts, self.shared).build()
+        if "skip" not in cell.tags:
+            self._remember(cell, reader, parts)
+            self._doubt_elements(facts)
+        return _Read(cell, code, reader, parts, facts)
+
+    def _remember(self, cell: Cell, reader: Magics, parts: tuple[Part, ...]) -> None:
+        """What the cells below will find."""
+        given = bool(_PARAMETER_TAGS.intersection(cell.tags))
+        for name, value in reader.state.values.items():
+            if not reader.is_global(name):
+                continue
+            if value is DELETED:
+                self.shared.globals.pop(name, None)
+            else:
+                self.shared.globals[name] = carried(_as_parameter(value) if given else value, name)
+        for part in parts:
+            for fragment in part.fragments:
+                if isinstance(part.statement, ast.Assign | ast.AnnAssign):
+                    self.shared.constants.update(str(name) for name in fragment.names)
+
+    def _doubt_elements(self, facts: CellFacts) -> None:
+        """What is in a container of two names is not known by one of them alone."""
+        for name in frozenset[Name]().union(*facts.aliases):
+            value = self.shared.globals.get(name)
+            if value is not None and value.elem is not None and value.elem.type not in TABLES:
+                self.shared.globals[name] = value._replace(elem=None)
+
+    # -- after --------------------------------------------------------------------------------
+
+    def _finished(self, read: _Read, last: Magics) -> CellFacts:
+        facts = read.facts
+        fragments = tuple(self._finish(one, read, last) for one in facts.fragments)
+        late_writes = self._late_writes(read, last)
+        if fragments == facts.fragments and not late_writes:
+            return facts
+        return replace(facts, fragments=fragments, late_writes=late_writes)
+
+    def _finish(self, fragment: Fragment, read: _Read, last: Magics) -> Fragment:
+        if fragment.module is not None or len(fragment.names) != 1:
+            return fragment
+        return finish(fragment, read.reader.state.values.get(fragment.names[0]), last)
+
+    def _late_writes(self, read: _Read, last: Magics) -> tuple[Use, ...]:
+        writes: dict[str, bool] = {}
+        lines: list[int] = []
+        for function in _kept_functions(read.reader, read.parts):
+            lines.append(function.node.lineno)
+            if function.frame is not None:
+                writes.update(dict.fromkeys(stored_roots(function.node), False))
+                continue
+            self.shared.fuel = _FUEL
+            summary = last.summarise(function, unknown_arguments(function))
+            for name, sure in written_globals(summary).items():
+                writes[name] = writes.get(name, False) or sure
+        return late_writes_of(writes, min(lines, default=1), last)
+
+
+class _Facts:
+    """Turns what a reader found in a cell into the cell's facts."""
+
+    def __init__(
+        self, cell: Cell, code: CellCode, reader: Magics, parts: tuple[Part, ...], shared: Shared
+    ) -> None:
+        self.cell = cell
+        self.code = code
+        self.reader = reader
+        self.record = reader.record
+        self.parts = parts
+        self.shared = shared
+        self.bound = {
+            name: sure for name, sure in reader.state.bound.items() if not name.startswith("@")
+        }
+        self.reached = self._reached()
+        self.changed = self._changed()
+
+    def build(self) -> CellFacts:
+        """The facts."""
+        record = self.record
+        fragments = tuple(f for part in self.parts for f in part.fragments)
+        sql = self.code.magic is not None and self.code.magic.name == "sql"
+        writes = self._writes()
+        return CellFacts(
+            cell=self.cell.id,
+            index=self.cell.index,
+            language="sql" if sql else "python",
+            reads=self._reads(),
+            writes=writes,
+            binds=self._binds(),
+            aliases=self._aliases(),
+            late=self._late(),
+            fragments=fragments,
+            is_definition=self._is_definition(),
+            calls=_uses((n, line, True) for n, line in record.calls.items()),
+            effects=frozenset(record.effects),
+            affinity=self._affinity(),
+            one_lane=tuple((line, why) for why, line in self._one_lane().items()),
+            opaque=tuple((line, why) for why, line in record.opaque.items()),
+            sql=sql,
+            environment_reads=tuple(record.environment),
+            syntax_error=self.code.error or self.reader.sql_error,
+            displays=self._displays(),
+            value_types=self._types(writes),
+        )
+
+    # -- objects ------------------------------------------------------------------------------
+
+    def _reached(self) -> dict[str, Objects]:
+        """What each name that matters can reach when the cell has ended."""
+        reach = self.record.reach
+        values = self.reader.state.values
+        found = {
+            name: reach(objects_of(values[name]))
+            for name in self.bound
+            if name in values and values[name] is not DELETED
+        }
+        holders = {obj[3:] for obj in self.record.holds if obj.startswith("in:")}
+        for name in holders - self.bound.keys():
+            found[name] = reach(frozenset({incoming(name)}))
+        return found
+
+    def _changed(self) -> dict[str, tuple[int, bool]]:
+        """Names whose value was changed, not bound anew: → line, visibly."""
+        found: dict[str, tuple[int, bool]] = {}
+        for obj, change in self.record.changed.items():
+            names = [obj[3:]] if obj.startswith("in:") else []
+            names += [n for n, reach in self.reached.items() if obj in reach and n not in self.bound]
+            for name in names:
+                line, sure = found.get(name, (change.line, False))
+                direct = obj == incoming(name) and change.sure
+                found[name] = (line, sure or direct)
+        return found
+
+    # -- reads and writes ---------------------------------------------------------------------
+
+    def _reads(self) -> tuple[Use, ...]:
+        record, known = self.record, self.shared.globals
+        found = [
+            (name, line, sure)
+            for name, (line, sure) in record.reads.items()
+            if sure or name in known or name.startswith("@")
+        ]
+        seen = {name for name, _, _ in found}
+        for name, sure in self.bound.items():
+            if not sure and name in known and name not in seen:
+                found.append((name, record.writes.get(name, 1), False))
+                seen.add(name)
+        found += [(n, line, sure) for n, (line, sure) in self.changed.items() if n not in seen]
+        files = ((path, line, sure) for path, (line, sure) in record.files_read.items())
+        return _uses(found) + _file_uses(files)
+
+    def _writes(self) -> tuple[Use, ...]:
+        record = self.record
+        found = [(name, record.writes.get(name, 1), sure) for name, sure in self.bound.items()]
+        found += [
+            (name, line, sure)
+            for name, (line, sure) in self.changed.items()
+            if name not in self.bound
+        ]
+        found.sort(key=lambda use: use[1])
+        channels = [(name, line, sure) for name, (line, sure) in record.channels.items()]
+        files = ((path, line, sure) for path, (line, sure) in record.files_written.items())
+        return _uses([*found, *channels]) + _file_uses(files)
+
+    def _binds(self) -> frozenset[Name]:
+        """Names that are surely new: nothing of what they were is changed or still within reach."""
+        found = {
+            Name(name)
+            for name, sure in self.bound.items()
+            if sure and name not in self.changed and not kept_elsewhere(name, self.reached)
+        }
+        seeded = (n for n, sure in self.reader.state.bound.items() if n.startswith("@") and sure)
+        return frozenset(found | {Name(name) for name in seeded})
+
+    def _aliases(self) -> tuple[frozenset[Name], ...]:
+        return tuple(frozenset(Name(n) for n in group) for group in groups(self.reached))
+
+    def _affinity(self) -> tuple[tuple[Name, str], ...]:
+        made = self.record.made
+        if not made:
+            return ()
+        return tuple(
+            (Name(name), made[obj])
+            for name, objects in self.reached.items()
+            if (obj := next((o for o in sorted(objects) if o in made), None)) is not None
+        )
+
+    def _types(self, writes: tuple[Use, ...]) -> tuple[tuple[Name, str], ...]:
+        found: list[tuple[Name, str]] = []
+        for use in writes:
+            value = self.reader.peek(use.name)
+            if value is not None and value.type not in _UNSAID:
+                found.append((use.name, value.type))
+        return tuple(found)
+
+    # -- functions ----------------------------------------------------------------------------
+
+    def _late(self) -> tuple[Use, ...]:
+        found: dict[str, int] = {}
+        for function in _kept_functions(self.reader, self.parts):
+            for name, line in free_names(function.node).items():
+                found.setdefault(name, line)
+        alive = frozenset().union(*self.reached.values()) if self.reached else frozenset()
+        for obj, node in self.record.generators:
+            if obj in alive:
+                found.update(late_names(node))
+        return _uses((n, line, False) for n, line in found.items() if n in self.shared.known)
+
+    # -- the cell as a whole ------------------------------------------------------------------
+
+    def _one_lane(self) -> dict[str, int]:
+        found = dict(self.record.one_lane)
+        for obj, change in self.record.changed.items():
+            if obj.startswith("default:"):
+                function = obj.split(":")[1]
+                found.setdefault(f"`{function}` keeps state in a default argument", change.line)
+        return found
+
+    def _is_definition(self) -> bool:
+        if self.code.tree is None or self.record.one_lane:
+            return False
+        if self.record.effects - {Effect.CLOCK} or self.record.files_written:
+            return False
+        return all(part.fragments or part.silent for part in self.parts)
+
+    def _displays(self) -> bool:
+        if self.record.displays or self.code.tree is None or not self.code.tree.body:
+            return self.record.displays or _shows(self.reader.last)
+        return _shows(self.code.tree.body) and not self.code.source.rstrip().endswith(";")
+
+
+def _shows(body: list[ast.stmt] | None) -> bool:
+    """Whether the last statement is an expression that Jupyter shows."""
+    if not body or not isinstance(body[-1], ast.Expr):
+        return False
+    value = body[-1].value
+    return not (isinstance(value, ast.Call) and ast.unparse(value.func).startswith("get_ipython()."))
+
+
+def _kept_functions(reader: Magics, parts: tuple[Part, ...]) -> Iterable[Function]:
+    """Functions that the cell made as values: neither fragments nor merely handed to a call."""
+    inside = {
+        node
+        for part in parts
+        if part.fragments
+        for node in ast.walk(part.statement)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    }
+    return [
+        function
+        for function in reader.record.built
+        if function.node not in inside and function.node not in reader.record.consumed
+    ]
+
+
+def _declared_globals(tree: ast.Module) -> list[str]:
+    return [
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in declared(node, ast.Global)
+    ]
+
+
+def _as_parameter(value: Value) -> Value:
+    """A parameter's value is given from outside: only the kind of its default is known."""
+    kind = {"None": "", "int": "number", "float": "number"}.get(value.type, value.type)
+    return Value(type=kind, objs=value.objs, ref=value.ref, callables=value.callables)
+
+
+def _uses(found: Iterable[tuple[str, int, bool]]) -> tuple[Use, ...]:
+    return tuple(
+        Use(name=Name(name), line=line, certainty=Certainty.SURE if sure else Certainty.MAY)
+        for name, line, sure in found
+    )
+
+
+def _file_uses(found: Iterable[tuple[str, int, bool]]) -> tuple[Use, ...]:
+    return tuple(
+        Use(
+            name=ANY_FILE if path == ANY_PATH else file_name(path),
+            line=line,
+            certainty=Certainty.SURE if sure else Certainty.MAY,
+        )
+        for path, line, sure in found
+    )

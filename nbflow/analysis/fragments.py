@@ -1,0 +1,597 @@
+"""Which statements of a cell other lanes can replay instead of loading what they bind.
+
+A fragment gives the same names the same meaning wherever it is run: imports, functions, classes,
+constants that nobody changes. What its body reads when it is *called* is told apart (`late`).
+"""
+
+import ast
+import builtins
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nbflow.analysis.calls import unknown_arguments
+from nbflow.analysis.facts import Fragment, Use
+from nbflow.analysis.magics import Magics
+from nbflow.analysis.scopes import (
+    bound_names,
+    free_names,
+    nested_functions,
+    outer_expressions,
+    stored_roots,
+)
+from nbflow.analysis.state import Record, Summary
+from nbflow.analysis.statements import WRAPPERS, decorator_of, star_names
+from nbflow.analysis.values import IMMUTABLE, Class, Function, Value
+from nbflow.core.names import Name
+
+_BUILTINS: Final = frozenset(dir(builtins))
+_FACTORIES: Final = frozenset(
+    {
+        *("collections.namedtuple", "typing.NewType", "typing.TypeVar", "typing.NamedTuple"),
+        *("typing.TypedDict", "typing.ParamSpec", "enum.Enum", "functools.partial"),
+    }
+)
+_MAGICS: Final = frozenset({"matplotlib", "config", "load_ext", "autoreload"})
+_MUTABLE: Final = frozenset(
+    {"list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"}
+)
+_LITERALS: Final = (
+    ast.Constant,
+    ast.Tuple,
+    ast.UnaryOp,
+    ast.unaryop,
+    ast.BinOp,
+    ast.operator,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    ast.expr_context,
+    ast.keyword,
+    ast.Name,
+    ast.Attribute,
+    ast.Call,
+)
+_HARMLESS: Final = (
+    *_LITERALS,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.Compare,
+    ast.cmpop,
+    ast.BoolOp,
+    ast.boolop,
+    ast.Subscript,
+    ast.Slice,
+    ast.IfExp,
+    ast.Starred,
+    ast.Lambda,
+    ast.arguments,
+    ast.arg,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A top-level statement: fragments, nothing at all (`silent`), or neither."""
+
+    statement: ast.stmt
+    fragments: tuple[Fragment, ...] = ()
+    silent: bool = False
+
+
+class Fragments:
+    """Finds the fragments of one cell, after it was read."""
+
+    def __init__(self, reader: Magics, source: str, *, constants: bool) -> None:
+        self.reader = reader
+        self.lines = source.splitlines()
+        self.constants = constants
+
+    def parts(self, body: list[ast.stmt]) -> tuple[Part, ...]:
+        """Every top-level statement, judged."""
+        counts: dict[str, int] = {}
+        for statement in body:
+            for name in bound_names([statement]):
+                counts[name] = counts.get(name, 0) + 1
+        shared_lines = _shared_lines(body)
+        return tuple(self._part(statement, counts, shared_lines) for statement in body)
+
+    def _part(self, node: ast.stmt, counts: dict[str, int], shared_lines: set[int]) -> Part:
+        if _is_silent(node):
+            return Part(statement=node, silent=True)
+        names = self._names(node)
+        if names is None:
+            return Part(statement=node)
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            if any(counts.get(name, 0) > 1 for name in names) or self._changed(names):
+                return Part(statement=node)
+        elif any(counts.get(name, 0) > 1 and not self._same_import(name) for name in names):
+            return Part(statement=node)
+        if isinstance(node, ast.Import) and len(node.names) > 1:
+            single = [ast.copy_location(ast.Import(names=[alias]), node) for alias in node.names]
+            alone = {*shared_lines, node.lineno}
+            return Part(
+                statement=node,
+                fragments=tuple(self._fragment(n, _imported(n) or (), alone) for n in single),
+            )
+        return Part(statement=node, fragments=(self._fragment(node, names, shared_lines),))
+
+    def _same_import(self, name: str) -> bool:
+        value = self.reader.state.values.get(name)
+        return value is not None and value.type == "module" and value.ref == name
+
+    def _changed(self, names: tuple[str, ...]) -> bool:
+        """Something of it is changed in this very cell: a replay would bring back the old."""
+        for name in names:
+            value = self.reader.state.values.get(name)
+            if value is not None and any(obj in self.reader.record.changed for obj in value.objs):
+                return True
+            if f"in:{name}" in self.reader.record.changed:
+                return True
+        return False
+
+    # -- what is a fragment -------------------------------------------------------------------
+
+    def _names(self, node: ast.stmt) -> tuple[str, ...] | None:
+        """The names that a fragment binds; None if the statement is no fragment."""
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                return _imported(node)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                return (name,) if self._plain_function(node) else None
+            case ast.ClassDef(name=name):
+                return (name,) if self._plain_class(node) else None
+            case ast.Try():
+                return _optional_import(node)
+            case ast.If(test=test) if _is_type_checking(test):
+                return ()
+            case ast.Expr(value=ast.Call() as call) if _harmless_magic(call) is not None:
+                return ()
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                return (name,) if self._plain_value(name, value) else None
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                fine = self._plain_value(name, value) and self._harmless(node.annotation)
+                return (name,) if fine else None
+        return None
+
+    def _plain_value(self, name: str, value: ast.expr) -> bool:
+        if isinstance(value, ast.Lambda):
+            return all(self._harmless(outer) for outer in outer_expressions(value))
+        found = self.reader.state.values.get(name)
+        if found is None:
+            return False
+        if isinstance(value, ast.Call) and self._dotted(value.func) in _FACTORIES - {
+            "functools.partial"
+        }:
+            return all(self._harmless(argument) for argument in value.args)
+        if isinstance(value, ast.Name | ast.Attribute) and found.ref is not None:
+            return self.reader.effects.function(found.ref) is not None
+        return self._constant(name, value, found)
+
+    def _constant(self, name: str, node: ast.expr, value: Value) -> bool:
+        if not self.constants or self.reader.shared.known.get(name, 0) > 1:
+            return False
+        if isinstance(node, ast.Name) and node.id not in self.reader.shared.constants:
+            return False
+        fixed = value.type in IMMUTABLE and value.type not in ("module", "class")
+        fixed = fixed or (value.type == "tuple" and not value.objs and _all_fixed(value))
+        return fixed and all(
+            isinstance(inner, _LITERALS) and self._fixed_part(inner) for inner in ast.walk(node)
+        )
+
+    def _fixed_part(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Call):
+            return self._pure_call(node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            value = self.reader.peek(node.id)
+            if value is None:
+                return node.id in _BUILTINS
+            return value.ref is not None or node.id in self.reader.shared.constants
+        return True
+
+    def _plain_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        return all(self._plain_decorator(one) for one in node.decorator_list) and all(
+            self._harmless(outer)
+            for outer in outer_expressions(node)
+            if outer not in node.decorator_list
+        )
+
+    def _plain_decorator(self, node: ast.expr) -> bool:
+        dotted = self._dotted(decorator_of(node))
+        if dotted in WRAPPERS or (dotted is None and _is_setter(node)):
+            return not isinstance(node, ast.Call) or all(
+                self._harmless(argument) for argument in node.args
+            )
+        return isinstance(node, ast.Name) and self._pure_function(node.id)
+
+    def _pure_function(self, name: str) -> bool:
+        """A function of the notebook that does nothing but give back a value."""
+        value = self.reader.peek(name)
+        if value is None or len(value.callables) != 1:
+            return False
+        function = value.callables[0]
+        if not isinstance(function, Function) or function.cached:
+            return False
+        summary = self.reader.summarise(function, unknown_arguments(function))
+        return does_nothing(summary)
+
+    def _plain_class(self, node: ast.ClassDef) -> bool:
+        if not all(self._plain_decorator(one) for one in node.decorator_list):
+            return False
+        if not all(isinstance(base, ast.Name | ast.Attribute | ast.Subscript) for base in node.bases):
+            return False
+        if not all(self._harmless(keyword.value) for keyword in node.keywords):
+            return False
+        value = self.reader.state.values.get(node.name)
+        cls = value.callables[0] if value is not None and value.callables else None
+        if isinstance(cls, Class) and any(b.find("__init_subclass__") for b in cls.bases):
+            return False
+        return all(self._plain_member(member) for member in node.body)
+
+    def _plain_member(self, node: ast.stmt) -> bool:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return self._plain_function(node)
+            case ast.ClassDef():
+                return self._plain_class(node)
+            case ast.Assign(value=value):
+                return self._harmless(value)
+            case ast.AnnAssign(value=value):
+                return value is None or self._harmless(value)
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                return True
+        return False
+
+    def _harmless(self, node: ast.expr) -> bool:
+        """Evaluating it changes nothing and always gives the same."""
+        return all(
+            isinstance(inner, _HARMLESS)
+            and (not isinstance(inner, ast.Call) or self._pure_call(inner))
+            for inner in _outside_lambdas(node)
+        )
+
+    def _pure_call(self, node: ast.Call) -> bool:
+        dotted = self._dotted(node.func)
+        if dotted is None:
+            return False
+        rule = self.reader.effects.function(dotted)
+        if rule is None or dotted == "builtins.open":
+            return False
+        acts = rule.mutates or rule.reads or rule.writes or rule.sets or rule.seeds or rule.draws
+        return not (acts or rule.words or rule.looks or rule.affine or rule.one_lane)
+
+    def _dotted(self, node: ast.expr) -> str | None:
+        """The dotted name of a module's function, as it is known here."""
+        match node:
+            case ast.Name(id=name):
+                value = self.reader.peek(name)
+                if value is not None:
+                    return value.ref
+                return f"builtins.{name}" if name in _BUILTINS else None
+            case ast.Attribute(value=inner, attr=attribute):
+                base = self._dotted(inner)
+                return None if base is None else f"{base}.{attribute}"
+        return None
+
+    # -- the fragment -------------------------------------------------------------------------
+
+    def _fragment(
+        self, node: ast.stmt, names: tuple[str, ...], shared_lines: set[int]
+    ) -> Fragment:
+        start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        return Fragment(
+            names=tuple(Name(name) for name in names),
+            source=self._source(node, start, shared_lines),
+            line=start,
+            needs=self._uses(_needs(node), names),
+            late=self._uses(_late(node), ()),
+            module=_module(node),
+        )
+
+    def _source(self, node: ast.stmt, start: int, shared_lines: set[int]) -> str:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            return _harmless_magic(node.value) or ast.unparse(node)
+        end = node.end_lineno or start
+        if node.col_offset or shared_lines.intersection(range(start, end + 1)):
+            return ast.unparse(node)
+        return "\n".join(self.lines[start - 1 : end])
+
+    def _uses(self, names: dict[str, int], own: tuple[str, ...]) -> tuple[Use, ...]:
+        known = self.reader.shared.known
+        return tuple(
+            Use(name=Name(name), line=line)
+            for name, line in names.items()
+            if name not in own and (name in known or name not in _BUILTINS)
+        )
+
+
+def finish(fragment: Fragment, value: Value | None, reader: Magics) -> Fragment:
+    """Add what a fragment's bodies may write when they are called, seen from the notebook's end."""
+    if value is None or not value.callables:
+        return fragment
+    writes: dict[str, bool] = {}
+    state = False
+    for function in _functions(value):
+        names, stateful = _late_writes(function, reader)
+        state = state or stateful
+        for name, sure in names.items():
+            writes[name] = writes.get(name, False) or sure
+    own = {str(name) for name in fragment.names}
+    state = state or bool(own & writes.keys()) or any(
+        isinstance(one, Class) and _changes_itself(one, reader) for one in value.callables
+    )
+    late = late_writes_of(writes, fragment.line, reader)
+    return replace(fragment, late_writes=late, mutable_state=state)
+
+
+def late_writes_of(names: dict[str, bool], line: int, reader: Magics) -> tuple[Use, ...]:
+    """The globals among these names that the notebook binds, as uses."""
+    from nbflow.analysis.facts import Certainty
+
+    return tuple(
+        Use(name=Name(name), line=line, certainty=Certainty.SURE if sure else Certainty.MAY)
+        for name, sure in names.items()
+        if name in reader.shared.known or name.startswith("@")
+    )
+
+
+def _late_writes(function: Function, reader: Magics) -> tuple[dict[str, bool], bool]:
+    """Globals that a call may write, and whether the function keeps state of its own."""
+    reader.shared.fuel = 20_000
+    bound = unknown_arguments(function)
+    kept = {name: value for name, value in function.defaults.items() if value.objs}
+    summary = reader.summarise(function, bound | kept)
+    writes = written_globals(summary)
+    for inner in nested_functions(function.node):
+        for name in stored_roots(inner):
+            writes.setdefault(name, False)
+    changed = summary.record.changed
+    stateful = any(f"arg:{name}" in changed for name in kept)
+    if function.cached:
+        stateful = stateful or not _cache_is_invisible(summary, reader)
+    return writes, stateful
+
+
+def written_globals(summary: Summary) -> dict[str, bool]:
+    """Globals that a call binds or changes: → surely."""
+    found = {name: sure for name, (_, sure) in summary.assigned.items() if not name.startswith("@")}
+    for obj, change in summary.record.changed.items():
+        kind, _, name = obj.partition(":")
+        if kind in ("in", "inside"):
+            found[name] = found.get(name, False) or change.sure
+    for channel, (_, sure) in summary.record.channels.items():
+        if sure:
+            found[channel] = True
+    return found
+
+
+def does_nothing(summary: Summary) -> bool:
+    """A call that reads at most: no writes, no effects, no files."""
+    record: Record = summary.record
+    quiet = not (record.effects or record.files_read or record.files_written or record.one_lane)
+    sure_channels = any(sure for _, sure in record.channels.values())
+    return quiet and not sure_channels and not any(written_globals(summary).values())
+
+
+def _cache_is_invisible(summary: Summary, reader: Magics) -> bool:
+    """A cached function gives what it would give anyway: nothing it looks at changes."""
+    if summary.result.type not in IMMUTABLE or not does_nothing(summary):
+        return False
+    return all(
+        name in reader.shared.constants or _is_definition(reader.peek(name))
+        for name in summary.record.reads
+    )
+
+
+def _is_definition(value: Value | None) -> bool:
+    return value is None or bool(value.callables) or value.ref is not None
+
+
+def _functions(value: Value) -> Iterator[Function]:
+    for one in value.callables:
+        if isinstance(one, Function):
+            yield one
+        else:
+            for member in one.members.values():
+                yield from _functions(member)
+
+
+def _changes_itself(cls: Class, reader: Magics) -> bool:
+    """Methods (or anybody) change what all instances share."""
+    own = {arg.arg for f in nested_functions(cls.node) for arg in f.args.args[:1]}
+    shared = {
+        name
+        for name, value in cls.members.items()
+        if value.type in _MUTABLE and name not in _set_on_instances(cls.node)
+    }
+    if shared & reader.shared.changed_attributes:
+        return True
+    return any(_stores_on_class(node, cls.name, own) for node in ast.walk(cls.node))
+
+
+def _set_on_instances(node: ast.ClassDef) -> set[str]:
+    return {
+        inner.attr
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and method.name in ("__init__", "__post_init__")
+        for inner in ast.walk(method)
+        if isinstance(inner, ast.Attribute)
+        and isinstance(inner.ctx, ast.Store)
+        and isinstance(inner.value, ast.Name)
+        and inner.value.id == "self"
+    }
+
+
+def _stores_on_class(node: ast.AST, name: str, own: set[str]) -> bool:
+    """`cls.x = …`, `Name.x = …`, `type(self).x = …`, `self.__class__.x = …`."""
+    if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
+        return False
+    match node.value:
+        case ast.Name(id=base):
+            return base == name or (base == "cls" and base in own)
+        case ast.Call(func=ast.Name(id="type")):
+            return True
+        case ast.Attribute(attr="__class__"):
+            return True
+    return False
+
+
+def changed_attributes(tree: ast.AST) -> set[str]:
+    """Attributes whose value is changed somewhere: `x.items.append(1)`, `x.table[k] = v`."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=ast.Attribute(attr=name), ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.AugAssign(target=ast.Attribute(attr=name)):
+                found.add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name), attr=method)):
+                if method not in _LOOKS:
+                    found.add(name)
+    return found
+
+
+_LOOKS: Final = frozenset(
+    {"get", "items", "keys", "values", "copy", "index", "count", "union", "intersection", "join"}
+)
+
+
+def _all_fixed(value: Value) -> bool:
+    return all(i.type in IMMUTABLE or _all_fixed(i) for i in value.items or ())
+
+
+def _is_silent(node: ast.stmt) -> bool:
+    match node:
+        case ast.Pass() | ast.Expr(value=ast.Constant()):
+            return True
+        case ast.AnnAssign(value=None, target=ast.Name(), annotation=annotation):
+            return isinstance(annotation, ast.Name | ast.Attribute | ast.Constant | ast.Subscript)
+    return False
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
+    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+        return star_names("." * node.level + (node.module or ""))
+    return tuple(sorted(bound_names([node])))
+
+
+def _optional_import(node: ast.Try) -> tuple[str, ...] | None:
+    """`try: import a` / `except ImportError: a = None`."""
+    handlers = [statement for handler in node.handlers for statement in handler.body]
+    if node.orelse or node.finalbody or not all(_catches_missing(h) for h in node.handlers):
+        return None
+    if not all(isinstance(s, ast.Import | ast.ImportFrom) for s in node.body):
+        return None
+    for statement in handlers:
+        match statement:
+            case ast.Import() | ast.ImportFrom() | ast.Pass():
+                continue
+            case ast.Assign(targets=[ast.Name()], value=ast.Constant()):
+                continue
+        return None
+    if any(a.name == "*" for n in ast.walk(node) if isinstance(n, ast.ImportFrom) for a in n.names):
+        return None
+    return tuple(sorted(bound_names([node])))
+
+
+def _catches_missing(handler: ast.ExceptHandler) -> bool:
+    match handler.type:
+        case ast.Name(id="ImportError" | "ModuleNotFoundError"):
+            return True
+    return False
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    match test:
+        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return True
+    return False
+
+
+def _harmless_magic(call: ast.Call) -> str | None:
+    match call:
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Call(func=ast.Name(id="get_ipython")), attr="run_line_magic"
+            ),
+            args=[ast.Constant(value=str(name)), ast.Constant(value=str(line))],
+        ) if name in _MAGICS:
+            return f"%{name} {line}".rstrip()
+    return None
+
+
+def _is_setter(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in ("setter", "getter", "deleter")
+
+
+def _outside_lambdas(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    if isinstance(node, ast.Lambda):
+        for default in outer_expressions(node):
+            yield from _outside_lambdas(default)
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _outside_lambdas(child)
+
+
+def _shared_lines(body: list[ast.stmt]) -> set[int]:
+    """Lines on which more than one statement stands."""
+    seen: set[int] = set()
+    found: set[int] = set()
+    for statement in body:
+        lines = {statement.lineno, statement.end_lineno or statement.lineno}
+        found |= lines & seen
+        seen |= lines
+    return found
+
+
+def _needs(node: ast.stmt) -> dict[str, int]:
+    """Names that are read when the fragment is replayed."""
+    found: dict[str, int] = {}
+    waiting: list[ast.AST] = []
+    inner: set[str] = set()
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        waiting.extend(outer_expressions(node))
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        waiting.extend(child for child in ast.iter_child_nodes(node) if not _is_target(child))
+    if isinstance(node, ast.ClassDef):
+        inner = bound_names(node.body)
+        waiting.extend(node.body)
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, ast.Name):
+            if isinstance(current.ctx, ast.Load) and current.id not in inner:
+                found.setdefault(current.id, current.lineno)
+        elif isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting.extend(outer_expressions(current))
+        elif isinstance(current, ast.ClassDef):
+            for name, line in _needs(current).items():
+                if name not in inner:
+                    found.setdefault(name, line)
+        else:
+            waiting.extend(ast.iter_child_nodes(current))
+    return found
+
+
+def _is_target(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _late(node: ast.stmt) -> dict[str, int]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return free_names(node)
+        case ast.Assign(value=ast.Lambda() as value) | ast.AnnAssign(value=ast.Lambda() as value):
+            return free_names(value)
+    return {}
+
+
+def _module(node: ast.stmt) -> str | None:
+    match node:
+        case ast.Import(names=aliases):
+            return aliases[0].name
+        case ast.ImportFrom(module=module, level=level):
+            return "." * level + (module or "")
+        case ast.Try(body=[first, *_]):
+            return _module(first)
+    return None
