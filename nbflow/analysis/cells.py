@@ -26,7 +26,7 @@ from nbflow.analysis.ipython import CellCode, read_code
 from nbflow.analysis.magics import Magics, table_key
 from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
 from nbflow.analysis.statements import DELETED
-from nbflow.analysis.values import TABLES, Function, Objects, Value, carried, incoming
+from nbflow.analysis.values import NO_OBJECTS, TABLES, Function, Objects, Value, carried, incoming
 from nbflow.core.names import ANY_FILE, Name, file_name
 from nbflow.core.notebook import Cell, CellKind, Notebook
 from nbflow.core.sql import SqlText
@@ -192,7 +192,9 @@ class _Facts:
         self.parts = parts
         self.shared = shared
         self.bound = {
-            name: sure for name, sure in reader.state.bound.items() if not name.startswith("@")
+            name: sure
+            for name, sure in reader.state.bound.items()
+            if not name.startswith("@") and not self._same_as_before(name)
         }
         self.reached = self._reached()
         self.changed = self._changed()
@@ -226,6 +228,19 @@ class _Facts:
             value_types=self._types(writes),
         )
 
+    def _same_as_before(self, name: str) -> bool:
+        """A module that was imported once more, on some path."""
+        before, now = self.shared.globals.get(name), self.reader.state.values.get(name)
+        if before is None or now is None or self.reader.state.bound[name]:
+            return False
+        return before.type == now.type == "module" and before.ref == now.ref
+
+    def _replaces_definition(self, name: str) -> bool:
+        """A name of a function, class or module gets another meaning on some path only. Nothing that
+        is replayed could know which one holds, so the linker must not take it for a doubtful write."""
+        before = self.shared.globals.get(name)
+        return before is not None and (bool(before.callables) or before.ref is not None)
+
     # -- objects ------------------------------------------------------------------------------
 
     def _reached(self) -> dict[str, Objects]:
@@ -238,8 +253,9 @@ class _Facts:
             if name in values and values[name] is not DELETED
         }
         holders = {obj[3:] for obj in self.record.holds if obj.startswith("in:")}
-        for name in holders - self.bound.keys():
-            found[name] = reach(frozenset({incoming(name)}))
+        for name in holders:
+            # What the name was before counts even if it is bound anew: others may still have it.
+            found[name] = found.get(name, NO_OBJECTS) | reach(frozenset({incoming(name)}))
         return found
 
     def _changed(self) -> dict[str, tuple[int, bool]]:
@@ -274,7 +290,10 @@ class _Facts:
 
     def _writes(self) -> tuple[Use, ...]:
         record = self.record
-        found = [(name, record.writes.get(name, 1), sure) for name, sure in self.bound.items()]
+        found = [
+            (name, record.writes.get(name, 1), sure or self._replaces_definition(name))
+            for name, sure in self.bound.items()
+        ]
         found += [
             (name, line, sure)
             for name, (line, sure) in self.changed.items()

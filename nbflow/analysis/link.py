@@ -18,6 +18,7 @@ from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
 from nbflow.core.notebook import CellId, CellKind, Notebook
 from nbflow.core.step import (
     CellTags,
+    CheckMode,
     Input,
     Parameter,
     Replay,
@@ -270,7 +271,7 @@ class _Linker:
             )
 
     def _guard_edges(self) -> None:
-        guards = [g for g in self.groups if any(is_guard(ln.facts) for ln in g.links)]
+        guards = [g for g in self.groups if _may_stop(g)]
         for guard in guards:
             looked_at = {n for ln in guard.links for n in ln.inputs if _is_variable(n)}
             for group in self._below(guard):
@@ -399,7 +400,7 @@ class _Linker:
             any_file=any(use.name == ANY_FILE for use in files),
             effects=tuple(sorted(effect.value for effect in effects)),
             outside_effects=bool(effects & _OUTSIDE),
-            guard=any(is_guard(ln.facts) for ln in group.links),
+            guard=_may_stop(group),
             lane=lane,
             environment=tuple(
                 sorted({n for ln in group.links for n in ln.facts.environment_reads})
@@ -525,6 +526,12 @@ class _Linker:
                 parameters=tuple(n for r in overrides for n in r.names),
             ),
         )
+
+
+def _may_stop(group: Group) -> bool:
+    """A guard by its code, or a check by its tag (one that only warns stops nothing)."""
+    checks = _options(group).check not in (None, CheckMode.WARN)
+    return checks or any(is_guard(ln.facts) for ln in group.links)
 
 
 def _label_names(cell_link: CellLink) -> list[Name]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nbflow.core.choices import Choices
 from nbflow.core.diagnostic import Diagnostic
@@ -28,11 +28,13 @@ from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
 from nbflow.project.opened import Opened, open_notebook, open_snapshot
-from nbflow.project.stored import StoredValue, find_output, stored_value
 from nbflow.project.through_papermill import check_output, run_through_papermill
 from nbflow.project.ticket import Ticket, keep_snapshot, snapshot_path
 from nbflow.project.verify import Verification, verify_notebook
 from nbflow.store.query import SqlResult, query, tables_of
+
+if TYPE_CHECKING:
+    from nbflow.project.stored import StoredValue
 
 _RESUME = "resume:"
 """The trigger of a resumed run names the run that it goes on with."""
@@ -231,12 +233,15 @@ class Project:
 
     def get(
         self, run: str, name: str, *, output: Path | None = None, actor: str = ""
-    ) -> StoredValue:
+    ) -> "StoredValue":
         """A stored value of a run: as text, or written to a file whose suffix names the format.
 
         Raises:
             UsageError: no such run, name or format.
         """
+        # It brings pandas, which no other verb needs in this process.
+        from nbflow.project.stored import find_output, stored_value
+
         with self._desk() as desk:
             blob = find_output(desk.ledger.run(run), name)
             return stored_value(desk.blobs, blob, name, output)

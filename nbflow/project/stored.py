@@ -7,11 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from nbflow.core.errors import StoreError, UsageError
 from nbflow.core.run import Run
 from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
+from nbflow.inside.tables import is_from_python, read_frame
 from nbflow.store.blobs import BlobStore
 
 _SHOWN_ROWS = 20
@@ -58,7 +60,7 @@ def stored_value(blobs: BlobStore, blob: Blob, name: str, output: Path | None) -
         )
     path = blobs.path(blob)
     if output is None:
-        return StoredValue(text=_text(blob, path))
+        return StoredValue(text=_text(blob, path, blobs))
     writers = _writers(blob)
     write = writers.get(output.suffix)
     if write is None:
@@ -76,8 +78,8 @@ _Writer = Callable[[Path, Path, BlobStore], None]
 def _writers(blob: Blob) -> Mapping[str, _Writer]:
     if blob.kind == "table" and len(blob.names) == 1:
         return {
-            ".csv": _copy_to("FORMAT csv, HEADER"),
-            ".parquet": _copy_to("FORMAT parquet"),
+            ".csv": _table(_copy_to("FORMAT csv, HEADER"), _to_csv),
+            ".parquet": _table(_copy_to("FORMAT parquet"), _to_parquet),
             ".json": _copy_to("FORMAT json, ARRAY"),
             ".duckdb": _copy,
         }
@@ -86,14 +88,42 @@ def _writers(blob: Blob) -> Mapping[str, _Writer]:
     return {f".{blob.suffix}": _copy}
 
 
-def _text(blob: Blob, path: Path) -> str:
+def _text(blob: Blob, path: Path, blobs: BlobStore) -> str:
     if blob.kind != "table" or len(blob.names) != 1:
         return path.read_text("utf-8") if blob.kind == "json" else blob.preview
+    if is_from_python(path):
+        value = read_frame(path, seal=read_seal(blobs.key()))
+        return str(value)
     with _opened(path) as connection:
         head = connection.sql(f"FROM stored.data LIMIT {_SHOWN_ROWS}").to_arrow_table()
     text = str(head.to_pandas().to_string(index=False))
     rest = (blob.rows or 0) - head.num_rows
     return f"{text}\n… {rest} more rows" if rest > 0 else text
+
+
+def _table(of_sql: _Writer, of_pandas: Callable[[pd.DataFrame, Path], None]) -> _Writer:
+    """A pandas table is written with its index if that says something, as pandas would."""
+
+    def write(path: Path, output: Path, blobs: BlobStore) -> None:
+        value = read_frame(path, seal=read_seal(blobs.key())) if is_from_python(path) else None
+        if isinstance(value, pd.DataFrame):
+            of_pandas(value, output)
+        else:
+            of_sql(path, output, blobs)
+
+    return write
+
+
+def _to_csv(frame: pd.DataFrame, output: Path) -> None:
+    frame.to_csv(output, index=_says_something(frame.index))
+
+
+def _to_parquet(frame: pd.DataFrame, output: Path) -> None:
+    frame.to_parquet(output, index=_says_something(frame.index))
+
+
+def _says_something(index: pd.Index) -> bool:
+    return not (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
 
 
 def _copy_to(options: str) -> _Writer:

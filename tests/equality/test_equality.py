@@ -41,11 +41,15 @@ NOTEBOOK = "case.ipynb"
 CELL_TIMEOUT_SECONDS = 120
 _NOT_COMPARED = frozenset({".nbflow", "__pycache__", ".ipynb_checkpoints", NOTEBOOK})
 
-# What differs between any two runs: object addresses, the kernel's scratch files, durations.
+# What differs between any two runs: object addresses, tables in the making, the kernel's scratch
+# files, durations.
 _UNSTEADY = (
     (re.compile(r"0x[0-9a-f]{6,}"), "0x…"),
+    (re.compile(r"nbflow_new_[0-9a-f]{32}"), "<new>"),
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"^(CPU times|Wall time): .*$", re.MULTILINE), r"\1"),
+    # A lane keeps of a progress bar what a screen shows in the end.
+    (re.compile(r"[^\n]*\r(?!\n)"), ""),
 )
 
 
@@ -215,7 +219,7 @@ def _texts(outputs: list[NotebookNode]) -> Iterator[str]:
     for output in outputs:
         kind = output["output_type"]
         if text and (kind != "stream" or output["name"] != stream):
-            yield steady(f"{stream}: {text}")
+            yield f"{stream}: {steady(text)}"
             text = ""
         if kind == "stream":
             stream, text = output["name"], text + output["text"]
@@ -224,7 +228,7 @@ def _texts(outputs: list[NotebookNode]) -> Iterator[str]:
         else:
             yield steady(f"{kind}: {_data(output['data'])}")
     if text:
-        yield steady(f"{stream}: {text}")
+        yield f"{stream}: {steady(text)}"
 
 
 def _data(data: Mapping[str, Any]) -> str:

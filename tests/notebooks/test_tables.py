@@ -105,6 +105,6 @@ def _rows(path: Path) -> pd.DataFrame:
     """The table without the index that `to_csv` writes where it is only a row number."""
     frame = pd.read_csv(path)
     first = frame.columns[0]
-    if first.startswith("Unnamed") and (frame[first] == range(len(frame))).all():
+    if first.startswith("Unnamed") and list(frame[first]) == list(range(len(frame))):
         frame = frame.drop(columns=first)
     return frame
