@@ -12,7 +12,7 @@ from nbflow.analysis.effects import Rule
 from nbflow.analysis.expressions import Expressions
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.scopes import parameters
-from nbflow.analysis.state import NOTHING, Record, State, Summary
+from nbflow.analysis.state import NOTHING, Record, Summary
 from nbflow.analysis.values import (
     FIGURE,
     IMMUTABLE,
@@ -36,7 +36,9 @@ from nbflow.analysis.values import (
 RANDOM_CHANNELS: Final = ("@random", "@numpy.random")
 ANY_PATH: Final = "*"
 
-_REMOTE: Final = re.compile(r"(https?|ftps?|s3|s3a|gs|gcs|az|abfss?|hdfs|ssh|sftp)://", re.IGNORECASE)
+_REMOTE: Final = re.compile(
+    r"(https?|ftps?|s3|s3a|gs|gcs|az|abfss?|hdfs|ssh|sftp)://", re.IGNORECASE
+)
 _WORD_EFFECTS: Final = {
     "clock": Effect.CLOCK,
     "network": Effect.NETWORK,
@@ -74,7 +76,9 @@ class Calls(Expressions):
         """A method that needs more than a rule; None for all others."""
         raise NotImplementedError
 
-    def refine_function(self, dotted: str, result: Value, given: Arguments, node: ast.Call) -> Value:
+    def refine_function(
+        self, dotted: str, result: Value, given: Arguments, node: ast.Call
+    ) -> Value:
         """What else is known of a known function's result."""
         raise NotImplementedError
 
@@ -134,16 +138,16 @@ class Calls(Expressions):
         known = callee.type in ("function", "class")
         if len(callee.callables) == 1 and known:
             return self._call_defined(callee.callables[0], given, node)
-        found: Value | None = None
+        either: Value | None = None
         for one in callee.callables:
             with self.branch():
                 result = self._call_defined(one, given, node)
-            found = result if found is None else join(found, result)
-        if found is not None and known:
-            return found
+            either = result if either is None else join(either, result)
+        if either is not None and known:
+            return either
         result = self.suspect(callee, given, node)
         self._call_taken(node)
-        return result if found is None else join(found, result)
+        return result if either is None else join(either, result)
 
     def _call_defined(self, callee: Function | Class, given: Arguments, node: ast.Call) -> Value:
         if isinstance(callee, Class):
@@ -314,7 +318,9 @@ class Calls(Expressions):
         if rule.words & {"opens", "connects"}:
             made = self._opened(rule, made, given, node)
         if not rule.result:
-            inner = base.objs | base.weak if base is not None and made.type in TABLES else NO_OBJECTS
+            inner = (
+                base.objs | base.weak if base is not None and made.type in TABLES else NO_OBJECTS
+            )
             return made._replace(weak=inner) if inner else made
         return self._related(rule, made, base, given)
 
@@ -519,17 +525,13 @@ class Calls(Expressions):
             self._call_back(None, given, node)
         return made
 
-    def _call_member(
-        self, base: Value, name: str, given: Arguments, node: ast.AST
-    ) -> Value | None:
+    def _call_member(self, base: Value, name: str, given: Arguments, node: ast.AST) -> Value | None:
         member = base.instance.find(name) if base.instance is not None else None
         if member is None or not member.callables:
             return None
         return self._call_with_self(member, base, given, node)
 
-    def _call_with_self(
-        self, member: Value, base: Value, given: Arguments, node: ast.AST
-    ) -> Value:
+    def _call_with_self(self, member: Value, base: Value, given: Arguments, node: ast.AST) -> Value:
         found: Value | None = None
         for one in member.callables:
             if not isinstance(one, Function):
@@ -723,7 +725,9 @@ class Calls(Expressions):
                 if always and sure:
                     self._write_channel(name, line, anew=True)
                 continue
-            self._assign_global(name, value if real is None else remap(value, real), line, always and sure)
+            self._assign_global(
+                name, value if real is None else remap(value, real), line, always and sure
+            )
 
     def _assign_global(self, name: str, value: Value, line: int, always: bool) -> None:
         if always:

@@ -263,7 +263,9 @@ class _Facts:
         found: dict[str, tuple[int, bool]] = {}
         for obj, change in self.record.changed.items():
             names = [obj[3:]] if obj.startswith("in:") else []
-            names += [n for n, reach in self.reached.items() if obj in reach and n not in self.bound]
+            names += [
+                n for n, reach in self.reached.items() if obj in reach and n not in self.bound
+            ]
             for name in names:
                 line, sure = found.get(name, (change.line, False))
                 direct = obj == incoming(name) and change.sure
@@ -376,7 +378,9 @@ def _shows(body: list[ast.stmt] | None) -> bool:
     if not body or not isinstance(body[-1], ast.Expr):
         return False
     value = body[-1].value
-    return not (isinstance(value, ast.Call) and ast.unparse(value.func).startswith("get_ipython()."))
+    return not (
+        isinstance(value, ast.Call) and ast.unparse(value.func).startswith("get_ipython().")
+    )
 
 
 def _kept_functions(reader: Magics, parts: tuple[Part, ...]) -> Iterable[Function]:

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What a callable (or attribute) does.

@@ -395,6 +395,8 @@ class Expressions:
             return self.table_part(_indexer_type(index), base, node)
         if base.type in ("Series", "Index"):
             many = isinstance(index, ast.Slice | ast.Compare | ast.List) or key.type in TABLES
+            if base.type == "Index" and not many:
+                return UNKNOWN  # labels are hashable, so nobody changes them
             return self.table_part(base.type if many else "", base, node)
         if _is_mask(index) or key.type in ("Series", "list", "Index", "ndarray", "DataFrame"):
             return self.table_part("DataFrame", base, node)
@@ -414,8 +416,8 @@ class Expressions:
             return STR
         if kind == "range":
             return Value(type="int")
-        if kind == "DataFrame":
-            return Value(type="scalar")
+        if kind in ("DataFrame", "Index"):
+            return UNKNOWN  # labels are hashable, so nobody changes them
         if kind == "GroupBy":
             return Value(items=(Value(), self.table_part("DataFrame", base, node)))
         if kind in TABLES:
@@ -670,12 +672,13 @@ def _text_of(left: Value, right: Value, op: ast.operator) -> Value | None:
             return Value(type="Path")
         return Value(type="Path", text=join_path(left.text, right.text), exact=exact)
     if isinstance(op, ast.Add) and left.type == right.type == "str":
-        text = f"{'*' if left.text is None else left.text}{'*' if right.text is None else right.text}"
-        known = left.text is not None or right.text is not None
-        return Value(type="str", text=text if known else None, exact=exact)
+        if left.text is None and right.text is None:
+            return Value(type="str")
+        texts = ("*" if part.text is None else part.text for part in (left, right))
+        return Value(type="str", text="".join(texts), exact=exact)
     if isinstance(op, ast.Mod) and left.type == "str":
-        text = None if left.text is None else re.sub(r"%[-+ #0-9.]*[a-zA-Z]", "*", left.text)
-        return Value(type="str", text=text)
+        filled = None if left.text is None else re.sub(r"%[-+ #0-9.]*[a-zA-Z]", "*", left.text)
+        return Value(type="str", text=filled)
     return None
 
 

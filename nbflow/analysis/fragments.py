@@ -218,7 +218,9 @@ class Fragments:
     def _plain_class(self, node: ast.ClassDef) -> bool:
         if not all(self._plain_decorator(one) for one in node.decorator_list):
             return False
-        if not all(isinstance(base, ast.Name | ast.Attribute | ast.Subscript) for base in node.bases):
+        if not all(
+            isinstance(base, ast.Name | ast.Attribute | ast.Subscript) for base in node.bases
+        ):
             return False
         if not all(self._harmless(keyword.value) for keyword in node.keywords):
             return False
@@ -275,9 +277,7 @@ class Fragments:
 
     # -- the fragment -------------------------------------------------------------------------
 
-    def _fragment(
-        self, node: ast.stmt, names: tuple[str, ...], shared_lines: set[int]
-    ) -> Fragment:
+    def _fragment(self, node: ast.stmt, names: tuple[str, ...], shared_lines: set[int]) -> Fragment:
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         return Fragment(
             names=tuple(Name(name) for name in names),
@@ -317,8 +317,10 @@ def finish(fragment: Fragment, value: Value | None, reader: Magics) -> Fragment:
         for name, sure in names.items():
             writes[name] = writes.get(name, False) or sure
     own = {str(name) for name in fragment.names}
-    state = state or bool(own & writes.keys()) or any(
-        isinstance(one, Class) and _changes_itself(one, reader) for one in value.callables
+    state = (
+        state
+        or bool(own & writes.keys())
+        or any(isinstance(one, Class) and _changes_itself(one, reader) for one in value.callables)
     )
     late = late_writes_of(writes, fragment.line, reader)
     return replace(fragment, late_writes=late, mutable_state=state)

@@ -18,11 +18,35 @@ _FIRST_WORD: Final = re.compile(r"\s*([A-Za-z_]\w*)(\s+[^=\s(.\[].*)?\s*")
 
 AUTOMAGICS: Final = frozenset(
     {
-        *("cd", "ls", "ll", "pwd", "cat", "cp", "mv", "rm", "mkdir", "rmdir", "man", "more", "less"),
+        *(
+            "cd",
+            "ls",
+            "ll",
+            "pwd",
+            "cat",
+            "cp",
+            "mv",
+            "rm",
+            "mkdir",
+            "rmdir",
+            "man",
+            "more",
+            "less",
+        ),
         *("pip", "conda", "mamba", "uv", "time", "timeit", "run", "load", "who", "whos", "who_ls"),
         *("reset", "env", "set_env", "matplotlib", "pylab", "config", "precision", "store", "hist"),
         *("history", "prun", "debug", "pdb", "psearch", "pinfo", "load_ext", "alias", "macro"),
-        *("edit", "save", "recall", "rerun", "reload_ext", "autosave", "lsmagic", "quickref", "sql"),
+        *(
+            "edit",
+            "save",
+            "recall",
+            "rerun",
+            "reload_ext",
+            "autosave",
+            "lsmagic",
+            "quickref",
+            "sql",
+        ),
     }
 )
 """Line magics that IPython also takes without `%`, in a cell of one line."""
@@ -62,7 +86,9 @@ def read_code(source: str, known: Container[str] = ()) -> CellCode:
         tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _transformed(source)
-    return _transformed(source) if _is_automagic(tree, known) else CellCode(tree=tree, source=source)
+    return (
+        _transformed(source) if _is_automagic(tree, known) else CellCode(tree=tree, source=source)
+    )
 
 
 def _cell_magic(source: str) -> CellMagic | None:
@@ -107,4 +133,4 @@ def _transformed(source: str) -> CellCode:
 def _transformer() -> Any:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return TransformerManager()
+    return TransformerManager()  # type: ignore[no-untyped-call]

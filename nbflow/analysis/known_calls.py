@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Final
 
 from nbflow.analysis.arguments import Arguments
-from nbflow.analysis.calls import Calls, plain_path
+from nbflow.analysis.calls import Calls
 from nbflow.analysis.effects import Rule, parse_rule
 from nbflow.analysis.expressions import join_path
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.values import (
-    IMMUTABLE,
     NO_OBJECTS,
     STR,
     TABLES,
@@ -80,7 +79,9 @@ class KnownCalls(Calls):
             return self._open(Arguments([base, *given.positional], given.keywords), node)
         return None
 
-    def refine_function(self, dotted: str, result: Value, given: Arguments, node: ast.Call) -> Value:
+    def refine_function(
+        self, dotted: str, result: Value, given: Arguments, node: ast.Call
+    ) -> Value:
         """See `Calls`."""
         refine = _REFINE.get(dotted)
         if refine is not None:
@@ -234,6 +235,10 @@ class KnownCalls(Calls):
         parts = tuple(self.iterate(value, node) for value in given.positional)
         return result._replace(elem=_tuple(parts))
 
+    def _same_path(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        path = given.first("0", "path")
+        return result if path is None else result._replace(text=path.text, exact=path.exact)
+
     def _copied(self, result: Value, given: Arguments, node: ast.Call) -> Value:
         source = given.get("0")
         if source is None:
@@ -255,9 +260,7 @@ class KnownCalls(Calls):
         wide = axis is not None and axis.text in ("1", "columns")
         return result._replace(type="DataFrame") if wide or elem.type == "DataFrame" else result
 
-    def _items(
-        self, base: Value, result: Value, given: Arguments, node: ast.Call
-    ) -> Value:
+    def _items(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         if base.type in TABLES:
             part = "Series" if base.type == "DataFrame" else ""
             return result._replace(elem=_pair(Value(), self.table_part(part, base, node)))
@@ -272,7 +275,9 @@ class KnownCalls(Calls):
         return self.new(node, "list", elem=Value())
 
     def _rows(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
-        return result._replace(elem=_pair(Value(type="scalar"), self.table_part("Series", base, node)))
+        return result._replace(
+            elem=_pair(Value(type="scalar"), self.table_part("Series", base, node))
+        )
 
     def _format(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         if base.type != "str" or base.text is None:
@@ -396,7 +401,9 @@ class KnownCalls(Calls):
         if statement.remote:
             self.record.effects.add(Effect.NETWORK)
         for function in statement.volatile:
-            random = any(word in function.lower() for word in ("random", "uuid", "setseed", "sample"))
+            random = any(
+                word in function.lower() for word in ("random", "uuid", "setseed", "sample")
+            )
             self.record.effects.add(Effect.RANDOM if random else Effect.CLOCK)
 
 
@@ -440,6 +447,7 @@ _REFINE: Final[dict[str, _Refine]] = {
     "builtins.zip": KnownCalls._zip,
     "glob.glob": KnownCalls._glob,
     "glob.iglob": KnownCalls._glob,
+    "nbflow.wait_for": KnownCalls._same_path,
     "copy.copy": KnownCalls._copied,
     "copy.deepcopy": KnownCalls._copied,
     "sklearn.model_selection.train_test_split": KnownCalls._split_tables,

@@ -23,7 +23,19 @@ _SHELL_LINES: Final = frozenset(
 )
 _INSTALLERS: Final = frozenset({"pip", "conda", "mamba", "micromamba", "uv"})
 _SHELL_CELLS: Final = frozenset(
-    {"bash", "sh", "script", "perl", "ruby", "python", "python2", "python3", "pypy", "cmd", "system"}
+    {
+        "bash",
+        "sh",
+        "script",
+        "perl",
+        "ruby",
+        "python",
+        "python2",
+        "python3",
+        "pypy",
+        "cmd",
+        "system",
+    }
     | {"sx", "!", "zsh", "node", "js_node"}
 )
 _SHOWN_CELLS: Final = frozenset(

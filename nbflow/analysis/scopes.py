@@ -162,13 +162,10 @@ def _free(
         _free_in_class(node, known, found, outermost=outermost)
         return
     if isinstance(node, _COMPREHENSIONS):
-        known |= {n.id for g in node.generators for n in ast.walk(g.target) if _is_store(n)}
-    for child in ast.iter_child_nodes(node):
-        _free(child, known, found)
-
-
-def _is_store(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name)
+        targets = (n for g in node.generators for n in ast.walk(g.target))
+        known |= {target.id for target in targets if isinstance(target, ast.Name)}
+    for part in ast.iter_child_nodes(node):
+        _free(part, known, found)
 
 
 def _free_in_class(
@@ -223,8 +220,9 @@ def stored_roots(node: ast.AST) -> set[str]:
     found: set[str] = set()
     for inner in ast.walk(node):
         match inner:
-            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(
-                ctx=ast.Store() | ast.Del()
+            case (
+                ast.Subscript(ctx=ast.Store() | ast.Del())
+                | ast.Attribute(ctx=ast.Store() | ast.Del())
             ):
                 found.add(root_name(inner))
             case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):

@@ -77,7 +77,9 @@ _STARRED_MODULES: Final = frozenset(
 )
 """Modules of the standard library that may be imported here to see what `import *` binds."""
 
-_CATCHES_UNBOUND: Final = frozenset({"NameError", "Exception", "BaseException", "UnboundLocalError"})
+_CATCHES_UNBOUND: Final = frozenset(
+    {"NameError", "Exception", "BaseException", "UnboundLocalError"}
+)
 _MANY_ROUNDS: Final = 3
 
 
@@ -164,10 +166,8 @@ class Statements(KnownCalls):
             self.assign(target, value)
 
     def _annotated(self, node: ast.AnnAssign) -> None:
-        if self.frame.kind != "function":
-            hint = self.value(node.annotation)
-        else:
-            hint = UNKNOWN
+        # Annotations of local variables are not evaluated.
+        hint = UNKNOWN if self.frame.kind == "function" else self.value(node.annotation)
         if node.value is None:
             return
         value = self.value(node.value)
@@ -323,18 +323,18 @@ class Statements(KnownCalls):
     def _decorated(
         self, value: Value, function: Function, decorator: Value, written: ast.expr
     ) -> Value:
-        if isinstance(written, ast.Call):
-            self.arguments(written)
         if decorator.ref in WRAPPERS:
+            if isinstance(written, ast.Call):
+                self.arguments(written)
             function.kind = _KINDS.get(decorator.ref, function.kind)
             function.cached = function.cached or decorator.ref in _CACHES
             return value
         if isinstance(written, ast.Attribute) and written.attr in ("setter", "getter", "deleter"):
             function.kind = "property"
             return value
-        call = ast.copy_location(ast.Call(func=written, args=[], keywords=[]), written)
         if isinstance(written, ast.Call):
             decorator = self.call_value(decorator, self.arguments(written), written)
+        call = ast.copy_location(ast.Call(func=written, args=[], keywords=[]), written)
         result = self.call_value(decorator, Arguments([value]), call)
         if value in (result, result._replace(objs=NO_OBJECTS)):
             return value
@@ -516,7 +516,9 @@ class Statements(KnownCalls):
     def _while(self, node: ast.While) -> None:
         endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
         self.value(node.test)
-        self._loop(node.body, node.orelse, lambda: None, once=endless, endless=endless, test=node.test)
+        self._loop(
+            node.body, node.orelse, lambda: None, once=endless, endless=endless, test=node.test
+        )
 
     def _loop(
         self,

@@ -28,6 +28,7 @@ from nbflow.planning.select import forced
 from nbflow.project.layout import Layout
 from nbflow.project.memory import Memory
 from nbflow.project.opened import Opened, refuse_errors
+from nbflow.project.snapshot import keep_snapshot
 from nbflow.project.specs import SpecMaker
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
@@ -45,8 +46,10 @@ def new_run_id() -> RunId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a caller asks of one run. `resumed` are runs whose finished steps are kept; `folder` is
-    the steps' working directory where that is not the notebook's own; `keep_all` stores every final value.
+    """What a caller asks of one run.
+
+    `resumed` are runs whose finished steps are kept; `folder` is the steps' working directory where
+    that is not the notebook's own; `keep_all` stores every final value.
     """
 
     run: RunId = field(default_factory=new_run_id)
@@ -137,6 +140,7 @@ def conduct(
     desk.blobs.check_room(RESERVE_BYTES)
     jobs = order.jobs or _default_jobs()
     run = _new_run(opened, values, order)
+    keep_snapshot(desk.layout, opened, order.run)
     with _executor(desk, order, jobs) as executor:
         fence = desk.ledger.create_run(run)
         _tell(desk, order, run, EventKind.RUN_STARTED)

@@ -11,7 +11,7 @@ from nbflow.project.conduct import Order, open_desk
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.opened import Opened, open_notebook, understand
 from nbflow.project.through_papermill import make_writes_atomic
-from nbflow.project.ticket import Ticket, keep_snapshot
+from nbflow.project.ticket import Ticket
 
 
 def run_for_papermill(node: NotebookNode, *, start: Path, folder: Path | None) -> NotebookNode:
@@ -36,7 +36,6 @@ def run_for_papermill(node: NotebookNode, *, start: Path, folder: Path | None) -
     desk = open_desk(layout)
     try:
         order = Order(trigger="papermill", folder=folder)
-        keep_snapshot(layout, opened, order.run)
         ticket = Ticket(desk, opened, values, order, input_path=shown, output_path=output)
         return ticket.redeem()
     finally:

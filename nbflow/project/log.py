@@ -1,12 +1,15 @@
-"""The log of a run: what cells printed and what their processes wrote, step by step."""
+"""The log of a run: what cells printed and what their processes wrote, step by step.
+
+Each attempt of a step writes one file as it goes; here they are told in the order of the plan.
+"""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from nbflow.core.errors import UsageError
-from nbflow.core.run import EventKind, Run, RunId
+from nbflow.core.run import Event, Run, StepResult
+from nbflow.lanes.log import log_name
 from nbflow.project.conduct import Desk
 
 _POLL_SECONDS = 0.3
@@ -18,51 +21,54 @@ def run_log(desk: Desk, run: Run, step: str | None, *, follow: bool) -> Iterator
     Raises:
         UsageError: the run has no such step.
     """
-    names = {result.step for result in run.steps}
-    if step is not None and step not in names:
-        raise UsageError(
-            f"run {run.id} has no step `{step}`", hint=f"its steps: {', '.join(sorted(names))}"
-        )
-    shown: dict[tuple[str, str], int] = {}
-    after = 0
+    _check_step(run, step)
+    told: dict[Path, int] = {}
     while True:
-        ended = desk.ledger.run(run.id).status.ended
-        for event in desk.ledger.events(after, run=RunId(run.id)):
-            after = event.id
-            if event.kind is EventKind.STEP_OUTPUT and step in (None, event.step):
-                yield from _new_lines(event.step or "", event.data, shown)
-        if ended or not follow:
+        now = desk.ledger.run(run.id)
+        last = now.status.ended or not follow
+        for result in now.steps:
+            if step in (None, result.step):
+                for file in _files(desk, now, result):
+                    yield from _new_lines(result.step, file, told, whole=last)
+        if last:
             break
         time.sleep(_POLL_SECONDS)
-    for result in desk.ledger.run(run.id).steps:
-        if step in (None, result.step) and result.log:
-            yield from _process_lines(result.step, Path(result.log))
+    if step is not None and not any(path.exists() for path in told):
+        message = next(result.message for result in now.steps if result.step == step)
+        yield f"{step} | [nbflow: it wrote nothing in this run: {message or 'it did not run'}]"
 
 
-def _new_lines(
-    step: str, data: Mapping[str, Any], shown: dict[tuple[str, str], int]
-) -> Iterator[str]:
-    """An event holds all that a cell has shown so far; only what is new is told."""
-    text = "".join(_text_of(output) for output in data.get("outputs", ()))
-    key = (step, str(data.get("cell")))
-    fresh = text[shown.get(key, 0) :]
-    shown[key] = len(text)
-    for line in fresh.splitlines():
-        yield f"{step} | {line}"
+def run_events(desk: Desk, run: Run) -> Iterator[Event]:
+    """Everything that happened in a run, oldest first."""
+    after = 0
+    while page := desk.ledger.events(after, run=run.id):
+        yield from page
+        after = page[-1].id
 
 
-def _text_of(output: Mapping[str, Any]) -> str:
-    if output.get("output_type") == "stream":
-        return str(output.get("text", ""))
-    if output.get("output_type") == "error":
-        return f"{output.get('ename')}: {output.get('evalue')}\n"
-    return ""
+def _check_step(run: Run, step: str | None) -> None:
+    names = [result.step for result in run.steps]
+    if step is not None and step not in names:
+        raise UsageError(
+            f"run {run.id} has no step `{step}`", hint=f"its steps: {', '.join(names)}"
+        )
 
 
-def _process_lines(step: str, path: Path) -> Iterator[str]:
+def _files(desk: Desk, run: Run, result: StepResult) -> Iterator[Path]:
+    folder = desk.layout.run(run.id) / "logs"
+    for attempt in range(1, result.attempts + 1):
+        yield folder / log_name(result.step_id, result.step, attempt)
+
+
+def _new_lines(step: str, path: Path, told: dict[Path, int], *, whole: bool) -> Iterator[str]:
+    """What came since the last look; a line that is still being written waits, unless `whole`."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with path.open("rb") as file:
+            file.seek(told.setdefault(path, 0))
+            for line in file:
+                if not whole and not line.endswith(b"\n"):
+                    return
+                told[path] += len(line)
+                yield f"{step} | {line.decode('utf-8', 'replace').rstrip(chr(10))}"
     except OSError:
-        return
-    for line in text.splitlines():
-        yield f"{step} | {line}"
+        return  # a reused step has none

@@ -26,10 +26,11 @@ from nbflow.project.conduct import (
 )
 from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
-from nbflow.project.log import run_log
+from nbflow.project.log import run_events, run_log
 from nbflow.project.opened import Opened, open_notebook, open_snapshot
+from nbflow.project.snapshot import snapshot_path
 from nbflow.project.through_papermill import check_output, run_through_papermill
-from nbflow.project.ticket import Ticket, keep_snapshot, snapshot_path
+from nbflow.project.ticket import Ticket
 from nbflow.project.verify import Verification, verify_notebook
 from nbflow.store.query import SqlResult, query, tables_of
 
@@ -186,7 +187,6 @@ class Project:
         order: Order,
         output: str | None,
     ) -> Run:
-        keep_snapshot(desk.layout, opened, order.run)
         ticket = Ticket(desk, opened, values, order)
         return run_through_papermill(ticket, output)
 
@@ -224,10 +224,11 @@ class Project:
         Raises:
             UsageError: no such run or step.
         """
-        found = self.status(run)
-        for result in found.steps:
-            if result.step == step:
-                return explain_result(result)
+        with self._desk() as desk:
+            found = desk.ledger.run(run)
+            for result in found.steps:
+                if result.step == step:
+                    return explain_result(result, run_events(desk, found))
         names = ", ".join(result.step for result in found.steps)
         raise UsageError(f"run {found.id} has no step `{step}`", hint=f"its steps: {names}")
 

@@ -4,7 +4,9 @@ Parameters, paths and metadata stay papermill's. What it knows too little about 
 is written whole or not at all, and a path made from parameters never leaves its folder.
 """
 
+import contextlib
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,8 @@ def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it would tell the run a second time
     target = None if output is None else _rendered(output, ticket.values)
     ticket.output_path = target
-    try:
+    # A failure is told by the ledger, better than by this exception.
+    with contextlib.suppress(PapermillExecutionError):
         papermill.execute_notebook(
             ticket.opened.node,
             None,
@@ -42,9 +45,8 @@ def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
             progress_bar=False,
             nbflow_ticket=ticket,
         )
-    except PapermillExecutionError:
-        pass  # the ledger has told it better
-    assert ticket.conducted is not None and ticket.node is not None
+    assert ticket.conducted is not None
+    assert ticket.node is not None
     if target is not None:
         _write(ticket.node, target, ticket.opened.path)
     return ticket.conducted.run
@@ -66,11 +68,12 @@ def check_output(output: str | None, values: Mapping[str, Any], *, source: Path)
     if output is None:
         return
     target = _rendered(output, values)
-    if _is_remote(target):
+    # What stands before the first parameter is the author's word: the folder, or another machine.
+    fixed = output.split("{", 1)[0]
+    if _is_remote(output if fixed == output else fixed):
         return
-    template = Path(output.split("{", 1)[0])
-    home = (template if output[:1] == "{" or template.name == "" else template.parent).resolve()
-    if "{" in output and not Path(target).resolve().is_relative_to(home):
+    home = Path(os.path.dirname(fixed)).resolve()
+    if _is_remote(target) or not Path(target).resolve().is_relative_to(home):
         raise UsageError(
             f"the output {target} lies outside {home}",
             hint="a parameter's value must not change the folder of the output",

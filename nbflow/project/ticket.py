@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
@@ -12,7 +11,6 @@ from nbflow.notebook.read import drift
 from nbflow.notebook.report import with_report
 from nbflow.notebook.save import write_atomic
 from nbflow.project.conduct import Conducted, Desk, Order, conduct
-from nbflow.project.layout import Layout
 from nbflow.project.opened import Opened
 
 
@@ -56,15 +54,3 @@ class Ticket:
         target = self.desk.layout.run(self.order.run) / self.opened.path.name
         write_atomic(self.node, target, source=self.opened.path)
         return str(target)
-
-
-def snapshot_path(layout: Layout, run: str) -> Path:
-    """The notebook as it was when the run started."""
-    return layout.run(run) / "source.ipynb"
-
-
-def keep_snapshot(layout: Layout, opened: Opened, run: str) -> None:
-    """Write the snapshot, so that `resume` has the same code."""
-    target = snapshot_path(layout, run)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(opened.node, target)

@@ -28,7 +28,7 @@ from nbflow.project.demo import copy_project
 from nbflow.project.layout import STATE_FOLDER, Layout
 from nbflow.project.opened import Opened, open_notebook
 from nbflow.project.through_papermill import run_through_papermill
-from nbflow.project.ticket import Ticket, keep_snapshot
+from nbflow.project.ticket import Ticket
 from nbflow.store.blobs import BlobStore
 
 _LONGEST_SECONDS = 6 * 3600.0
@@ -210,7 +210,6 @@ def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
     started = monotonic()
     try:
         order = Order(trigger="verify", keep_all=True)
-        keep_snapshot(layout, opened, order.run)
         run = run_through_papermill(Ticket(desk, opened, values, order), None)
     finally:
         desk.ledger.close()

@@ -57,15 +57,19 @@ def query(sql: str, tables: Iterable[StoredTable]) -> SqlResult:
     try:
         for number, table in enumerate(known):
             _attach(connection, number, table)
-        relation = connection.sql(sql)
-        if relation is None:
-            return SqlResult(columns=(), rows=())
-        return SqlResult(columns=tuple(relation.columns), rows=tuple(relation.fetchall()))
+        return _result(connection.sql(sql))
     except duckdb.Error as error:
         names = ", ".join(dict.fromkeys(f"{t.step}.{t.name}" for t in known))
         raise UsageError(str(error), hint=f"stored tables: {names or 'none'}") from error
     finally:
         connection.close()
+
+
+def _result(relation: "duckdb.DuckDBPyRelation | None") -> SqlResult:
+    """Nothing for a statement without a result."""
+    if relation is None:
+        return SqlResult(columns=(), rows=())
+    return SqlResult(columns=tuple(relation.columns), rows=tuple(relation.fetchall()))
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, number: int, table: StoredTable) -> None:
