@@ -9,7 +9,7 @@ from nbflow.analysis.values import Objects, Value, incoming, strong
 
 
 def objects_of(value: Value) -> Objects:
-    """The objects that count for sharing: weak ones only where the value might be such an object."""
+    """The objects that count for sharing: weak ones if the value may be such an object."""
     return strong(value) | value.weak if not value.type else strong(value)
 
 
@@ -19,8 +19,8 @@ def groups(reached: Mapping[str, Objects]) -> tuple[frozenset[str], ...]:
     `reached` maps each name to the objects that it can reach. The object `in:x` belongs to the name
     `x` even if `x` is bound to something else by now: others may still hold what it was.
 
-    >>> groups({"b": frozenset({"in:a"}), "c": frozenset({"new:1"})})
-    (frozenset({'a', 'b'}),)
+    >>> [sorted(group) for group in groups({"b": frozenset({"in:a"}), "c": frozenset({"new:1"})})]
+    [['a', 'b']]
     """
     parent: dict[str, str] = {}
 

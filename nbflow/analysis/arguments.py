@@ -8,7 +8,7 @@ from nbflow.analysis.values import NO_OBJECTS, UNKNOWN, Objects, Value, everythi
 
 @dataclass(slots=True)
 class Arguments:
-    """Positional and keyword arguments; `rest` is what `*args` and `**kwargs` may bring in addition."""
+    """Positional and keyword arguments; `rest` is what `*args` and `**kwargs` may bring."""
 
     positional: list[Value] = field(default_factory=list)
     keywords: dict[str, Value] = field(default_factory=dict)

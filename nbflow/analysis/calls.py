@@ -1,5 +1,5 @@
-"""Reading calls: known callables by the table of effects, notebook functions by reading their bodies,
-and everything else with suspicion."""
+"""Reading calls: known callables by the table of effects, notebook functions by reading their
+bodies, and everything else with suspicion."""
 
 import ast
 import re
@@ -443,13 +443,13 @@ class Calls(Expressions):
             self._any_file(node.lineno)
         if self.bare is node and not standard:
             self.one_lane(
-                f"`{dotted}` is called for what it does, and it may change the state of its library",
+                f"`{dotted}` is called for what it does: it may change the state of its library",
                 node.lineno,
             )
         return self.suspect(UNKNOWN, given, node)
 
     def suspect(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
-        """A call of something unknown: it may change what it can reach, keep it, and give it back."""
+        """A call of something unknown: it may change what it can reach, keep it, return it."""
         line = node.lineno
         objects = strong(callee) | given.objects()
         self._changed_by_keyword(None, given, line)
@@ -564,7 +564,7 @@ class Calls(Expressions):
         return found
 
     def special(self, value: Value, name: str, given: list[Value], node: ast.AST) -> Value | None:
-        """A special method (or property) of an instance of a notebook class; None if it has none."""
+        """A special method (or property) of an instance of a notebook class, if it has one."""
         return self._call_member(value, name, Arguments(list(given)), node)
 
     # -- notebook functions -------------------------------------------------------------------
@@ -579,7 +579,7 @@ class Calls(Expressions):
         return self.apply_summary(summary, bound, node)
 
     def _call_nested(self, function: Function, bound: dict[str, Value], node: ast.AST) -> Value:
-        """A function made inside one that is running is read in place, as it shares its variables."""
+        """A function made inside a running one is read in place: it shares its variables."""
         if (
             function.frame is None
             or not function.frame.alive
@@ -674,7 +674,7 @@ class Calls(Expressions):
         return Summary(record=reader.record, result=result, assigned=assigned, asked=asked)
 
     def _blunt_summary(self, symbolic: dict[str, Value]) -> Summary:
-        """Too deep or too long to read: whatever is handed in may be changed, and much is unknown."""
+        """Too deep or too long to read: whatever is handed in may be changed."""
         record = Record()
         objects = NO_OBJECTS.union(*(everything(v) for v in symbolic.values()))
         record.change(objects, 0, sure=False)
@@ -819,9 +819,9 @@ def _is_shell(node: ast.expr) -> bool:
 
 
 def plain_path(text: str) -> str:
-    """A path as files are named in the graph: POSIX, without a leading `./`.
+    r"""A path as files are named in the graph: POSIX, without a leading `./`.
 
-    >>> plain_path("./data\\x.csv")
+    >>> plain_path(r".\data\x.csv")
     'data/x.csv'
     """
     path = text.replace("\\", "/")

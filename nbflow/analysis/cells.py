@@ -236,8 +236,9 @@ class _Facts:
         return before.type == now.type == "module" and before.ref == now.ref
 
     def _replaces_definition(self, name: str) -> bool:
-        """A name of a function, class or module gets another meaning on some path only. Nothing that
-        is replayed could know which one holds, so the linker must not take it for a doubtful write."""
+        """A function's, class's or module's name gets another meaning on some path only.
+
+        No replay could know which meaning holds, so this is no doubtful write but a sure one."""
         before = self.shared.globals.get(name)
         return before is not None and (bool(before.callables) or before.ref is not None)
 

@@ -8,8 +8,8 @@ short types; in it, each key is a behaviour and its value the names that behave 
     [type.list]
     "None self keeps" = "append extend insert"
 
-The first word of a behaviour is the type of the result (`?` unknown; `list[str]`; `tuple(A,B)`), the
-others are flags, explained at `Rule`. A name that starts with a dot is an attribute, `*` is the
+The first word of a behaviour is the type of the result (`?` unknown; `list[str]`; `tuple(A,B)`),
+the others are flags, explained at `Rule`. A name that starts with a dot is an attribute, `*` is the
 section's default, and `*Upper` the default for names with a capital.
 """
 
@@ -25,10 +25,10 @@ from typing import Final
 class Rule:
     """What a callable (or attribute) does.
 
-    returns: type of the result, `same` for the receiver's. result: how it relates to what was given,
-        besides being fresh: `view` (shares the receiver's objects), `parts` (is an element of the
-        receiver), `args` (may be, or hold, the arguments), `elements` (its elements are those of the
-        arguments and the receiver), `figure` (belongs to the cell's figures).
+    returns: type of the result, `same` for the receiver's. result: how it relates to what was
+        given, besides being fresh: `view` (shares the receiver's objects), `parts` (is an element
+        of the receiver), `args` (may be, or hold, the arguments), `elements` (its elements are
+        those of the arguments and the receiver), `figure` (belongs to the cell's figures).
     mutates_self; mutates: changed arguments, by position or keyword; keeps: the receiver keeps the
         arguments. reads, writes: path arguments, by position or keyword.
     sets: ambient channels it changes; seeds: channels it sets anew; draws: channels it draws from;
@@ -36,7 +36,7 @@ class Rule:
     looks: channels it reads.
     words: `clock`, `network`, `subprocess`, `database`, `raises`, `input`, `displays`, `random`;
         `seedable` (random unless given an argument), `opens` (a path and a mode), `connects` (to a
-        file), `suppresses` (a context manager that swallows errors).
+        file).
     affine: why the result cannot leave its kernel. one_lane: why nothing can.
     """
 
@@ -60,9 +60,10 @@ class Rule:
 class Effects:
     """The table, ready to be asked.
 
-    functions: dotted module → name → rule; methods: type → name → rule; attributes: the same for what
-    is not called. parents: type → types whose rules it shares. ambient: dotted name of a settings
-    object → its channel. libraries: top-level modules that surely do not lie beside the notebook.
+    functions: dotted module → name → rule; methods: type → name → rule; attributes: the same for
+    what is not called. parents: type → types whose rules it shares. ambient: dotted name of a
+    settings object → its channel. libraries: top-level modules that surely do not lie beside the
+    notebook.
     """
 
     functions: Mapping[str, Mapping[str, Rule]]
@@ -96,7 +97,7 @@ class Effects:
     def method(self, type: str, name: str) -> Rule | None:
         """The rule of a method of one of our types.
 
-        >>> load_effects().method("DataFrame", "head").returns
+        >>> load_effects().method("Series", "to_frame").returns
         'DataFrame'
         """
         return self._of_type(self.methods, type, name)
@@ -210,7 +211,7 @@ _RESULTS: Final = frozenset({"view", "parts", "args", "elements", "figure"})
 _WORDS: Final = frozenset(
     {
         *("clock", "network", "subprocess", "database", "raises", "input", "displays", "random"),
-        *("seedable", "seeded", "may_draw", "opens", "connects", "suppresses", "self", "keeps"),
+        *("seedable", "seeded", "may_draw", "opens", "connects", "self", "keeps"),
     }
 )
 _FLAGS: Final = frozenset(

@@ -1,8 +1,9 @@
 """Reading expressions: which names they ask for, and what their value may be.
 
-The first of four layers (`calls`, `statements` and `magics` build on it). A reader walks code in the
-order in which Python would run it, with a state that knows which names are bound by now. It errs on
-one side only: a read, a write or a shared object may be claimed that is not there, never the reverse.
+The first of four layers (`calls`, `statements` and `magics` build on it). A reader walks code in
+the order in which Python would run it, with a state that knows which names are bound by now. It
+errs on one side only: a read, a write or a shared object may be claimed that is not there, never
+the reverse.
 """
 
 import ast

@@ -1,8 +1,8 @@
 """Cells as IPython reads them: cell magics are split off, the rest becomes plain Python.
 
 Line magics, `!cmd` and `obj?` become calls of `get_ipython()` by IPython's own transformer; reading
-those calls is the business of `magics.py`. Python is tried first: what Python can read, IPython leaves
-alone, but for single words such as `ls`, which mean a magic when they are no variable.
+those calls is the business of `magics.py`. Python is tried first: what Python can read, IPython
+leaves alone, but for single words such as `ls`, which mean a magic when they are no variable.
 """
 
 import ast

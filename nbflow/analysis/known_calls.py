@@ -23,7 +23,8 @@ from nbflow.analysis.values import (
 from nbflow.core.sql import SqlStatement
 
 _REFLECTION: Final = frozenset(
-    f"builtins.{name}" for name in ("eval", "exec", "globals", "locals", "get_ipython")
+    {f"builtins.{name}" for name in ("eval", "exec", "globals", "locals", "get_ipython")}
+    | {"IPython.get_ipython", "IPython.core.getipython.get_ipython"}
 )
 _MENTIONED: Final = re.compile(r"@(\w+)")
 _OPEN: Final = parse_rule("file opens affine=an_open_file")
@@ -272,7 +273,8 @@ class KnownCalls(Calls):
     def _keys(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         if base.type in TABLES:
             return result
-        return self.new(node, "list", elem=Value())
+        # A view of the dict, which follows it.
+        return Value(objs=base.objs, elem=Value())
 
     def _rows(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         return result._replace(

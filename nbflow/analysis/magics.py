@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from nbflow.analysis.facts import Effect
@@ -41,6 +42,9 @@ _SHELL_CELLS: Final = frozenset(
 _SHOWN_CELLS: Final = frozenset(
     {"html", "HTML", "markdown", "latex", "javascript", "js", "svg", "SVG"}
 )
+_SHOWING: Final = ("InlineBackend", "ZMQInteractiveShell.ast_node_interactivity")
+"""Settings that change what is shown, not what is computed."""
+
 _TIMERS: Final = frozenset({"time", "prun", "memit", "lprun", "mprun"})
 _INSTALL: Final = re.compile(r"\s*(python3?\s+-m\s+)?(pip3?|conda|mamba|uv)\s")
 
@@ -123,9 +127,8 @@ class Magics(Statements):
     def _config(self, line: str, at: int) -> None:
         if "close_figures" in line and "False" in line.replace("0", "False"):
             self.one_lane("figures stay open from cell to cell (close_figures)", at)
-        elif line.strip() and not line.strip().startswith("InlineBackend"):
-            if not line.strip().startswith("ZMQInteractiveShell.ast_node_interactivity"):
-                self.one_lane(f"`%config {line}` changes the kernel", at)
+        elif line.strip() and not line.strip().startswith(_SHOWING):
+            self.one_lane(f"`%config {line}` changes the kernel", at)
 
     def _load_extension(self, line: str, at: int) -> None:
         name = line.strip()
@@ -139,8 +142,7 @@ class Magics(Statements):
         self.one_lane("autoreload exchanges modules while the notebook runs", at)
 
     def _change_folder(self, line: str, at: int) -> None:
-        self.read_channel("@cwd", at)
-        self._write_channel("@cwd", at, anew=False)
+        self.one_lane("it changes the folder that later paths start from", at)
 
     def _look_at_folder(self, line: str, at: int) -> None:
         self.read_channel("@cwd", at)
@@ -222,7 +224,7 @@ class Magics(Statements):
         words = _split(magic.line)
         if "--bg" in words:
             self.one_lane("a script stays running in the background", at)
-        for option, name in zip(words, words[1:], strict=False):
+        for option, name in pairwise(words):
             if option in ("--out", "--err", "--proc"):
                 self.bind(name, STR, at)
 

@@ -133,7 +133,7 @@ def is_generator(node: Callable_) -> bool:
 
 
 def free_names(node: ast.AST) -> dict[str, int]:
-    """Global names that the bodies in `node` (a function, class or lambda) read when called: → line.
+    """Global names that the bodies in `node` (function, class, lambda) read when called: → line.
 
     >>> list(free_names(ast.parse("def f(a, b=c):\\n    return a + d + [e for e in g]").body[0]))
     ['d', 'g']

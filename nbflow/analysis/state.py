@@ -59,10 +59,10 @@ class Change:
 class Record:
     """What reading a cell (or one call of a function) found.
 
-    reads: names read before they were surely bound → (line, sure). writes: the first line that binds
-    each name. changed: objects that were changed. holds: object → objects that it may contain.
-    made: objects made here that cannot leave the kernel → why. built: functions made as values;
-    consumed: those that were only handed to a known callable that does not keep them.
+    reads: names read before they were surely bound → (line, sure). writes: the first line that
+    binds each name. changed: objects that were changed. holds: object → objects that it may
+    contain. made: objects made here that cannot leave the kernel → why. built: functions made as
+    values; consumed: those that were only handed to a known callable that does not keep them.
     forgotten: containers whose elements may now be anything.
     """
 

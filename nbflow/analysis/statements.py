@@ -39,7 +39,7 @@ DELETED: Final = Value(type="deleted")
 WRAPPERS: Final = frozenset(
     {
         *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.total_ordering"),
-        *("functools.singledispatch", "functools.cached_property", "builtins.staticmethod"),
+        *("functools.cached_property", "builtins.staticmethod"),
         *("builtins.classmethod", "builtins.property", "abc.abstractmethod", "enum.unique"),
         *("contextlib.contextmanager", "contextlib.asynccontextmanager", "typing.overload"),
         *("dataclasses.dataclass", "typing.final", "typing.override", "typing.runtime_checkable"),
@@ -382,20 +382,26 @@ class Statements(KnownCalls):
 
     def run_body(self, function: Function) -> Value:
         """Read a function's body; returns what a call gives back."""
-        saved = self.exits, self.returned, self.yielded, self.leaving, self.guarded, self.trails
-        self.exits, self.returned, self.yielded, self.leaving, self.guarded = [], None, None, [], 0
-        self.run(body_of(function.node))
-        for state in self.exits:
-            self.join_with(state)
-        self.state.dead = False
-        result, yielded = self.returned, self.yielded
-        self.exits, self.returned, self.yielded, self.leaving, self.guarded, self.trails = saved
+        result, yielded = self._run_apart(function)
         if is_generator(function.node):
             return self._generated(function, yielded)
         if result is None:
             return Value(type="None")
         result = self.hinted(result, function.annotations.get("return", UNKNOWN))
         return self._escaping(result, function)
+
+    def _run_apart(self, function: Function) -> tuple[Value | None, Value | None]:
+        """Read the statements of a function; returns what it returns and what it yields."""
+        saved = self.exits, self.returned, self.yielded, self.leaving, self.guarded, self.trails
+        self.exits, self.leaving, self.guarded = [], [], 0
+        self.returned = self.yielded = None
+        self.run(body_of(function.node))
+        for state in self.exits:
+            self.join_with(state)
+        self.state.dead = False
+        found = self.returned, self.yielded
+        self.exits, self.returned, self.yielded, self.leaving, self.guarded, self.trails = saved
+        return found
 
     def _generated(self, function: Function, yielded: Value | None) -> Value:
         node = function.node
@@ -747,7 +753,7 @@ def _surely_some(source: ast.expr) -> bool:
 
 
 def _moved(before: State, after: State) -> bool:
-    """Whether another round of a loop may find more: some variable now stands for something else."""
+    """Whether another round of a loop may find more: a variable now stands for something else."""
     for key, value in after.values.items():
         old = before.values.get(key)
         if old is None:

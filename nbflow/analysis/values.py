@@ -1,9 +1,9 @@
 """What an expression may be: the abstract values that the readers of Python code compute with.
 
 A value knows a rough type, and the *objects* that it may be. An object is a text: `in:df` is what
-the global `df` was when the cell began, `arg:x` is what a caller passed, `new:4:0` is made at line 4.
-Two names share an object if one may see what is changed through the other. Values of immutable type
-have no objects, so nothing that happens to them can be a write.
+the global `df` was when the cell began, `arg:x` is what a caller passed, `new:4.0` was made at line
+4. Two names share an object if one may see what is changed through the other. Values of immutable
+type have no objects, so nothing that happens to them can be a write.
 
 `weak` objects are the tables that a cell, row or column was taken from: pandas copies on write, so
 only a visible change of an element (a list inside a column) may reach them, not an unknown call.
@@ -19,7 +19,7 @@ Objects = frozenset[str]
 NO_OBJECTS: Final[Objects] = frozenset()
 
 FIGURE: Final = "figure"
-"""Everything that pyplot makes in one cell hangs together: figures, their axes, the current figure."""
+"""What pyplot makes in one cell hangs together: figures, their axes, the current figure."""
 
 IMMUTABLE: Final = frozenset(
     {
@@ -41,9 +41,9 @@ ONE_SHOT: Final = frozenset({"generator", "iterator", "file", "cursor", "relatio
 class Value(NamedTuple):
     """An abstract value.
 
-    ref: the dotted name of what a module offers (`pandas.read_csv`). text: the literal text of a str,
-    number or Path, with `*` for unknown parts; `exact` where there are none. items: the parts of a
-    tuple; elem: any element of a container. files: paths behind an open file or connection.
+    ref: the dotted name of what a module offers (`pandas.read_csv`). text: the literal text of a
+    str, number or Path, with `*` for unknown parts; `exact` where there are none. items: the parts
+    of a tuple; elem: any element of a container. files: paths behind an open file or connection.
     """
 
     type: str = ""

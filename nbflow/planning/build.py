@@ -25,8 +25,7 @@ class Known:
     parts: the fingerprint's parts of a step, given its inputs. recorded: a success under a
     fingerprint.
     untrue: why a recorded success no longer holds (a file changed, a result is damaged), or None.
-    resumed: the success belongs to the run that is being resumed, so even what is never reused
-    holds.
+    kept: the step's success in the run that is being resumed: it holds even if it is never reused.
     expired: its tag `cache:DURATION` says that the result is too old. last_parts: the parts of the
     step's latest success. seconds: how long it took last time.
     """
@@ -34,7 +33,7 @@ class Known:
     parts: Callable[[Step, Mapping[str, Blob]], Parts]
     recorded: Callable[[str], Recorded | None]
     untrue: Callable[[Recorded], str | None]
-    resumed: Callable[[Recorded], bool]
+    kept: Callable[[Step, Parts], Recorded | None]
     expired: Callable[[Step, Recorded], bool]
     last_parts: Callable[[StepId], Parts | None]
     seconds: Callable[[StepId], float | None]
@@ -55,6 +54,9 @@ class Decision:
 def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool) -> Decision:
     """Run or reuse one step, given the blobs of all its inputs."""
     parts = known.parts(step, inputs)
+    kept = known.kept(step, parts) if step.lane is None and not force else None
+    if kept is not None:
+        return _reuse(kept, parts, f"it succeeded in run {short(kept.run)}")
     fingerprint = digest(parts)
     recorded = known.recorded(fingerprint)
     reason, message = _why_run(step, parts, recorded, known, force=force)
@@ -62,11 +64,15 @@ def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool)
         return Decision(
             action="run", reason=reason, message=message, fingerprint=fingerprint, parts=parts
         )
+    return _reuse(recorded, parts, f"same inputs as run {short(recorded.run)}")
+
+
+def _reuse(recorded: Recorded, parts: Parts, message: str) -> Decision:
     return Decision(
         action="reuse",
         reason="reused",
-        message=f"same inputs as run {short(recorded.run)}",
-        fingerprint=fingerprint,
+        message=message,
+        fingerprint=recorded.fingerprint,
         parts=parts,
         recorded=recorded,
     )
@@ -79,8 +85,6 @@ def _why_run(
     if force:
         return "forced", "asked for"
     policy = step.options.cache.mode if step.options.cache else None
-    if recorded is not None and step.lane is None and known.resumed(recorded):
-        return _untrue(recorded, known)
     if policy == "never":
         return "cache_never", "its tag `cache:never` asks for it"
     if step.never_reuse is not None and policy is None:

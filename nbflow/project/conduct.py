@@ -16,7 +16,7 @@ import psutil
 import uuid_utils
 
 from nbflow.core.choices import Choices
-from nbflow.core.graph import Learned
+from nbflow.core.graph import Graph, Learned
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, EventKind, Run, RunId, Status
 from nbflow.execution.executor import LocalExecutor
@@ -25,6 +25,7 @@ from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernel import kernel_command
 from nbflow.planning.build import build, decide
 from nbflow.planning.select import forced
+from nbflow.project.kept import Kept
 from nbflow.project.layout import Layout
 from nbflow.project.memory import Memory
 from nbflow.project.opened import Opened, refuse_errors
@@ -119,7 +120,7 @@ def make_plan(
     past = desk.ledger.learned(opened.notebook.path)
     graph = opened.graph(values=values, learned=(*past, *lessons), one_lane=order.choices.one_lane)
     refuse_errors(graph)
-    known = _memory(desk, opened, order).known()
+    known = _memory(desk, opened, order, graph).known()
     return build(graph, order.choices, known, parameters=values)
 
 
@@ -171,15 +172,17 @@ def _executor(desk: Desk, order: Order, jobs: int) -> LocalExecutor:
     return LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=jobs)
 
 
-def _memory(desk: Desk, opened: Opened, order: Order) -> Memory:
+def _memory(desk: Desk, opened: Opened, order: Order, graph: Graph) -> Memory:
+    folder = order.folder or opened.path.parent
+    writes = [path for step in graph.steps for path in step.files_written]
     return Memory(
         ledger=desk.ledger,
         blobs=desk.blobs,
         displays=desk.displays,
         notebook=opened.notebook.path,
-        folder=order.folder or opened.path.parent,
+        folder=folder,
         now=datetime.now(UTC),
-        resumed=order.resumed,
+        kept=Kept(desk.ledger, order.resumed, folder=folder, writes=writes),
     )
 
 
@@ -193,7 +196,7 @@ def _runner(
     fence: int,
     jobs: int,
 ) -> Runner:
-    known = _memory(desk, opened, order).known()
+    known = _memory(desk, opened, order, plan.graph).known()
 
     def replan(lessons: frozenset[Learned]) -> Plan:
         signed = frozenset(

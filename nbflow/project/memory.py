@@ -11,6 +11,7 @@ from nbflow.core.task import Blob
 from nbflow.execution import surroundings
 from nbflow.planning.build import Known
 from nbflow.planning.fingerprint import Parts, step_parts
+from nbflow.project.kept import Kept
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
 from nbflow.store.history import Ledger
@@ -28,7 +29,7 @@ class Memory:
         notebook: str,
         folder: Path,
         now: datetime,
-        resumed: frozenset[str] = frozenset(),
+        kept: Kept,
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
@@ -36,7 +37,7 @@ class Memory:
         self._notebook = notebook
         self._folder = folder
         self._now = now
-        self._resumed = resumed
+        self._kept = kept
         self._static: dict[StepId, Mapping[str, dict[str, str]]] = {}
 
     def known(self) -> Known:
@@ -45,7 +46,7 @@ class Memory:
             parts=self.parts,
             recorded=self._ledger.recorded,
             untrue=self.untrue,
-            resumed=lambda recorded: recorded.run in self._resumed,
+            kept=self.kept,
             expired=self.expired,
             last_parts=self._last_parts,
             seconds=self._seconds,
@@ -65,12 +66,21 @@ class Memory:
             platform=surroundings.PLATFORM,
         )
 
+    def kept(self, step: Step, parts: Parts) -> Recorded | None:
+        """What the resumed run has of a step, if its results are all there."""
+        recorded = self._kept.find(step, parts)
+        return None if recorded is None or self._damage(recorded) else recorded
+
     def untrue(self, recorded: Recorded) -> str | None:
         """Why a recorded success cannot be used any more, in words for "ran: …"; None if it can."""
         for touch in (*recorded.files_read, *recorded.files_written):
             now = surroundings.path_digest(touch.path, self._folder)
             if now != (touch.digest or "absent"):
                 return f"{touch.path} changed" if now != "absent" else f"{touch.path} is gone"
+        return self._damage(recorded)
+
+    def _damage(self, recorded: Recorded) -> str | None:
+        """What is not in the store any more, or not as it was put there."""
         for name, blob in recorded.outputs.items():
             if not self._blobs.verify(blob):
                 return f"the stored `{name}` is missing or damaged"

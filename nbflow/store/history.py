@@ -260,6 +260,11 @@ class Ledger:
             row = self._last_fingerprint(notebook, step)
             return None if row is None else self._recorded(row)
 
+    def parts(self, fingerprint: str) -> Mapping[str, str] | None:
+        """What a fingerprint was made of, where that is known."""
+        row = self._db.row("SELECT parts FROM fingerprint WHERE fingerprint = ?", fingerprint)
+        return None if row is None or row["parts"] is None else json.loads(row["parts"])
+
     def last_parts(self, notebook: str, step: StepId) -> Mapping[str, str] | None:
         """What the fingerprint of that last success was made of; None if there is none."""
         row = self._last_fingerprint(notebook, step)

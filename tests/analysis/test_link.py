@@ -303,3 +303,12 @@ def test_each_edge_says_which_lines_cause_it() -> None:
     (edge,) = graph.edges
     assert (edge.from_line, edge.to_line) == (1, 2)
     assert edge.because == "cell 2 line 2 reads `x`, which cell 1 line 1 writes"
+
+
+def test_a_lesson_about_a_file_puts_two_steps_in_order() -> None:
+    lessons = [
+        Learned(step=StepId("c0"), name=Name("file:log.txt"), what="writes", reason="seen"),
+        Learned(step=StepId("c1"), name=Name("file:log.txt"), what="reads", reason="seen"),
+    ]
+    graph = linked("x = [1]", "y = [2]", learned=lessons)
+    assert edges(graph, "file") == {"x>y:file:log.txt"}

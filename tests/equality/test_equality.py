@@ -41,11 +41,12 @@ NOTEBOOK = "case.ipynb"
 CELL_TIMEOUT_SECONDS = 120
 _NOT_COMPARED = frozenset({".nbflow", "__pycache__", ".ipynb_checkpoints", NOTEBOOK})
 
-# What differs between any two runs: object addresses, tables in the making, the kernel's scratch
-# files, durations.
+# What differs between any two runs or kernels: object addresses, tables in the making, a counter in
+# scikit-learn's HTML, the kernel's scratch files, durations.
 _UNSTEADY = (
     (re.compile(r"0x[0-9a-f]{6,}"), "0x…"),
     (re.compile(r"nbflow_new_[0-9a-f]{32}"), "<new>"),
+    (re.compile(r"\b(sk-\w+-id)-\d+"), r"\1"),
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"^(CPU times|Wall time): .*$", re.MULTILINE), r"\1"),
     # A lane keeps of a progress bar what a screen shows in the end.

@@ -57,7 +57,7 @@ class Past:
             parts=parts_of,  # type: ignore[arg-type]
             recorded=self.recorded.get,
             untrue=lambda recorded: self.untrue.get(recorded.step),
-            resumed=lambda recorded: resumed,
+            kept=lambda step, parts: self.recorded.get(digest(parts)) if resumed else None,
             expired=lambda step, recorded: expired,
             last_parts=self.last.get,
             seconds=lambda step: 2.0,
