@@ -259,7 +259,7 @@ class Expressions:
         if isinstance(constant, str):
             return Value(type="str", text=constant, exact=True)
         if isinstance(constant, bool):
-            return BOOL
+            return Value(type="bool", text=str(constant), exact=True)
         if constant is None:
             return Value(type="None")
         if isinstance(constant, int):

@@ -308,7 +308,7 @@ TABLES = (
     Case("apply with a function that changes a global", (*SALES, LISTS, "def f(r): a.append(r)"), "sales.apply(f)", writes="a"),
     Case("pipe passes the table itself", (*SALES, "def f(t):\n    t['x'] = 1\n    return t"), "x = sales.pipe(f)", writes="sales x"),
     Case("a function that copies first", (*SALES, "def f(t):\n    t = t.copy()\n    t['x'] = 1\n    return t"), "x = f(sales)", writes="x", shares=""),
-    Case("a function that does not", (*SALES, "def f(t):\n    t['x'] = 1\n    return t"), "x = f(sales)", writes="sales x", shares="sales+x"),
+    Case("a function that changes the table itself", (*SALES, "def f(t):\n    t['x'] = 1\n    return t"), "x = f(sales)", writes="sales x", shares="sales+x"),
     Case("groups of a loop are copies", SALES, "for k, g in sales.groupby('k'):\n    g['x'] = 1", writes="g? k?", shares=""),
     Case("rows of a loop are copies", SALES, "for i, r in sales.iterrows():\n    r['x'] = 1", writes="i? r?"),
     Case("tables in a list", (*SALES, "o = sales.copy()"), "for t in [sales, o]:\n    t['x'] = 1", writes="o sales t"),

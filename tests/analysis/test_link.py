@@ -101,7 +101,7 @@ DATA = {
     ),
     "a conditional binding lets the earlier version pass": (
         ["x = [1]", "if len(x) > 3:\n    y = 1", "y = [0]", "if x:\n    y = [2]", "print(y)"],
-        {"x>y:x", "x>y-3:x", "y-2>y-3:y", "y-3>cell-5:y"},
+        {"x>cell-2:x", "x>cell-4:x", "y>cell-4:y", "cell-4>cell-5:y"},
     ),
     "deleting a name is a write": (
         ["x = [1]", "del x", "x = [2]", "print(x)"],
