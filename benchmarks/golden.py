@@ -1,8 +1,8 @@
-"""How long the commands take on the golden notebooks, against plain papermill in the same minutes.
+"""How long the commands take on the golden notebooks, against plain papermill at the same time.
 
-Whole processes, interleaved (papermill, show, plan, run, run again, verify; then the next round), so
-that a machine that gets slower slows all of them. Printed: median seconds, and in brackets the ratio
-to papermill's median.
+Whole processes, interleaved (papermill, show, plan, run, run again, verify; then the next round),
+so that a machine that gets slower slows all of them. Printed: median seconds, and in brackets the
+ratio to papermill's median.
 """
 
 import argparse

@@ -9,9 +9,9 @@ from typing import Final
 
 from nbflow.analysis.arguments import Arguments, meet_parameters
 from nbflow.analysis.effects import Rule
-from nbflow.analysis.expressions import Expressions
+from nbflow.analysis.expressions import DICTS, Expressions
 from nbflow.analysis.facts import Effect
-from nbflow.analysis.scopes import parameters
+from nbflow.analysis.scopes import parameters, root_name
 from nbflow.analysis.state import NOTHING, Record, Summary
 from nbflow.analysis.values import (
     FIGURE,
@@ -135,13 +135,14 @@ class Calls(Expressions):
         if callee.instance is not None:
             found = self._call_member(callee, "__call__", given, node)
             return found if found is not None else self.suspect(callee, given, node)
-        known = callee.type in ("function", "class")
-        if len(callee.callables) == 1 and known:
-            return self._call_defined(callee.callables[0], given, node)
+        usable = [one for one in callee.callables if not _has_ended(one)]
+        known = callee.type in ("function", "class") and len(usable) == len(callee.callables)
+        if len(usable) == 1 and known:
+            return self._call_defined(usable[0], given, node, owner=callee.objs)
         either: Value | None = None
-        for one in callee.callables:
+        for one in usable:
             with self.branch():
-                result = self._call_defined(one, given, node)
+                result = self._call_defined(one, given, node, owner=callee.objs)
             either = result if either is None else join(either, result)
         if either is not None and known:
             return either
@@ -149,10 +150,12 @@ class Calls(Expressions):
         self._call_taken(node)
         return result if either is None else join(either, result)
 
-    def _call_defined(self, callee: Function | Class, given: Arguments, node: ast.Call) -> Value:
+    def _call_defined(
+        self, callee: Function | Class, given: Arguments, node: ast.Call, *, owner: Objects
+    ) -> Value:
         if isinstance(callee, Class):
             return self._construct(callee, given, node)
-        return self.call_function(callee, given, node)
+        return self.call_function(callee, given, node, owner=owner)
 
     def call_known(self, dotted: str, given: Arguments, node: ast.Call) -> Value:
         """Call something of a module (or a builtin), by its dotted name."""
@@ -175,6 +178,8 @@ class Calls(Expressions):
             found = self._call_of_class(base, base.callables[0], name, given, node)
             if found is not None:
                 return found
+        if base.type == "function" and name not in _LOOKS_AT_FUNCTION:
+            self.change_function(node.func, node.lineno)
         found = self.special_method(base, name, given, node)
         if found is not None:
             return found
@@ -187,6 +192,14 @@ class Calls(Expressions):
             return found
         result = self.apply(rule, base, given, node)
         return self.refine_method(base, name, result, given, node)
+
+    def change_function(self, node: ast.expr, line: int) -> None:
+        """`f.register(…)`, `f.cache_clear()`: a function of the notebook is changed itself."""
+        name = root_name(node)
+        if name and self.key_of(name) == name:
+            value = self.peek(name)
+            if value is not None:
+                self.record.change(value.objs, line, sure=True)
 
     # -- the table's rules --------------------------------------------------------------------
 
@@ -204,8 +217,9 @@ class Calls(Expressions):
             if value is not None:
                 self.change(value, line)
                 self._touch(value.files, line)
-        if rule.keeps and base is not None:
-            self._keep(base, given)
+        holder = base if base is not None else given.get("0")
+        if rule.keeps and holder is not None:
+            self._keep(holder, given)
         self._changed_by_keyword(base, given, line)
         for value in given.all():
             if value.type in ONE_SHOT:
@@ -214,7 +228,7 @@ class Calls(Expressions):
         results = NO_OBJECTS
         if called not in _NEVER_CALLED_BACK:
             results = self._call_back(base, given, node)
-        if not rule.keeps and "args" not in rule.result and rule.affine is None:
+        if not rule.keeps and not rule.result & {"args", "holds"} and rule.affine is None:
             callables = (one for value in given.all() for one in value.callables)
             self.record.consumed.update(one.node for one in callables)
         result = self._result(rule, base, given, node)
@@ -318,6 +332,8 @@ class Calls(Expressions):
         if rule.words & {"opens", "connects"}:
             made = self._opened(rule, made, given, node)
         if not rule.result:
+            if self.shared.renames_index and made.type in TABLES and base is not None:
+                return made._replace(objs=made.objs | base.objs, weak=base.weak)
             inner = (
                 base.objs | base.weak if base is not None and made.type in TABLES else NO_OBJECTS
             )
@@ -338,17 +354,27 @@ class Calls(Expressions):
             for value in given.keywords.values():
                 elements |= strong(value)
             for source in sources if given.rest is None else [*sources, given.rest]:
-                part = self.iterate(source, ast.Constant(0)) if source.type else source
+                part = self._element_of(source, made)
                 elements |= strong(part)
                 weak |= part.weak
         if "figure" in rule.result:
             shared |= frozenset({FIGURE})
         found = self._share(made, shared, weak)
+        if "holds" in rule.result:
+            elements |= given.objects()
         self.record.hold(found.objs, elements)
         if "parts" in rule.result and base is not None:
             part = self.any_part(base)
             found = join(part, given.positional[1]) if len(given.positional) > 1 else part
         return found
+
+    def _element_of(self, source: Value, made: Value) -> Value:
+        """What a copy gets from its source: a dict its values, others what a loop would give."""
+        if not source.type:
+            return self.any_part(source)
+        if made.type in DICTS and source.type in DICTS:
+            return self.any_part(source)
+        return self.iterate(source, ast.Constant(0))
 
     @staticmethod
     def _share(made: Value, shared: Objects, weak: Objects) -> Value:
@@ -480,21 +506,45 @@ class Calls(Expressions):
     def _call_back(self, base: Value | None, given: Arguments, node: ast.Call) -> Objects:
         """Functions among the arguments are called, with parts of the others; returns what they may
         give back."""
+        called = _called_position(node)
         functions = [v for v in given.all() if v.callables]
-        if not functions:
+        strangers = [v for key in called if (v := given.get(key)) is not None and not v.callables]
+        strangers = [v for v in strangers if v.ref is not None or (not v.type and v.objs)]
+        if not functions and not strangers:
             return NO_OBJECTS
         results = NO_OBJECTS
         part = self._part_for_callback(base, given, node)
         with self.branch():
+            for value in strangers:
+                results |= self._call_back_stranger(value, part, node)
             for value in functions:
                 for one in value.callables:
-                    if isinstance(one, Function):
-                        count = len(one.node.args.posonlyargs) + len(one.node.args.args)
-                        found = self.call_function(one, Arguments([part] * max(count, 1)), node)
-                    else:
-                        found = self._construct(one, Arguments([part]), node)
-                    results |= strong(found)
+                    results |= self._call_back_one(one, part, value, node)
         return results
+
+    def _call_back_one(
+        self, one: Function | Class, part: Value, value: Value, node: ast.Call
+    ) -> Objects:
+        if isinstance(one, Class):
+            return strong(self._construct(one, Arguments([part]), node))
+        if _has_ended(one):
+            return self._call_back_stranger(value, part, node)
+        count = len(one.node.args.posonlyargs) + len(one.node.args.args)
+        given = Arguments([part] * max(count, 1))
+        return strong(self.call_function(one, given, node, owner=value.objs))
+
+    def _call_back_stranger(self, value: Value, part: Value, node: ast.Call) -> Objects:
+        """A bound method or a library's function is called with parts of the other arguments."""
+        rule = self.effects.function(value.ref) if value.ref is not None else None
+        if rule is not None:
+            if rule.mutates:
+                self.change(part, node.lineno)
+            return part.objs if rule.result else NO_OBJECTS
+        self.change(value, node.lineno, sure=False)
+        self.change(part, node.lineno, sure=False)
+        self.record.hold(value.objs, part.objs)
+        self._may_draw(node.lineno)
+        return value.objs | part.objs
 
     def _part_for_callback(self, base: Value | None, given: Arguments, node: ast.Call) -> Value:
         if base is not None and base.type in ("DataFrame", "NDFrame"):
@@ -569,9 +619,15 @@ class Calls(Expressions):
 
     # -- notebook functions -------------------------------------------------------------------
 
-    def call_function(self, function: Function, given: Arguments, node: ast.AST) -> Value:
-        """Call a function of the notebook."""
-        bound = meet_parameters(function.node, given, function.defaults)
+    def call_function(
+        self, function: Function, given: Arguments, node: ast.AST, *, owner: Objects = NO_OBJECTS
+    ) -> Value:
+        """Call a function of the notebook. `owner` are the function's own objects: its defaults
+        belong to it."""
+        defaults = function.defaults
+        if owner:
+            defaults = {name: remap(value, lambda _: owner) for name, value in defaults.items()}
+        bound = meet_parameters(function.node, given, defaults)
         bound = {name: _typed_by(function, name, value) for name, value in bound.items()}
         if function.frame is not None:
             return self._call_nested(function, bound, node)
@@ -712,9 +768,9 @@ class Calls(Expressions):
         sure: bool,
         real: Callable[[str], Objects] | None = None,
     ) -> None:
-        for name in summary.record.reads:
+        for name, (_, certain) in summary.record.reads.items():
             if not self.state.bound.get(name, False):
-                self.record.read(name, line, sure=False)
+                self.record.read(name, line, sure=sure and certain and name.startswith("@"))
         for name in summary.record.calls:
             self.record.calls.setdefault(name, line)
         for obj, change in summary.record.changed.items():
@@ -788,6 +844,12 @@ def _typed_by(function: Function, name: str, value: Value) -> Value:
     return value._replace(type=hint.type, instance=hint.instance)
 
 
+def _has_ended(callee: Function | Class) -> bool:
+    """A function whose variables belong to a call that is over."""
+    frame = callee.frame if isinstance(callee, Function) else None
+    return frame is not None and not frame.alive
+
+
 def unknown_arguments(function: Function) -> dict[str, Value]:
     """Arguments of which nothing is known."""
     found: dict[str, Value] = {}
@@ -809,6 +871,27 @@ def _outline(summary: Summary) -> tuple[object, ...]:
         frozenset(summary.assigned),
         everything(summary.result),
     )
+
+
+_LOOKS_AT_FUNCTION: Final = frozenset({"cache_info", "cache_parameters", "__call__", "dispatch"})
+
+_CALLERS: Final = frozenset(
+    {
+        *("map", "filter", "reduce", "starmap", "apply", "applymap", "agg", "aggregate"),
+        *("transform", "submit", "filterfalse", "takewhile", "dropwhile", "partial", "defaultdict"),
+        *("accumulate", "apply_along_axis", "vectorize", "fromfunction", "to_thread", "gather"),
+    }
+)
+"""Functions and methods whose first argument is called."""
+
+
+def _called_position(node: ast.Call) -> tuple[str, ...]:
+    """Where a call takes functions that it calls."""
+    keys = ("key", "func", "function", "default_factory", "target", "initializer", "converters")
+    match node.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return ("0", *keys) if name in _CALLERS else keys
+    return keys
 
 
 def _is_shell(node: ast.expr) -> bool:

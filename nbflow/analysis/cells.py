@@ -93,6 +93,7 @@ class _Pass:
             names += bindings(tree.body)
             names += _declared_globals(tree)
             self.shared.changed_attributes |= changed_attributes(tree)
+            self.shared.renames_index |= _renames_index(tree)
         elif code.magic is not None:
             names += [word for word in code.magic.line.split() if word.isidentifier()]
             if code.magic.name == "sql":
@@ -146,8 +147,11 @@ class _Pass:
         """What is in a container of two names is not known by one of them alone."""
         for name in frozenset[Name]().union(*facts.aliases):
             value = self.shared.globals.get(name)
-            if value is not None and value.elem is not None and value.elem.type not in TABLES:
-                self.shared.globals[name] = value._replace(elem=None)
+            if value is None or value.elem is None or value.elem.type in TABLES:
+                continue
+            # Functions stay known, but the element may be something else as well.
+            known = value.elem._replace(type="") if value.elem.callables else None
+            self.shared.globals[name] = value._replace(elem=known)
 
     # -- after --------------------------------------------------------------------------------
 
@@ -398,6 +402,27 @@ def _kept_functions(reader: Magics, parts: tuple[Part, ...]) -> Iterable[Functio
         for function in reader.record.built
         if function.node not in inside and function.node not in reader.record.consumed
     ]
+
+
+def _renames_index(tree: ast.Module) -> bool:
+    """`df.index.name = …`: an index is named in place."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(
+                value=ast.Attribute(attr="index" | "columns"),
+                attr="name" | "names",
+                ctx=ast.Store(),
+            ):
+                return True
+            case ast.Call(
+                func=ast.Attribute(
+                    value=ast.Attribute(attr="index" | "columns"),
+                    attr="rename" | "set_names" | "set_levels",
+                ),
+                keywords=[*keywords],
+            ) if any(keyword.arg == "inplace" for keyword in keywords):
+                return True
+    return False
 
 
 def _declared_globals(tree: ast.Module) -> list[str]:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from nbflow.analysis.cell_link import CellLink, Group
 from nbflow.analysis.facts import Effect
-from nbflow.analysis.walk import CellLink, Group, Walk
+from nbflow.analysis.standing import Standing
+from nbflow.analysis.versions import Defined, Version
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.graph import Graph
 from nbflow.core.names import Name
@@ -22,16 +24,16 @@ class Linked:
 
     graph: Graph
     notebook: Notebook
-    walk: Walk
+    standing: Standing
     groups: Mapping[str, Group]
 
 
 def findings(
-    graph: Graph, notebook: Notebook, walk: Walk, groups: Mapping[str, Group]
+    graph: Graph, notebook: Notebook, standing: Standing, groups: Mapping[str, Group]
 ) -> tuple[Diagnostic, ...]:
     """All diagnostics, in notebook order, errors first among equals."""
-    linked = Linked(graph=graph, notebook=notebook, walk=walk, groups=groups)
-    found = [*walk.diagnostics, *(d for check in CHECKS for d in check(linked))]
+    linked = Linked(graph=graph, notebook=notebook, standing=standing, groups=groups)
+    found = [*standing.diagnostics, *(d for check in CHECKS for d in check(linked))]
     order = list(Severity)
     return tuple(
         sorted(found, key=lambda d: (d.place.cell_index or 0, order.index(d.severity), d.code))
@@ -47,7 +49,7 @@ def _syntax_errors(linked: Linked) -> Iterator[Diagnostic]:
 
 def _undefined(linked: Linked) -> Iterator[Diagnostic]:
     """Names that nothing above writes: wrong in SQL, a `NameError` to come in Python."""
-    for link, use in linked.walk.undefined:
+    for link, use in ((ln, use) for ln in _links(linked) for use in ln.unknown):
         below = _first_writer_below(linked, use.name, link)
         if link.facts.sql:
             yield _unknown_table(linked, link, use.name, use.line, below)
@@ -67,7 +69,7 @@ def _undefined(linked: Linked) -> Iterator[Diagnostic]:
                 f"nothing above writes `{use.name}`",
                 link,
                 line=use.line,
-                hint=_nearest(use.name, linked.walk.current),
+                hint=_nearest(use.name, linked.standing.current),
             )
 
 
@@ -83,7 +85,7 @@ def _unknown_table(
         f"nothing above writes the table or variable `{name}`{known}",
         link,
         line=line,
-        hint=_nearest(name, linked.walk.current)
+        hint=_nearest(name, linked.standing.current)
         or "give the cell that makes it a name (`%%sql NAME`), or quote a file: FROM 'data.csv'",
     )
 
@@ -132,31 +134,59 @@ def find_cycle(graph: Graph) -> tuple[StepId, ...]:
 
 
 def _split_steps(linked: Linked) -> Iterator[Diagnostic]:
-    """A step in several cells whose middle another step sees: no order gives what Run All gives."""
+    """Steps of several cells that no order lets see what Run All shows: they load each name once,
+    before their first cell, and leave it once, after their last."""
     for group in linked.groups.values():
-        last = group.links[-1]
-        own = {link.cell.index for link in group.links}
-        for other in linked.groups.values():
-            for link in other.links:
-                between = group.first.cell.index < link.cell.index < last.cell.index
-                if other is group or not between:
-                    continue
-                for name, resolved in link.inputs.items():
-                    later = [
-                        ln
-                        for ln in group.links
-                        if ln.cell.index > link.cell.index and name in ln.left
-                    ]
-                    if resolved.version.cell_index in own and later:
-                        yield _finding(
-                            "split-step",
-                            Severity.ERROR,
-                            f"`{name}` is read here between two cells of the step "
-                            f"`{group.first.tags.step}` that both write it (cells "
-                            f"{resolved.version.cell_index + 1} and {later[0].cell.number})",
-                            link,
-                            hint="give the two cells different `step:` names",
-                        )
+        if len(group.links) > 1:
+            yield from _seen_between(linked, group)
+            yield from _wants_two(group)
+
+
+def _seen_between(linked: Linked, group: Group) -> Iterator[Diagnostic]:
+    """Another step reads a name between two cells of the step that both write it."""
+    own = {link.cell.index for link in group.links}
+    for link in _links(linked):
+        if link.cell.index in own:
+            continue
+        for name, resolved in link.inputs.items():
+            later = [ln for ln in group.links if ln.cell.index > link.cell.index]
+            again = next((ln for ln in later if name in ln.left), None)
+            if resolved.version.cell_index in own and again is not None:
+                yield _split(
+                    group,
+                    link,
+                    f"`{name}` is read here between two cells of the step "
+                    f"`{group.first.tags.step}` that both write it (cells "
+                    f"{resolved.version.cell_index + 1} and {again.cell.number})",
+                )
+
+
+def _wants_two(group: Group) -> Iterator[Diagnostic]:
+    """Its cells need a name in two versions, or their own where another step made a newer one."""
+    held: dict[Name, Version] = {}
+    code: dict[Name, Defined] = {}
+    for link in group.links:
+        found = {name: resolved.version for name, resolved in link.inputs.items()}
+        for name, version in found.items():
+            if version.step != group.key and held.setdefault(name, version) is not version:
+                yield _split(group, link, _two_versions(group, name, version.cell_index))
+        for defined in link.replays:
+            for name in defined.fragment.names:
+                if code.setdefault(name, defined) is not defined:
+                    yield _split(group, link, _two_versions(group, name, defined.cell_index))
+        held.update(link.left)
+
+
+def _two_versions(group: Group, name: Name, cell_index: int) -> str:
+    return (
+        f"the step `{group.first.tags.step}` needs `{name}` here as cell {cell_index + 1} leaves "
+        "it, and another version of it in its cells above"
+    )
+
+
+def _split(group: Group, link: CellLink, message: str) -> Diagnostic:
+    hint = "give the cells of the step different `step:` names"
+    return _finding("split-step", Severity.ERROR, message, link, hint=hint)
 
 
 def _after_tags(linked: Linked) -> Iterator[Diagnostic]:

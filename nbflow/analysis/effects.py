@@ -27,8 +27,9 @@ class Rule:
 
     returns: type of the result, `same` for the receiver's. result: how it relates to what was
         given, besides being fresh: `view` (shares the receiver's objects), `parts` (is an element
-        of the receiver), `args` (may be, or hold, the arguments), `elements` (its elements are
-        those of the arguments and the receiver), `figure` (belongs to the cell's figures).
+        of the receiver), `args` (may be an argument), `holds` (holds the arguments), `elements`
+        (its elements are those of the arguments and the receiver), `figure` (belongs to the cell's
+        figures).
     mutates_self; mutates: changed arguments, by position or keyword; keeps: the receiver keeps the
         arguments. reads, writes: path arguments, by position or keyword.
     sets: ambient channels it changes; seeds: channels it sets anew; draws: channels it draws from;
@@ -207,7 +208,7 @@ def parse_rule(behaviour: str) -> Rule:
     )
 
 
-_RESULTS: Final = frozenset({"view", "parts", "args", "elements", "figure"})
+_RESULTS: Final = frozenset({"view", "parts", "args", "holds", "elements", "figure"})
 _WORDS: Final = frozenset(
     {
         *("clock", "network", "subprocess", "database", "raises", "input", "displays", "random"),

@@ -40,11 +40,13 @@ from nbflow.analysis.values import (
 from nbflow.core.sql import SqlText
 
 _BUILTINS: Final = frozenset(dir(builtins)) | {"display", "get_ipython"}
-_SHELL_STATE: Final = re.compile(r"_{1,3}|_i{1,3}|_ih|_oh|_dh|_i?\d+|In|Out|__main__|__session__")
+_SHELL_STATE: Final = re.compile(
+    r"__annotations__|_{1,3}|_i{1,3}|_ih|_oh|_dh|_i?\d+|In|Out|__main__|__session__"
+)
 _MODULE_NAMES: Final = {"__name__": "__main__"}
 _NUMERIC: Final = frozenset({"int", "float", "number", "bool", "complex"})
 _SEQUENCES: Final = frozenset({"list", "tuple", "deque"})
-_DICTS: Final = frozenset({"dict", "defaultdict", "Counter", "OrderedDict"})
+DICTS: Final = frozenset({"dict", "defaultdict", "Counter", "OrderedDict"})
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +56,8 @@ class Shared:
     globals: the value of each global as the cells above left it. known: every name that any cell
     binds. summaries: what calls of notebook functions did, to be used again. taken: functions that
     are kept somewhere as values, so that a call of an unknown value may be a call of them.
+    renames_index: some cell names an index in place, which tables made from each other may share.
+    objects_as_keys: instances of notebook classes are keys of dicts.
     """
 
     parse_sql: Callable[[str], SqlText]
@@ -63,6 +67,8 @@ class Shared:
     summaries: dict[tuple[Function, tuple[tuple[str, Value], ...]], list[Summary]] = field(
         default_factory=dict
     )
+    renames_index: bool = False
+    objects_as_keys: bool = False
     constants: set[str] = field(default_factory=set)
     changed_attributes: set[str] = field(default_factory=set)
     running: dict[Function, Summary] = field(default_factory=dict)
@@ -308,6 +314,10 @@ class Expressions:
         if member is None:
             return shared
         for callable_ in member.callables:
+            if isinstance(callable_, Function) and callable_.kind == "cached_property":
+                # The first look at it stores the value in the instance.
+                self.change(base, getattr(node, "lineno", 0))
+                return join(self.special(base, name, [], node) or shared, shared)
             if isinstance(callable_, Function) and callable_.kind == "property":
                 return self.special(base, name, [], node) or shared
         if member.type in IMMUTABLE and not member.callables:
@@ -324,8 +334,12 @@ class Expressions:
         key = self.value(node.slice)
         if base.ref is not None:
             return self._setting(base.ref, key, node)
-        found = self.special(base, "__getitem__", [key], node) if base.instance else None
-        return found if found is not None else self.element(base, key, node)
+        if base.instance is not None:
+            for name in ("__getitem__", "__missing__"):
+                found = self.special(base, name, [key], node)
+                if found is not None:
+                    return join(found, self.element(base, key, node))
+        return self.element(base, key, node)
 
     def _setting(self, dotted: str, key: Value, node: ast.Subscript) -> Value:
         if dotted == "os.environ":
@@ -357,7 +371,7 @@ class Expressions:
             return self.container(node, kind, [self.iterate(base, node)], base.elem)
         if kind == "defaultdict":
             self.change(base, node.lineno)
-        if kind in _SEQUENCES or kind in _DICTS:
+        if kind in _SEQUENCES or kind in DICTS:
             return self.any_part(base)
         if kind in IMMUTABLE:
             return Value()
@@ -423,8 +437,8 @@ class Expressions:
             return Value(items=(Value(), self.table_part("DataFrame", base, node)))
         if kind in TABLES:
             return Value(weak=base.objs | base.weak)
-        if kind in _DICTS:
-            return Value()
+        if kind in DICTS:
+            return Value(objs=self._inside(base)) if self.shared.objects_as_keys else Value()
         if kind in IMMUTABLE:
             return UNKNOWN
         if kind in ("ndarray", "Axes"):
@@ -457,12 +471,21 @@ class Expressions:
 
     def _dict(self, node: ast.Dict) -> Value:
         parts: list[Value] = []
+        keys: list[Value] = []
         for key, item in zip(node.keys, node.values, strict=True):
             if key is not None:
-                self.value(key)
+                keys.append(self.value(key))
             value = self.value(item)
             parts.append(value if key is not None else self.any_part(value))
-        return self.container(node, "dict", parts, _join_all(parts))
+        made = self.container(node, "dict", parts, _join_all(parts))
+        for one in keys:
+            self.hold_key(made, one)
+        return made
+
+    def hold_key(self, base: Value, key: Value) -> None:
+        """A dict or set finds an object again by its identity, and gives it back in loops."""
+        self.record.hold(base.objs, strong(key))
+        self.shared.objects_as_keys |= key.instance is not None
 
     def _starred(self, node: ast.Starred) -> Value:
         return self.value(node.value)
@@ -513,7 +536,10 @@ class Expressions:
         if kind in ("list", "set", "dict"):
             return self.container(node, kind, [self.any_part(left), self.any_part(right)], None)
         weak = NO_OBJECTS if kind == "ndarray" else everything(left) | everything(right)
-        return self.new(node, kind, weak=weak)
+        made = self.new(node, kind, weak=weak)
+        if self.shared.renames_index and kind in TABLES:
+            return made._replace(objs=made.objs | left.objs | right.objs)
+        return made
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         value = self.value(node.operand)
@@ -604,18 +630,24 @@ class Expressions:
         return self.container(node, "dict", [elem], elem)
 
     def _generator(self, node: ast.GeneratorExp) -> Value:
-        elem = self._comprehend(node, node.generators, [node.elt])
-        made = self.container(node, "generator", [elem], elem)
+        first = self.value(node.generators[0].iter)
+        elem = self._comprehend(node, node.generators, [node.elt], first=first)
+        made = self.container(node, "generator", [elem, first], elem)
         for obj in made.objs:
             self.record.made[obj] = "a generator"
             self.record.generators.append((obj, node))
         return made
 
     def _comprehend(
-        self, node: ast.expr, generators: list[ast.comprehension], results: list[ast.expr]
+        self,
+        node: ast.expr,
+        generators: list[ast.comprehension],
+        results: list[ast.expr],
+        *,
+        first: Value | None = None,
     ) -> Value:
         outer = self.frame
-        first = self.value(generators[0].iter)
+        first = self.value(generators[0].iter) if first is None else first
         names = frozenset(bound_names([g.target for g in generators]))
         inner = Frame("comprehension", f"{self.site(node)[4:]}:", names, parent=outer)
         start = self.state.copy()

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from nbflow.core.names import ANY_FILE, Name, path_of
+from nbflow.analysis.cell_link import CellLink
+from nbflow.analysis.facts import Certainty, Use
+from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,28 @@ class FileEdge:
 
     earlier: FileUse
     later: FileUse
+
+
+def file_uses(link: CellLink) -> list[FileUse]:
+    """Files that a cell's text names, and those that runs have seen it touch."""
+    facts = link.facts
+    seen = [
+        (Use(name=lesson.name, line=1, certainty=Certainty.MAY), lesson.what == "writes")
+        for lesson in link.lessons
+        if lesson.what in ("reads", "writes")
+    ]
+    told = [*((use, False) for use in facts.reads), *((use, True) for use in facts.writes)]
+    return [
+        FileUse(
+            step=link.key or "",
+            name=use.name,
+            line=use.line,
+            writes=writes,
+            sure=use.certainty is Certainty.SURE,
+        )
+        for use, writes in (*told, *seen)
+        if kind_of(use.name) is NameKind.FILE
+    ]
 
 
 def file_edges(uses: Iterable[FileUse]) -> Iterator[FileEdge]:

@@ -18,6 +18,7 @@ from nbflow.analysis.scopes import (
     free_names,
     nested_functions,
     outer_expressions,
+    root_name,
     stored_roots,
 )
 from nbflow.analysis.state import Record, Summary
@@ -86,6 +87,7 @@ class Fragments:
         self.reader = reader
         self.lines = source.splitlines()
         self.constants = constants
+        self.own: set[str] = set()
 
     def parts(self, body: list[ast.stmt]) -> tuple[Part, ...]:
         """Every top-level statement, judged."""
@@ -94,7 +96,13 @@ class Fragments:
             for name in bound_names([statement]):
                 counts[name] = counts.get(name, 0) + 1
         shared_lines = _shared_lines(body)
-        return tuple(self._part(statement, counts, shared_lines) for statement in body)
+        found: list[Part] = []
+        for statement in body:
+            part = self._part(statement, counts, shared_lines)
+            if part.fragments and isinstance(statement, ast.Assign | ast.AnnAssign):
+                self.own.update(str(name) for f in part.fragments for name in f.names)
+            found.append(part)
+        return tuple(found)
 
     def _part(self, node: ast.stmt, counts: dict[str, int], shared_lines: set[int]) -> Part:
         if _is_silent(node):
@@ -171,7 +179,7 @@ class Fragments:
     def _constant(self, name: str, node: ast.expr, value: Value) -> bool:
         if not self.constants or self.reader.shared.known.get(name, 0) > 1:
             return False
-        if isinstance(node, ast.Name) and node.id not in self.reader.shared.constants:
+        if isinstance(node, ast.Name) and not self._is_constant(node.id):
             return False
         fixed = value.type in IMMUTABLE and value.type not in ("module", "class")
         fixed = fixed or (value.type == "tuple" and not value.objs and _all_fixed(value))
@@ -186,8 +194,11 @@ class Fragments:
             value = self.reader.peek(node.id)
             if value is None:
                 return node.id in _BUILTINS
-            return value.ref is not None or node.id in self.reader.shared.constants
+            return value.ref is not None or self._is_constant(node.id)
         return True
+
+    def _is_constant(self, name: str) -> bool:
+        return name in self.own or name in self.reader.shared.constants
 
     def _plain_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         return all(self._plain_decorator(one) for one in node.decorator_list) and all(
@@ -404,11 +415,26 @@ def _changes_itself(cls: Class, reader: Magics) -> bool:
     shared = {
         name
         for name, value in cls.members.items()
-        if value.type in _MUTABLE and name not in _set_on_instances(cls.node)
+        if value.type in _MUTABLE
+        and name not in _set_on_instances(cls.node)
+        and name not in _made_by_field(cls.node)
     }
     if shared & reader.shared.changed_attributes:
         return True
     return any(_stores_on_class(node, cls.name, own) for node in ast.walk(cls.node))
+
+
+def _made_by_field(node: ast.ClassDef) -> set[str]:
+    """Attributes of a dataclass: `= field(default_factory=list)` is made anew for each instance."""
+    return {
+        member.target.id
+        for member in node.body
+        if isinstance(member, ast.AnnAssign)
+        and isinstance(member.target, ast.Name)
+        and isinstance(member.value, ast.Call)
+        and root_name(member.value)
+        in ("field", "dataclasses", "Field", "attr", "attrs", "pydantic")
+    }
 
 
 def _set_on_instances(node: ast.ClassDef) -> set[str]:

@@ -9,9 +9,10 @@ from typing import Final
 from nbflow.analysis.arguments import Arguments
 from nbflow.analysis.calls import Calls
 from nbflow.analysis.effects import Rule, parse_rule
-from nbflow.analysis.expressions import join_path
+from nbflow.analysis.expressions import DICTS, join_path
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.values import (
+    IMMUTABLE,
     NO_OBJECTS,
     STR,
     TABLES,
@@ -23,8 +24,11 @@ from nbflow.analysis.values import (
 from nbflow.core.sql import SqlStatement
 
 _REFLECTION: Final = frozenset(
-    {f"builtins.{name}" for name in ("eval", "exec", "globals", "locals", "get_ipython")}
-    | {"IPython.get_ipython", "IPython.core.getipython.get_ipython"}
+    {
+        *("builtins.eval", "builtins.exec", "builtins.globals", "builtins.locals"),
+        *("builtins.get_ipython", "IPython.get_ipython", "IPython.core.getipython.get_ipython"),
+        "IPython.core.interactiveshell.InteractiveShell.instance",
+    }
 )
 _MENTIONED: Final = re.compile(r"@(\w+)")
 _OPEN: Final = parse_rule("file opens affine=an_open_file")
@@ -55,7 +59,7 @@ class KnownCalls(Calls):
     def special_function(self, dotted: str, given: Arguments, node: ast.Call) -> Value | None:
         """See `Calls`."""
         if dotted in _REFLECTION:
-            name = dotted.partition(".")[2]
+            name = dotted.rpartition(".")[2]
             self.one_lane(f"`{name}` may read or write any variable", node.lineno)
             return self.suspect(UNKNOWN, given, node)
         if dotted.startswith("duckdb."):
@@ -76,6 +80,8 @@ class KnownCalls(Calls):
         if name == "pipe" and given.positional:
             rest = Arguments([base, *given.positional[1:]], given.keywords, given.rest)
             return self.call_value(given.positional[0], rest, node)
+        if base.type == "DisplayHandle" and any(obj.startswith("in:") for obj in base.objs):
+            self.one_lane("it updates what another cell shows", node.lineno)
         if name == "open" and base.type == "Path":
             return self._open(Arguments([base, *given.positional], given.keywords), node)
         return None
@@ -210,6 +216,38 @@ class KnownCalls(Calls):
         text = None if pattern is None else pattern.text
         return result._replace(elem=Value(type="str", text=text))
 
+    def _identity(self, given: Arguments, node: ast.Call) -> Value:
+        self.one_lane("addresses (`id`) differ from kernel to kernel", node.lineno)
+        return Value(type="int")
+
+    def _hash(self, given: Arguments, node: ast.Call) -> Value:
+        value = given.get("0")
+        if value is not None and value.type not in IMMUTABLE and value.type != "tuple":
+            self.one_lane("the `hash` of an object may differ from kernel to kernel", node.lineno)
+        return Value(type="int")
+
+    def _show(self, given: Arguments, node: ast.Call) -> Value:
+        self.record.displays = True
+        name = given.keywords.get("display_id")
+        if name is None:
+            return Value(type="None")
+        if name.text is not None:
+            self.record.shown.add(name.text)
+        return self.new(node, "DisplayHandle")
+
+    def _show_again(self, given: Arguments, node: ast.Call) -> Value:
+        name = given.keywords.get("display_id")
+        if name is None or name.text not in self.record.shown:
+            self.one_lane("it updates what another cell shows", node.lineno)
+        return self._show(given, node)
+
+    def _loaded_array(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        mode = given.keywords.get("mmap_mode")
+        if mode is not None and mode.type != "None":
+            for obj in result.objs:
+                self.record.made[obj] = "a memory-mapped file"
+        return result
+
     def _read_table(self, result: Value, given: Arguments) -> Value:
         """`chunksize` and `iterator` make a reader of it, `sheet_name` maybe a dict of tables."""
         if given.keywords.keys() & {"chunksize", "iterator"}:
@@ -265,16 +303,25 @@ class KnownCalls(Calls):
         if base.type in TABLES:
             part = "Series" if base.type == "DataFrame" else ""
             return result._replace(elem=_pair(Value(), self.table_part(part, base, node)))
-        return Value(objs=base.objs, elem=_pair(Value(), self.any_part(base)))
+        return self._view(base, _pair(Value(), self.any_part(base)), node)
 
     def _values(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
-        return Value(objs=base.objs, elem=self.any_part(base))
+        return self._view(base, self.any_part(base), node)
 
     def _keys(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         if base.type in TABLES:
             return result
-        # A view of the dict, which follows it.
-        return Value(objs=base.objs, elem=Value())
+        return self._view(base, Value(), node)
+
+    def _view(self, base: Value, elem: Value, node: ast.Call) -> Value:
+        """A view of a dict follows the dict, which no copy in another kernel could."""
+        if base.type and base.type not in DICTS:
+            return Value(objs=base.objs, elem=elem)
+        made = frozenset({self.site(node, ".view")})
+        for obj in made:
+            self.record.made[obj] = "a view of a dict"
+        self.record.hold(made, base.objs)
+        return Value(objs=made, elem=elem)
 
     def _rows(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         return result._replace(
@@ -430,6 +477,10 @@ _SPECIAL: Final[dict[str, _Special]] = {
     "importlib.import_module": KnownCalls._import,
     "builtins.getattr": KnownCalls._getattr,
     "builtins.type": KnownCalls._type_of,
+    "builtins.id": KnownCalls._identity,
+    "builtins.hash": KnownCalls._hash,
+    "IPython.display.display": KnownCalls._show,
+    "IPython.display.update_display": KnownCalls._show_again,
     "builtins.super": KnownCalls._super,
     "builtins.open": KnownCalls._open,
     "io.open": KnownCalls._open,
@@ -449,6 +500,7 @@ _REFINE: Final[dict[str, _Refine]] = {
     "builtins.zip": KnownCalls._zip,
     "glob.glob": KnownCalls._glob,
     "glob.iglob": KnownCalls._glob,
+    "numpy.load": KnownCalls._loaded_array,
     "nbflow.wait_for": KnownCalls._same_path,
     "copy.copy": KnownCalls._copied,
     "copy.deepcopy": KnownCalls._copied,

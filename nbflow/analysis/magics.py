@@ -284,7 +284,8 @@ class Magics(Statements):
             elif name in created:
                 self.bind_key(name, made, line)
             elif name in dropped:
-                self._sql_read(name, line)
+                if self.peek(name) is not None:  # `DROP TABLE IF EXISTS` needs none
+                    self._sql_read(name, line)
                 self.bind_key(name, DELETED, line)
             else:
                 self._sql_read(name, line)

@@ -83,6 +83,7 @@ class Record:
     forgotten: set[str] = field(default_factory=set)
     generators: list[tuple[str, ast.GeneratorExp]] = field(default_factory=list)
     consumed: set[ast.AST] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
     displays: bool = False
 
     def read(self, name: str, line: int, *, sure: bool = True) -> None:

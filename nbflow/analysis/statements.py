@@ -4,6 +4,7 @@ import ast
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from nbflow.analysis.arguments import Arguments
@@ -17,6 +18,7 @@ from nbflow.analysis.scopes import (
     is_generator,
     local_names,
     parameters,
+    root_name,
 )
 from nbflow.analysis.state import State, join_states
 from nbflow.analysis.values import (
@@ -28,8 +30,8 @@ from nbflow.analysis.values import (
     Function,
     Objects,
     Value,
-    incoming,
     join,
+    remap,
     strong,
 )
 
@@ -52,7 +54,7 @@ _KINDS: Final = {
     "builtins.staticmethod": "staticmethod",
     "builtins.classmethod": "classmethod",
     "builtins.property": "property",
-    "functools.cached_property": "property",
+    "functools.cached_property": "cached_property",
     "contextlib.contextmanager": "contextmanager",
     "contextlib.asynccontextmanager": "contextmanager",
 }
@@ -137,19 +139,20 @@ class Statements(KnownCalls):
         if base.ref is not None:
             self._store_in_module(base.ref, target)
             return
-        self._change_stored(base, target.value, line)
+        if base.type == "Logger":
+            self.one_lane("it changes a logger, which the whole kernel shares", line)
+        if base.type == "Index" and isinstance(target.value, ast.Name):
+            self.one_lane("it changes an index that several tables may share", line)
+        self.change(base, line)
         self.record.hold(base.objs, strong(value))
+        if key is not None:
+            self.hold_key(base, key)
         self.take(value)
         if base.elem is not None and value.type not in IMMUTABLE:
             self._forget_elements(base.objs)
         if base.instance is not None:
             name = "__setitem__" if key is not None else "__setattr__"
             self.special(base, name, [key or Value(type="str"), value], target)
-
-    def _change_stored(self, base: Value, node: ast.expr, line: int) -> None:
-        self.change(base, line)
-        if not base.objs and base.callables and isinstance(node, ast.Name):
-            self.record.change(frozenset({incoming(node.id)}), line, sure=True)
 
     def _store_in_module(self, dotted: str, target: ast.Attribute | ast.Subscript) -> None:
         full = f"{dotted}.{target.attr}" if isinstance(target, ast.Attribute) else dotted
@@ -262,15 +265,19 @@ class Statements(KnownCalls):
     def _new_function(
         self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     ) -> Value:
+        defaults, kept = self._defaults(name, node)
         function = Function(
             name=name,
             node=node,
-            defaults=self._defaults(name, node),
+            defaults=defaults,
             annotations=self._annotations(node),
             frame=self._enclosing(),
         )
         self.record.built.append(function)
-        return Value(type="function", callables=(function,))
+        # A function is an object as well: it has attributes, defaults, variables of its own.
+        objects = frozenset({self.site(node, ".function")})
+        self.record.hold(objects, kept)
+        return Value(type="function", objs=objects, callables=(function,))
 
     def _enclosing(self) -> Frame | None:
         frame: Frame | None = self.frame
@@ -280,7 +287,8 @@ class Statements(KnownCalls):
 
     def _defaults(
         self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-    ) -> dict[str, Value]:
+    ) -> tuple[dict[str, Value], Objects]:
+        """Default values, whose objects belong to the function from now on; and what they were."""
         positional = [*node.args.posonlyargs, *node.args.args]
         pairs = list(zip(reversed(positional), reversed(node.args.defaults), strict=False))
         pairs.reverse()
@@ -290,12 +298,13 @@ class Statements(KnownCalls):
             if default is not None
         ]
         found: dict[str, Value] = {}
+        kept = NO_OBJECTS
         for argument, default in pairs:
             value = self.value(default)
-            if value.objs and all(obj.startswith("new:") for obj in value.objs):
-                value = value._replace(objs=frozenset({f"default:{name}:{argument.arg}"}))
-            found[argument.arg] = value
-        return found
+            kept |= strong(value)
+            own = frozenset({f"default:{name}:{argument.arg}"})
+            found[argument.arg] = remap(value, partial(_always, own))
+        return found, kept
 
     def _annotations(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -332,6 +341,10 @@ class Statements(KnownCalls):
         if isinstance(written, ast.Attribute) and written.attr in ("setter", "getter", "deleter"):
             function.kind = "property"
             return value
+        if isinstance(decorator_of(written), ast.Attribute):
+            owner = self.peek(root_name(written))
+            if owner is not None and owner.callables:
+                self.change_function(written, written.lineno)
         if isinstance(written, ast.Call):
             decorator = self.call_value(decorator, self.arguments(written), written)
         call = ast.copy_location(ast.Call(func=written, args=[], keywords=[]), written)
@@ -387,8 +400,8 @@ class Statements(KnownCalls):
             return self._generated(function, yielded)
         if result is None:
             return Value(type="None")
-        result = self.hinted(result, function.annotations.get("return", UNKNOWN))
-        return self._escaping(result, function)
+        self._close_over()
+        return self.hinted(result, function.annotations.get("return", UNKNOWN))
 
     def _run_apart(self, function: Function) -> tuple[Value | None, Value | None]:
         """Read the statements of a function; returns what it returns and what it yields."""
@@ -422,23 +435,20 @@ class Statements(KnownCalls):
             *(strong(v) for k, v in self.state.values.items() if k.startswith(frame.prefix))
         )
 
-    def _escaping(self, result: Value, function: Function) -> Value:
-        """Functions made inside that are handed out: what they captured goes with them."""
-        inner = [
-            one
-            for one in result.callables
-            if isinstance(one, Function) and one.frame is not None and one.frame is self.frame
-        ]
+    def _close_over(self) -> None:
+        """Functions made in this call may live on: what they captured goes with them."""
+        inner = [one for one in self.record.built if one.frame is self.frame]
         if not inner:
-            return result
+            return
         captured = self._locals(self.frame)
+        for one in inner:
+            self.record.hold(frozenset({self._function_site(one)}), captured)
         for key, value in self.state.values.items():
             if key.startswith(self.frame.prefix):
                 self.take(value)
-        place = frozenset({self.site(function.node, ".closure")})
-        self.record.hold(place, captured)
-        rest = tuple(one for one in result.callables if one not in inner)
-        return result._replace(type="", objs=result.objs | place | captured, callables=rest)
+
+    def _function_site(self, function: Function) -> str:
+        return self.site(function.node, ".function")
 
     def _return(self, node: ast.Return) -> None:
         value = Value(type="None") if node.value is None else self.value(node.value)
@@ -702,6 +712,10 @@ class Statements(KnownCalls):
         self.bare = value.value if isinstance(value, ast.Await) else value
         self.value(value)
         self.bare = None
+
+
+def _always(objects: Objects, _: str) -> Objects:
+    return objects
 
 
 def decorator_of(node: ast.expr) -> ast.expr:

@@ -5,6 +5,7 @@ step left may carry definitions with it: an instance needs its class, a closure 
 body reads. Whoever loads the version then needs those too, resolved where they are used.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -40,10 +41,16 @@ PLAIN_TYPES = frozenset(
 )
 """Types whose values hold data alone: no functions or notebook classes travel inside them."""
 
+_CLASS = re.compile(r"^\s*class\b", re.MULTILINE)
+_EQUALITY = re.compile(r"\b(__eq__|dataclass|NamedTuple|Enum|IntEnum|StrEnum|BaseModel|define)\b")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Defined:
-    """One fragment as it stands in the notebook, with the fragments that its replay needs."""
+    """One fragment as it stands in the notebook, with the fragments that its replay needs.
+
+    `setup` is a whole setup cell. Its values and those of parameters may be changed in place.
+    """
 
     cell: CellId
     cell_index: int
@@ -51,6 +58,24 @@ class Defined:
     fragment: Fragment
     needs: tuple["Defined", ...] = ()
     parameter: bool = False
+    setup: bool = False
+
+    @property
+    def changeable(self) -> bool:
+        """Steps may change what it holds; the step then has the new version."""
+        return self.parameter or self.setup
+
+    def is_code_of(self, name: Name) -> bool:
+        """Values may hold a function or class of that name by reference to this definition."""
+        if self.parameter or self.fragment.module is not None:
+            return False
+        code = re.compile(rf"^\s*(async\s+)?(def|class)\s+{re.escape(name)}\b", re.MULTILINE)
+        return not self.setup or code.search(self.fragment.source) is not None
+
+    def compares_by_identity(self) -> bool:
+        """A class whose instances equal nothing but themselves."""
+        source = self.fragment.source
+        return _CLASS.search(source) is not None and _EQUALITY.search(source) is None
 
     def chain(self) -> Iterator["Defined"]:
         """This fragment and all that it needs, any order, possibly repeated."""
@@ -59,12 +84,18 @@ class Defined:
             yield from needed.chain()
 
 
+def in_order(found: Iterable[Defined]) -> list[Defined]:
+    """Definitions in notebook order."""
+    return sorted(found, key=lambda defined: (defined.cell_index, defined.order))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Version:
     """A name as a fragment defined it (`defined`) or as a step left it (`step`, a group key).
 
     `carried` are definitions that the value may hold by reference, `late` and `late_writes` globals
-    that functions inside the value may read or write when they are called.
+    that functions inside the value may read or write when they are called. `affinity` says why the
+    value cannot leave its lane, `pinned` why what is made with it cannot either.
     """
 
     name: Name
@@ -77,6 +108,7 @@ class Version:
     late: frozenset[Name] = frozenset()
     late_writes: frozenset[Name] = frozenset()
     affinity: str | None = None
+    pinned: str | None = None
     sql: bool = False
 
 

@@ -70,9 +70,10 @@ class TaskSpec:
 
     optional: outputs that are kept only if they are tables or plain values.
     inputs: blobs to load, with absolute file paths; a group's members that are not in `input_names`
-    are loaded too (they are watched) but not bound. outputs: names to capture. declared_writes:
-    names it is expected to change. staging: an existing folder for staged files. key_file: the
-    project's sealing key.
+    are loaded too (they are watched) but not bound. superseded: for each of the inputs, the members
+    that have a newer version by now; they are neither bound nor watched. outputs: names to capture.
+    declared_writes: names it is expected to change. staging: an existing folder for staged files.
+    key_file: the project's sealing key.
     lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
     python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
     only.
@@ -88,6 +89,7 @@ class TaskSpec:
     cells: tuple[Source, ...]
     replays: tuple[ReplaySource, ...] = ()
     inputs: tuple[StagedBlob, ...] = ()
+    superseded: tuple[tuple[str, ...], ...] = ()
     input_names: tuple[str, ...] = ()
     lane_inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -134,7 +136,8 @@ class TaskReport:
     found_mutations: inputs (or hidden members of their groups, or module state `@module:NAME`) that
     changed without being declared. alias_groups: names, captured or loaded, that share mutable
     objects.
-    dynamic_effects: `network`, `subprocess`, `threads`, `children`, `tasks`, … seen at run time.
+    dynamic_effects: seen at run time: `network`, `subprocess`, `threads`, `children`, `tasks`,
+    `index_names` (a loaded pandas Index, which other names may use too, was renamed in place) …
     """
 
     outputs: tuple[StagedBlob, ...] = ()
@@ -167,7 +170,9 @@ class TaskOutcome:
 
     `status` succeeded | failed | cancelled; `reason` a code (`error`, `timed_out`, `kernel_died`,
     `out_of_memory`, `exited_early`, `input_requested`, `unstorable`, `capture_failed`, `cancelled`,
-    …). `cell_outputs`: nbformat outputs per executed cell id, with its execution status.
+    …). `cell_outputs`: nbformat outputs per executed cell id; those with a `display_id` have it
+    under `transient`, and changes of displays that the cell itself does not show stand among them
+    as `update_display_data` (`execution/display_ids.py` settles both).
     `report` is there when the kernel reached the end.
     """
 

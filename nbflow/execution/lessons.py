@@ -12,16 +12,22 @@ from nbflow.core.task import TaskOutcome, TaskReport
 MODULE_PREFIX: Final = "@module:"
 """A found mutation of a local module's state, not of a name."""
 
-_LIVES_ON: Final = {
+_NEEDS_ONE_LANE: Final = {
     "threads": "it leaves threads running",
     "children": "it leaves child processes running",
     "tasks": "it leaves asyncio tasks running",
+    "index_names": "it renames an index in place, which other tables may use, too",
 }
 _NAME_ERROR: Final = re.compile(r"name '(\w+)' is not defined")
 
 
 def lessons_of(step: Step, graph: Graph, outcome: TaskOutcome) -> tuple[Learned, ...]:
-    """Everything that the attempt taught and the graph does not know yet."""
+    """Everything that the attempt taught and the graph does not know yet.
+
+    In one lane there is nothing to learn: what a step changes is there for the next, as in Run All.
+    """
+    if graph.one_lane:
+        return ()
     if outcome.report is not None and outcome.status == "succeeded":
         found = [*_from_report(step, graph, outcome.report)]
     else:
@@ -33,7 +39,8 @@ def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learn
     for name in report.found_mutations:
         if name.startswith(MODULE_PREFIX):
             module = name.removeprefix(MODULE_PREFIX)
-            yield from _one_lane(step, graph, name, f"`{step.name}` changes the module `{module}`")
+            why = f"`{step.name}` changes the module `{module}`"
+            yield _learned(step, name, "one_lane", why)
         elif name not in step.declared_writes:
             yield _learned(step, name, "writes", f"`{step.name}` changed `{name}` when it ran")
     for group in report.alias_groups:
@@ -42,14 +49,9 @@ def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learn
         if _is_read_elsewhere(step, graph, name):
             why = next(one.why for one in report.unstorable if one.name == name)
             yield _learned(step, name, "affinity", f"`{name}` cannot leave its kernel: {why}")
-    for effect, why in _LIVES_ON.items():
+    for effect, why in _NEEDS_ONE_LANE.items():
         if effect in report.dynamic_effects:
-            yield from _one_lane(step, graph, f"@{effect}", f"`{step.name}`: {why}")
-
-
-def _one_lane(step: Step, graph: Graph, name: str, why: str) -> Iterator[Learned]:
-    if not graph.one_lane:
-        yield _learned(step, name, "one_lane", why)
+            yield _learned(step, f"@{effect}", "one_lane", f"`{step.name}`: {why}")
 
 
 def _shared(step: Step, group: tuple[str, ...]) -> Iterator[Learned]:

@@ -24,8 +24,9 @@ from nbflow.core.step import CheckMode, Step, StepId
 from nbflow.core.task import Blob, StagedBlob, StepError, TaskOutcome, TaskSpec
 from nbflow.execution import machine
 from nbflow.execution.checks import checked
-from nbflow.execution.executor import Executor, OutputEvent
 from nbflow.execution.conflicts import Touch, file_conflicts, touch_of
+from nbflow.execution.display_ids import plain, settled
+from nbflow.execution.executor import Executor, OutputEvent
 from nbflow.execution.lessons import lessons_of
 from nbflow.execution.machine import EndLane, Finish, Kill, Note, Start
 
@@ -483,8 +484,8 @@ class Runner:
         self._advance(machine.Replanned(plan=self._replan(frozenset(self._lessons.values()))))
 
     def _showed(self, shown: OutputEvent) -> None:
-        outputs = [dict(output) for output in shown.outputs]
-        self._cell_outputs[shown.cell] = outputs
+        self._cell_outputs[shown.cell] = [dict(output) for output in shown.outputs]
+        outputs = plain(shown.outputs)
         step = self._state.tasks.get(StepId(shown.step))
         event = Event(
             at=self._now(),
@@ -584,12 +585,17 @@ class Runner:
             reason=finish.reason,
             message=finish.message,
             steps=tuple(self._results[step] for step in order if step in self._results),
-            cell_outputs=self._cell_outputs,
+            cell_outputs=settled(self._cell_outputs, self._cells_in_order()),
             cell_times=self._cell_times,
             learned=tuple(self._lessons.values()),
             plan=self._state.plan,
             stopped_by=stopped_by,
         )
+
+    def _cells_in_order(self) -> list[str]:
+        steps = self._state.plan.graph.steps
+        placed = [pair for s in steps for pair in zip(s.cell_indexes, s.cells, strict=True)]
+        return [cell for _, cell in sorted(placed)]
 
     def _step(self, step: StepId) -> Step:
         return self._state.plan.graph.step(step)

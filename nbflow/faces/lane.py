@@ -24,7 +24,7 @@ from nbflow.core.task import ReplaySource, StepError, TaskSpec
 from nbflow.faces import magics
 from nbflow.inside.ambient import Start, start_here
 from nbflow.inside.capture import capture
-from nbflow.inside.inputs import Loaded, load
+from nbflow.inside.inputs import Loaded, load, restore_channels
 from nbflow.inside.sql import SqlSession
 from nbflow.inside.watch import watcher
 
@@ -77,7 +77,7 @@ class _KernelSide:
         self._spec = spec
         os.environ.update(spec.env)
         self._start = replace(self._start, environ={**self._start.environ, **spec.env})
-        load(self._shell.user_ns, self._session, _places_of(spec), start=self._start)
+        restore_channels(self._shell.user_ns, spec, _PLACES, start=self._start)
         for replay in spec.replays:
             self._replay(replay)
         self._session.settle()
@@ -104,13 +104,6 @@ class _KernelSide:
         report = capture(self._shell.user_ns, self._session, self._spec, self._loaded)
         self._loaded = None
         _write(Path(self._spec.staging) / _REPORT, asdict(seen.add_to(report)))
-
-
-def _places_of(spec: TaskSpec) -> TaskSpec:
-    """The specification with only those inputs that decide where things are found."""
-    inputs = tuple(one for one in spec.inputs if _PLACES.intersection(one.blob.names))
-    names = tuple(name for name in spec.input_names if name in _PLACES)
-    return replace(spec, inputs=inputs, input_names=names, lane_inputs=())
 
 
 def _report_failed_replay(

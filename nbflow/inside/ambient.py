@@ -13,6 +13,7 @@ import os
 import random
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,10 +25,11 @@ from nbflow.inside.digest import digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What a kernel began with: its environment variables and the notebook's folder."""
+    """What a kernel began with: environment variables, the notebook's folder, the time zone."""
 
     environ: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
+    zone: tuple[Any, ...] = field(default_factory=lambda: _zone())
 
 
 def start_here(folder: str) -> Start:
@@ -208,7 +210,9 @@ def _read_environ(start: Start) -> Any:
     now = {key: value for key, value in os.environ.items() if not _LIBRARY_VARIABLES.match(key)}
     changed = {key: value for key, value in now.items() if start.environ.get(key) != value}
     gone = [k for k in start.environ if k not in os.environ and not _LIBRARY_VARIABLES.match(k)]
-    return {"set": dict(sorted(changed.items())), "unset": sorted(gone)}
+    # `TZ` counts from the moment that the author calls `time.tzset`.
+    zoned = {"zone": list(_zone())} if _zone() != start.zone else {}
+    return {"set": dict(sorted(changed.items())), "unset": sorted(gone), **zoned}
 
 
 def _write_environ(value: Any, start: Start) -> None:
@@ -218,6 +222,12 @@ def _write_environ(value: Any, start: Start) -> None:
         if not _LIBRARY_VARIABLES.match(key):
             del os.environ[key]
     os.environ.update(wanted)
+    if _zone() != tuple(value.get("zone", start.zone)):
+        time.tzset()
+
+
+def _zone() -> tuple[Any, ...]:
+    return (*time.tzname, time.timezone, time.altzone)
 
 
 def _read_cwd(start: Start) -> Any:

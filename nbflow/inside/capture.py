@@ -18,7 +18,7 @@ from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import Blob, StagedBlob, TaskReport, TaskSpec, Unstorable
 from nbflow.inside import surroundings, tables, values
 from nbflow.inside.ambient import changed_channels, channel_digest, read_channel
-from nbflow.inside.digest import Examined, Undigestible, examine
+from nbflow.inside.digest import Examined, Looks, Undigestible, examine
 from nbflow.inside.inputs import Loaded, Session, Watched
 from nbflow.inside.seal import PickleForbidden
 from nbflow.inside.values import CannotStore, Packing, Stored
@@ -56,7 +56,7 @@ def capture(
         unstorable=(*seen.unstorable, *staging.unstorable),
         found_mutations=tuple(sorted(seen.mutations(changed_tables))),
         alias_groups=tuple(seen.undeclared_groups()),
-        dynamic_effects=surroundings.left_behind(loaded.living),
+        dynamic_effects=(*surroundings.left_behind(loaded.living), *seen.renamed_indexes()),
         peak_memory=_peak_memory(),
     )
 
@@ -66,7 +66,7 @@ def capture(
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
-    """The values after the step, each walked once (`examined` by id: they stay alive here)."""
+    """The values after the step, each walked once (they stay alive here)."""
 
     namespace: dict[str, Any]
     session: Session
@@ -76,7 +76,7 @@ class _Seen:
     sql: set[str] = field(default_factory=set)
     absent: list[str] = field(default_factory=list)
     unstorable: list[Unstorable] = field(default_factory=list)
-    examined: dict[int, Examined | None] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
 
     def look(self) -> None:
         variables = {n for n in self.spec.outputs if kind_of(Name(n)) is NameKind.VARIABLE}
@@ -101,20 +101,17 @@ class _Seen:
     def _look_at(self, name: str, value: Any) -> None:
         try:
             values.refuse(value)
-            if id(value) not in self.examined:
-                self.examined[id(value)] = examine(value)
+            self.looks.at(value)
             self.outputs[name] = value
         except (Undigestible, CannotStore) as error:
             kind = values.qualified_type(value)
             self.unstorable.append(Unstorable(name=name, python_type=kind, why=str(error)))
 
     def of(self, value: Any) -> Examined | None:
-        if id(value) not in self.examined:
-            try:
-                self.examined[id(value)] = examine(value)
-            except Undigestible:
-                self.examined[id(value)] = None
-        return self.examined[id(value)]
+        try:
+            return self.looks.at(value)
+        except Undigestible:
+            return None
 
     # -- what changed
 
@@ -129,6 +126,13 @@ class _Seen:
                 yield channel
         for module in surroundings.changed_modules(self.loaded.modules):
             yield f"@module:{module}"
+        if surroundings.changed_loggers(self.loaded.loggers):
+            yield "@module:logging"
+
+    def renamed_indexes(self) -> Iterator[str]:
+        """Other tables may use the same Index object, and are not here to be looked at."""
+        if any(one.renamed for watched in self.loaded.watched for one in watched.indexes):
+            yield "index_names"
 
     def _changed(self, watched: Watched) -> bool:
         if not watched.hidden:
@@ -237,8 +241,7 @@ class _Staging:
             kinds = ", ".join(f"{n}: {values.qualified_type(v)}" for n, v in members.items())
             return _staged(names, stored, look.digest, python_type=kinds)
         (value,) = members.values()
-        one = seen.of(value)
-        assert one is not None  # what has no content did not become an output
+        one = seen.looks.digested(value)
         stored = values.store_value(value, one, self._stem(), packing=self.packing)
         return _staged(
             names,

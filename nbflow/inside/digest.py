@@ -16,6 +16,7 @@ import decimal
 import enum
 import fractions
 import functools
+import gc
 import io
 import logging
 import marshal
@@ -27,6 +28,7 @@ import sys
 import types
 import uuid
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -75,6 +77,13 @@ _VALUES: Final = (
 )
 """Immutable kinds that pickle can take apart: their identity means nothing either."""
 
+_DICTS: Final[tuple[dict[str, Any], ...]] = ({}, OrderedDict())
+_DICT_VIEWS: Final = (
+    types.MappingProxyType,
+    *(type(view) for one in _DICTS for view in (one.keys(), one.values(), one.items())),
+)
+"""They follow their dict: who holds one holds the dict."""
+
 _PANDAS_INTERNALS: Final = frozenset(
     {"_mgr", "_item_cache", "_attrs", "_flags", "_cache", "_name", "_is_copy", "_id", "_typ"}
 )
@@ -84,16 +93,46 @@ class Undigestible(Exception):
     """The value has parts that no digest can cover: the message says which and why."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """A copy of a value with plots in it, to be drawn only where that decides something.
+
+    Drawing fills in ticks, limits and positions. Of two plots that were shown or not, the drawn
+    copies are equal exactly if the plots are.
+    """
+
+    pickled: bytes = field(repr=False)
+
+    @functools.cached_property
+    def core(self) -> str | None:
+        """The digest of the drawn copy; None if it cannot be drawn."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                copied, figures = pickle.loads(self.pickled)
+                for figure in figures:
+                    figure.draw_without_rendering()
+                return Walk().finish(copied)
+        except Exception:  # then showing it counts as a change
+            return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A value as it was: the digest of its data, and of the lazy attributes it had filled then."""
 
-    core: str
+    plain: str
+    drawing: _Drawing | None = None
     lazy: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def core(self) -> str:
+        """The digest of the data, whether plots in it were shown or not."""
+        return (self.drawing and self.drawing.core) or self.plain
 
     def changed(self, later: "Snapshot") -> bool:
         """Whether the value is another one later. Lazy attributes may appear, not change."""
-        if self.core != later.core:
+        if self.plain != later.plain and self.core != later.core:
             return True
         return any(later.lazy.get(place) != was for place, was in self.lazy.items())
 
@@ -102,17 +141,36 @@ class Snapshot:
 class Examined:
     """All that one walk over a value tells.
 
-    digest: names its blob. snapshot: for comparing. met: ids of the mutable objects in it, arrays:
-    the arrays in it; both hold only while this value lives.
+    snapshot: for comparing. met: ids of the mutable objects in it, arrays: the arrays in it; both
+    hold only while this value lives. indexes: the pandas Index objects in it with their names.
     scrambled: it holds a set that cannot be rebuilt in its present order.
     """
 
-    digest: str
     snapshot: Snapshot
     met: frozenset[int]
     arrays: "tuple[Memory, ...]"
+    indexes: "tuple[NamedIndex, ...]"
     scrambled: bool
     alive: tuple[object, ...] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Names its blob."""
+        core, lazy = self.snapshot.core, self.snapshot.lazy
+        return core if not lazy else blake3(repr((core, sorted(lazy.items()))).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedIndex:
+    """A pandas Index, which several tables may use, and the names that it had."""
+
+    index: Any = field(repr=False)
+    names: tuple[Any, ...]
+
+    @property
+    def renamed(self) -> bool:
+        """Whether it was given other names since, in place."""
+        return tuple(self.index.names) != self.names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,43 +190,29 @@ def examine(value: object) -> Examined:
         Undigestible: a part of it cannot be read (generators, locks, connections …).
     """
     walk = Walk()
-    core = walk.finish(value)
-    lazy = dict(walk.notes.lazy)
-    if any(is_figure(one) for one in walk.notes.alive):
-        core = _core_when_drawn(value, core)
-    total = core if not lazy else blake3(repr((core, sorted(lazy.items()))).encode()).hexdigest()
+    plain = walk.finish(value)
+    figures = [one for one in walk.notes.alive if is_figure(one)]
     return Examined(
-        digest=total,
-        snapshot=Snapshot(core=core, lazy=lazy),
+        snapshot=Snapshot(
+            plain=plain,
+            drawing=_drawing_of(value, figures) if figures else None,
+            lazy=dict(walk.notes.lazy),
+        ),
         met=frozenset(walk.notes.met),
         arrays=tuple(walk.notes.arrays),
+        indexes=tuple(walk.notes.indexes),
         scrambled=walk.notes.scrambled,
         alive=tuple(walk.notes.alive),
     )
 
 
-def _core_when_drawn(value: object, core: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Walk().finish(_drawn(value))
-    except Exception:  # it cannot be copied or drawn: then showing it counts as a change
-        return core
-
-
-def _drawn(value: object) -> object:
-    """A copy of a value, with the plots in it drawn.
-
-    Drawing fills in ticks, limits and positions. Of two plots that were shown or not, the drawn
-    copies are equal exactly if the plots are.
-    """
+def _drawing_of(value: object, figures: list[object]) -> _Drawing | None:
     sink = io.BytesIO()
-    pickler = _PlotPickler(sink)
-    pickler.dump(value)
-    copied = pickle.loads(sink.getvalue())
-    for figure in {id(f): f for f in _figures_of(copied)}.values():
-        figure.draw_without_rendering()
-    return copied
+    try:
+        _PlotPickler(sink).dump((value, figures))
+    except Exception:  # it cannot be copied: then showing it counts as a change
+        return None
+    return _Drawing(pickled=sink.getvalue())
 
 
 class _PlotPickler(pickle.Pickler):
@@ -176,6 +220,37 @@ class _PlotPickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         return reduce_figure(value) if is_figure(value) else NotImplemented
+
+
+def is_dict_view(value: object) -> bool:
+    """Whether it is a `keys()`, `values()` or `items()` of a dict, or a read-only view of one."""
+    return isinstance(value, _DICT_VIEWS)
+
+
+def dict_of_view(value: Any) -> Any:
+    """The dict that a view looks at, itself.
+
+    >>> owner = {"a": 1}
+    >>> dict_of_view(owner.keys()) is owner, dict_of_view(types.MappingProxyType(owner)) is owner
+    (True, True)
+    """
+    proxy = value if isinstance(value, types.MappingProxyType) else value.mapping
+    # Python hides the dict behind the proxy; the garbage collector knows it.
+    (owner,) = gc.get_referents(proxy)
+    return owner
+
+
+def offset_in_owner(value: memoryview) -> int | None:
+    """Where a view begins in its `bytes` or `bytearray`; None where that has no plain answer.
+
+    >>> offset_in_owner(memoryview(b"abc")[1:])
+    1
+    """
+    owner: Any = value.obj
+    if type(owner) not in (bytes, bytearray) or not value.contiguous or not value.nbytes:
+        return None
+    start, home = (np.frombuffer(part, np.uint8) for part in (value, owner))
+    return int(byte_bounds(start)[0] - byte_bounds(home)[0])
 
 
 def is_figure(value: object) -> bool:
@@ -191,10 +266,35 @@ def reduce_figure(value: Any) -> Any:
     return (function, arguments, state, *rest)
 
 
-def _figures_of(value: object) -> list[Any]:
-    walk = Walk()
-    walk.feed(value)
-    return [one for one in walk.notes.alive if is_figure(one)]
+@dataclass(slots=True)
+class Looks:
+    """Looks at values, each taken once. They stay true while nothing changes."""
+
+    taken: dict[int, Examined] = field(default_factory=dict)
+
+    def at(self, value: object) -> Examined:
+        """All about a value but its digest, which another one may have, too.
+
+        A figure and its artists hold each other, so that one look at the figure serves them all.
+
+        Raises:
+            Undigestible: as `examine`.
+        """
+        figure = getattr(value, "figure", None) if _is_artist(value) else None
+        if is_figure(figure) and id(value) in self.digested(figure).met:
+            return self.digested(figure)
+        return self.digested(value)
+
+    def digested(self, value: object) -> Examined:
+        """All about just this value. Raises: as `examine`."""
+        if id(value) not in self.taken:
+            self.taken[id(value)] = examine(value)
+        return self.taken[id(value)]
+
+
+def _is_artist(value: object) -> bool:
+    artist = sys.modules.get("matplotlib.artist")
+    return artist is not None and isinstance(value, artist.Artist)
 
 
 def digest(value: object) -> str:
@@ -238,6 +338,7 @@ class _Notes:
     alive: list[object] = field(default_factory=list)
     lazy: dict[str, str] = field(default_factory=dict)
     arrays: list[Memory] = field(default_factory=list)
+    indexes: list[NamedIndex] = field(default_factory=list)
     scrambled: bool = False
     depth: int = 0  # how many library objects the walk is inside of
     shapes: int = 0  # how many of matplotlib's paths: classes of artists share theirs
@@ -535,6 +636,24 @@ def _feed_set(walk: Walk, value: set[Any]) -> None:
         walk.unordered(value)
 
 
+def _feed_dict_view(walk: Walk, value: Any) -> None:
+    if not walk.seen(value):
+        walk.tag("view")
+        walk.type_name(type(value))
+        walk.feed(dict_of_view(value))
+
+
+def _feed_memory(walk: Walk, value: memoryview) -> None:
+    if walk.seen(value):
+        return
+    if value.obj is None:
+        raise Undigestible("it is a memoryview that was released")
+    walk.tag("memory")
+    walk.items((value.format, value.shape, value.strides, value.readonly, offset_in_owner(value)))
+    walk.raw(value.tobytes())
+    walk.feed(value.obj)
+
+
 def _feed_frozenset(walk: Walk, value: frozenset[Any]) -> None:
     walk.tag("frozenset")
     walk.unordered(value)
@@ -717,6 +836,7 @@ def _array_of(series: "pd.Series[Any]") -> Any:
 
 def _feed_index(walk: Walk, value: Any) -> None:
     # Not numbered: frames share and copy their indexes as they please.
+    walk.notes.indexes.append(NamedIndex(index=value, names=tuple(value.names)))
     walk.tag("index")
     walk.type_name(type(value))
     walk.feed(list(value.names))
@@ -937,6 +1057,8 @@ _FEEDERS: Final[dict[type, Callable[[Walk, Any], None]]] = {
     set: _feed_set,
     frozenset: _feed_frozenset,
     bytearray: _feed_bytearray,
+    memoryview: _feed_memory,
+    **dict.fromkeys(_DICT_VIEWS, _feed_dict_view),
     pickle.PickleBuffer: _feed_buffer,
     types.ModuleType: _feed_module,
     types.CodeType: _feed_code,

@@ -6,7 +6,7 @@ but only those that were asked for are bound; the others are watched.
 
 import functools
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,7 +18,7 @@ from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
 from nbflow.inside import surroundings, tables, values
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
-from nbflow.inside.digest import Snapshot, Undigestible, snapshot
+from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 
@@ -65,6 +65,7 @@ class Watched:
     name: str
     value: Any = field(repr=False)
     before: Snapshot | None
+    indexes: tuple[NamedIndex, ...] = ()
     hidden: bool = False
 
 
@@ -78,6 +79,7 @@ class Loaded:
     tables: frozenset[str]
     ambient: Watch = field(repr=False)
     modules: Mapping[str, str] = field(repr=False)
+    loggers: Mapping[str, Any] = field(repr=False)
     living: "surroundings.Living" = field(repr=False)
 
 
@@ -93,13 +95,11 @@ def load(
         PickleForbidden: an input is a pickle, and pickles are forbidden.
     """
     start = start or start_here(spec.working_directory)
-    seal = read_seal(Path(spec.key_file), allow_pickle=spec.allow_pickle)
-    packing = Packing(seal=seal, namespace=namespace, provided=frozenset(spec.provided))
+    packing = _packing(namespace, spec)
     loading = _Loading(
         namespace=namespace, session=session, spec=spec, packing=packing, start=start
     )
-    for staged in spec.inputs:
-        loading.take(staged)
+    loading.take_all()
     session.take_changes()
     return Loaded(
         packing=packing,
@@ -108,8 +108,37 @@ def load(
         tables=frozenset(loading.tables()),
         ambient=watch_channels(start),
         modules=surroundings.module_states(),
+        loggers=surroundings.logger_states(),
         living=surroundings.living(),
     )
+
+
+def restore_channels(
+    namespace: dict[str, Any], spec: TaskSpec, channels: Collection[str], *, start: Start
+) -> None:
+    """Restore some of the step's ambient channels, before anything else is loaded.
+
+    Raises:
+        StoreError, PickleForbidden: as `load`.
+    """
+    packing = _packing(namespace, spec)
+    for staged in spec.inputs:
+        if staged.blob.kind == "ambient" and set(channels) & set(staged.blob.names):
+            _restore(staged, packing, start)
+
+
+def _packing(namespace: dict[str, Any], spec: TaskSpec) -> Packing:
+    seal = read_seal(Path(spec.key_file), allow_pickle=spec.allow_pickle)
+    return Packing(seal=seal, namespace=namespace, provided=frozenset(spec.provided))
+
+
+def _restore(staged: StagedBlob, packing: Packing, start: Start) -> None:
+    path = Path(staged.path)
+    check_file(path, packing.seal.key)
+    kind = "json" if staged.blob.suffix == "json" else "pickle"
+    value = values.load_file(path, kind, packing=packing)
+    for channel in staged.blob.names:
+        write_channel(channel, value, start)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,25 +152,36 @@ class _Loading:
     start: Start
     hidden: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, staged: StagedBlob) -> None:
+    def take_all(self) -> None:
+        """Load every input. What has a newer version elsewhere is left out of its group."""
+        superseded = self.spec.superseded or ((),) * len(self.spec.inputs)
+        for staged, old in zip(self.spec.inputs, superseded, strict=True):
+            self._take(staged, old)
+
+    def _take(self, staged: StagedBlob, superseded: tuple[str, ...]) -> None:
         blob = staged.blob
-        wanted = [name for name in blob.names if name in self.spec.input_names]
+        names = [name for name in blob.names if name not in superseded]
+        wanted = [name for name in names if name in self.spec.input_names]
         if blob.kind == "absent":
             for name in wanted:
                 self._unbind(name)
             return
+        if blob.kind == "ambient":
+            _restore(staged, self.packing, self.start)
+            return
         path = Path(staged.path)
         check_file(path, self.packing.seal.key)
-        if blob.kind == "ambient":
-            kind = "json" if blob.suffix == "json" else "pickle"
-            value = values.load_file(path, kind, packing=self.packing)
-            for channel in wanted:
-                write_channel(channel, value, self.start)
-        elif blob.kind == "table" and len(blob.names) == 1:
+        if blob.kind == "table" and len(blob.names) == 1:
             for name in wanted:
                 self._table(name, path)
-        else:
-            self._value(staged, wanted)
+            return
+        value = values.load_file(path, blob.kind, packing=self.packing)
+        members = value if len(blob.names) > 1 else {blob.names[0]: value}
+        for name in names:
+            if name in wanted:
+                self._bind(name, members[name])
+            else:
+                self.hidden[name] = members[name]
 
     def _unbind(self, name: str) -> None:
         if kind_of(Name(name)) is NameKind.VARIABLE:
@@ -159,26 +199,17 @@ class _Loading:
         if python:
             self.session.materialise([name])
 
-    def _value(self, staged: StagedBlob, wanted: list[str]) -> None:
-        blob = staged.blob
-        value = values.load_file(Path(staged.path), blob.kind, packing=self.packing)
-        members = value if len(blob.names) > 1 else {blob.names[0]: value}
-        for name, member in members.items():
-            if name in wanted:
-                self._bind(name, member)
-            else:
-                self.hidden[name] = member
-
     def _bind(self, name: str, value: Any) -> None:
         self.session.forget(name)
         self.namespace[name] = value
 
     def watch(self) -> Iterable[Watched]:
+        looks = Looks()
         for name in (*self.spec.input_names, *self.spec.lane_inputs):
             if name in self.namespace and not self.session.is_sql(name):
-                yield _watched(name, self.namespace[name])
+                yield _watched(name, self.namespace[name], looks)
         for name, value in self.hidden.items():
-            yield _watched(name, value, hidden=True)
+            yield _watched(name, value, looks, hidden=True)
 
     def tables(self) -> Iterable[str]:
         """Inputs whose truth is SQL's: the session itself tells what becomes of them."""
@@ -186,12 +217,14 @@ class _Loading:
         return (name for name in names if self.session.is_sql(name))
 
 
-def _watched(name: str, value: Any, *, hidden: bool = False) -> Watched:
+def _watched(name: str, value: Any, looks: Looks, *, hidden: bool = False) -> Watched:
     try:
-        before = snapshot(value)
+        look = looks.at(value)
     except Undigestible:  # it stays in its lane, and so do all who could change it
-        before = None
-    return Watched(name=name, value=value, before=before, hidden=hidden)
+        return Watched(name=name, value=value, before=None, hidden=hidden)
+    return Watched(
+        name=name, value=value, before=look.snapshot, indexes=look.indexes, hidden=hidden
+    )
 
 
 def check_file(path: Path, key: bytes) -> None:

@@ -5,6 +5,7 @@ means is the session's business (`inside/sql.py`).
 """
 
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from nbflow.inside.interrupt import interruptible
 from nbflow.inside.tables import DATA, TEMPLATE
 
 _SMALL_CELLS: Final = 200_000  # below this, small blocks: 45 kB instead of 537 kB for a tiny table
+_QUOTED_LINE: Final = re.compile(r"^LINE (\d+)(:.*\n)( *)(?=\^)", re.MULTILINE)
 _HOMES: Final = "('memory', 'temp')"
 
 
@@ -41,6 +43,23 @@ def quote_part(part: str) -> str:
     "q""1"
     """
     return '"' + part.replace('"', '""') + '"'
+
+
+def _one_line_less(message: str) -> str:
+    """A message about a query whose first line is ours, as if it had only the author's lines.
+
+    >>> print(_one_line_less("Error: bad\\n\\nLINE 10: SELECT x\\n                ^"))
+    Error: bad
+    <BLANKLINE>
+    LINE 9: SELECT x
+                   ^
+    """
+    found = _QUOTED_LINE.search(message)
+    if found is None:
+        return message
+    number = str(int(found[1]) - 1)
+    caret = found[3][len(found[1]) - len(number) :]
+    return f"{message[: found.start()]}LINE {number}{found[2]}{caret}{message[found.end() :]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +191,10 @@ class Catalog:
     def make(self, query: str, values: Mapping[str, Any] | None = None) -> str:
         """A new table of a query's result, under a name of ours until `keep` gives it its own."""
         making = f"nbflow_new_{uuid.uuid4().hex}"
-        self.execute(f"CREATE TABLE memory.main.{making} AS {query}", values)
+        try:
+            self.execute(f"CREATE TABLE memory.main.{making} AS\n{query}", values)
+        except duckdb.Error as error:
+            raise type(error)(_one_line_less(str(error))) from None
         return making
 
     def make_of_result(self, text: str, values: Mapping[str, Any] | None) -> str:

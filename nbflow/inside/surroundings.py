@@ -1,7 +1,8 @@
-"""What surrounds a step's names in its process: local modules' state, threads, children, tasks."""
+"""What surrounds a step's names in its process: modules' state, loggers, threads, tasks."""
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 import sysconfig
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from nbflow.inside.digest import Undigestible, digest
 
@@ -155,3 +156,37 @@ def homes() -> tuple[str, ...]:
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     found = {sysconfig.get_path(kind) for kind in kinds}
     return tuple(sorted(os.path.realpath(home) + os.sep for home in found if home))
+
+
+# -- loggers
+
+
+def logger_states() -> Mapping[str, Any]:
+    """How each logger is set up: level, handlers, filters, whether it passes records on."""
+    loggers = [one for one in logging.root.manager.loggerDict.values() if _is_logger(one)]
+    return {logger.name: _set_up(logger) for logger in (logging.root, *loggers)}
+
+
+def changed_loggers(before: Mapping[str, Any]) -> frozenset[str]:
+    """The loggers that are set up otherwise than before.
+
+    What a library does to its own loggers while it is imported does not count.
+    """
+    return frozenset(
+        name
+        for name, now in logger_states().items()
+        if now != before.get(name, _PLAIN_LOGGER)
+        and (name in before or name.partition(".")[0] not in sys.modules)
+    )
+
+
+def _is_logger(value: object) -> TypeGuard[logging.Logger]:
+    return isinstance(value, logging.Logger)
+
+
+def _set_up(logger: logging.Logger) -> Any:
+    handlers = [(h, h.level) for h in logger.handlers if type(h) is not logging.NullHandler]
+    return (logger.level, handlers, [*logger.filters], logger.propagate, logger.disabled)
+
+
+_PLAIN_LOGGER: Final[Any] = (logging.NOTSET, [], [], True, False)

@@ -25,6 +25,7 @@ import reprlib
 import struct
 import sys
 import types
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,10 +37,20 @@ import numpy as np
 from nbflow.core.errors import StoreError
 from nbflow.core.task import BlobKind
 from nbflow.inside import tables
-from nbflow.inside.digest import Examined, Memory, is_figure, is_importable, reduce_figure
+from nbflow.inside.digest import (
+    Examined,
+    Memory,
+    dict_of_view,
+    is_dict_view,
+    is_figure,
+    is_importable,
+    offset_in_owner,
+    reduce_figure,
+)
 from nbflow.inside.seal import Seal
 
 _PREVIEW_CHARACTERS: Final = 80
+_INLINE: Final = "matplotlib_inline.backend_inline"  # tells its kernel to show pictures
 _LONGEST_PLAIN_BITS: Final = 4096  # Python refuses to read longer decimal numbers
 
 
@@ -256,8 +267,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
                 return _module(value)
             case np.ndarray() if type(value) is np.ndarray:
                 return _array(value, self._shared)
+            case memoryview():
+                return _memory(value)
+            case _ if is_dict_view(value):
+                return _dict_view(value)
             case _ if is_figure(value):
-                return reduce_figure(value)
+                return _figure(value)
         return NotImplemented if _pickles_itself(value) else super().reducer_override(value)
 
     def _function(self, value: types.FunctionType) -> Any:
@@ -281,10 +296,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
         return name if module is not None and vars(module) is value.__globals__ else None
 
     def _class(self, value: type) -> Any:
-        if self._is_provided(value):
-            return _from_notebook, (value.__qualname__,)
         if is_importable(value):
             return NotImplemented
+        if self._is_provided(value):
+            return _from_notebook, (value.__qualname__,)
         if value.__module__ == "builtins":  # NoneType and its like: cloudpickle knows them
             return super().reducer_override(value)
         raise CannotStore(
@@ -386,7 +401,51 @@ def _pickles_itself(value: Any) -> bool:
     return isinstance(value, types.BuiltinFunctionType)
 
 
+# -- views of other objects
+
+
+def _dict_view(value: Any) -> Any:
+    """A view is made again from its dict, which comes back only once."""
+    owner = dict_of_view(value)
+    if isinstance(value, types.MappingProxyType):
+        if "__module__" in owner:
+            raise CannotStore("it is the namespace of a class: read the class itself")
+        return types.MappingProxyType, (owner,)
+    name = type(value).__name__.rpartition("_")[2]
+    return getattr(OrderedDict if isinstance(owner, OrderedDict) else dict, name), (owner,)
+
+
+def _memory(value: memoryview) -> Any:
+    offset = offset_in_owner(value)
+    if offset is None:
+        raise CannotStore("it is a memoryview: make it in the cell that needs it")
+    layout = (offset, value.nbytes, value.format, value.shape, value.readonly)
+    return _new_memory, (value.obj, *layout)
+
+
+def _new_memory(
+    owner: Any, offset: int, size: int, code: str, shape: tuple[int, ...], readonly: bool
+) -> memoryview:
+    view: Any = memoryview(owner)[offset : offset + size]
+    if (code, shape) != ("B", (size,)):
+        view = view.cast("B").cast(code, shape)
+    return view.toreadonly() if readonly else view  # type: ignore[no-any-return]
+
+
 # -- numpy and matplotlib
+
+
+def _figure(value: Any) -> Any:
+    function, arguments, *rest = reduce_figure(value)
+    return (_new_figure, (_INLINE in sys.modules, function, arguments), *rest)
+
+
+def _new_figure(inline: bool, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """An empty figure; where its kernel showed figures as pictures, this one does from now on."""
+    if inline:
+        importlib.import_module("matplotlib.pyplot")
+        importlib.import_module(_INLINE)
+    return function(*arguments)
 
 
 def _array(value: "np.ndarray[Any, Any]", shared: Collection[int]) -> Any:
@@ -398,7 +457,22 @@ def _array(value: "np.ndarray[Any, Any]", shared: Collection[int]) -> Any:
         return _view, (owner, *layout)
     if not value.flags.writeable:
         return _read_only, (np.array(value, order="K"),)
-    return NotImplemented
+    if not value.size or not value.itemsize or not is_plain_array(value):
+        return NotImplemented
+    # numpy's own way gives arrays that look at the pickle's memory instead of owning theirs.
+    order = "C" if value.flags.c_contiguous else "F"
+    flat: Any = value.ravel(order="K").view(np.uint8)
+    return _owning_array, (pickle.PickleBuffer(flat), value.dtype, value.shape, order)
+
+
+def _owning_array(data: Any, dtype: Any, shape: Any, order: Any) -> "np.ndarray[Any, Any]":
+    array: np.ndarray[Any, Any] = np.empty(shape, dtype, order=order)
+    array.ravel(order="K").view(np.uint8)[:] = np.frombuffer(data, np.uint8)
+    return array
+
+
+def _owning(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    return array if array.flags.owndata else array.copy(order="K")
 
 
 def _address(array: "np.ndarray[Any, Any]") -> int:
@@ -537,7 +611,7 @@ def load_file(path: Path, kind: str, *, packing: Packing) -> Any:
             case "json":
                 return from_plain(json.loads(path.read_bytes()))
             case "array":
-                return np.load(path, allow_pickle=False)
+                return _owning(np.load(path, allow_pickle=False))
             case "pickle":
                 return packing.loads(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError) as error:

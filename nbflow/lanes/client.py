@@ -187,7 +187,9 @@ class _Running:
         try:
             reply = self._execute(cell.source, cell=cell.cell) if cell.source.strip() else {}
         finally:
-            self.times[cell.cell] = (started, _now())
+            # A cell that was cancelled has not come to its end, whatever it still said.
+            was_cancelled = self.stopping is not None and self.stopping.reason == "cancelled"
+            self.times[cell.cell] = (started, "" if was_cancelled else _now())
             # Cells that ended earlier may have been changed, too: each is told once.
             for changed in sorted({cell.cell, *self.changed}):
                 self._shows(changed)

@@ -130,6 +130,7 @@ class CellOutputs:
 
     def __init__(self) -> None:
         self._items: list[_Stream | Output] = []
+        self._updates: dict[str, Output] = {}
         self._left_out = 0
         self._clear_first = False
 
@@ -157,6 +158,10 @@ class CellOutputs:
             return
         self._items.append(output)
 
+    def update(self, display_id: str, output: Output) -> None:
+        """A display of this or another cell was changed; the last change counts."""
+        self._updates[display_id] = {**output, "output_type": "update_display_data"}
+
     def clear(self, *, wait: bool) -> None:
         """`clear_output`: now, or when the next output comes."""
         self._clear_first = wait
@@ -164,12 +169,13 @@ class CellOutputs:
             self._items.clear()
 
     def outputs(self) -> list[Output]:
-        """As nbformat stores them."""
+        """As nbformat stores them, with ids of displays, and changes of those of other cells."""
         found = [i.output() if isinstance(i, _Stream) else i for i in self._items]
         if self._left_out:
             text = f"[… {self._left_out} more outputs left out …]\n"
             found.append({"output_type": "stream", "name": "stderr", "text": text})
-        return found
+        shown = {display_id_of(one) for one in found}
+        return [*found, *(one for key, one in self._updates.items() if key not in shown)]
 
     def _clear_if_asked(self) -> None:
         if self._clear_first:
@@ -206,25 +212,32 @@ class LaneOutputs:
             case "display_data" | "execute_result":
                 self._show(cell, rich_output(kind, content), content)
             case "update_display_data":
-                return self._update(content) - {cell}
+                return self._update(cell, content) - {cell}
         return frozenset()
 
     def _show(self, cell: str, output: Output, content: Mapping[str, Any]) -> None:
-        display_id = _display_id(content)
+        display_id = display_id_of(content)
         if display_id is not None:
-            self._update(content)
+            self._update(cell, content)
+            output["transient"] = {"display_id": display_id}
             self._displays.setdefault(display_id, []).append((cell, output))
         self._cells[cell].rich(output)
 
-    def _update(self, content: Mapping[str, Any]) -> frozenset[str]:
+    def _update(self, cell: str, content: Mapping[str, Any]) -> frozenset[str]:
+        display_id = display_id_of(content)
+        if display_id is None:
+            return frozenset()
         new = rich_output("display_data", content)
-        shown = self._displays.get(_display_id(content) or "", [])
+        new["transient"] = {"display_id": display_id}
+        self._cells[cell].update(display_id, new)
+        shown = self._displays.get(display_id, [])
         for _, output in shown:
             output["data"], output["metadata"] = new["data"], new["metadata"]
         return frozenset(cell for cell, _ in shown)
 
 
-def _display_id(content: Mapping[str, Any]) -> str | None:
+def display_id_of(content: Mapping[str, Any]) -> str | None:
+    """The id under which a message or output can be changed later; None if it cannot."""
     found = (content.get("transient") or {}).get("display_id")
     return str(found) if found is not None else None
 

@@ -1,8 +1,8 @@
 """What a resumed run keeps: the finished steps of the runs that it goes on with.
 
-A finished step is not repeated, even if its result is never reused otherwise. Its own writing must
-not speak against it either: a step that appends to a file, or whose file a later step changed, would
-never find its file as it was before. What somebody else changed does count.
+A finished step is not repeated, even if its result is never reused otherwise. What the notebook
+itself writes must not speak against it either: a step that appends to a file, or whose file a later
+step changed, would never find it as it was before. What somebody else changed does count.
 """
 
 from collections.abc import Iterable, Mapping

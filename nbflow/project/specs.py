@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbflow.core.graph import Graph
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan
-from nbflow.core.step import Step
+from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob, ReplaySource, Source, StagedBlob, TaskSpec
 from nbflow.planning.fingerprint import replay_names
 from nbflow.project.layout import Layout
@@ -17,8 +18,7 @@ from nbflow.store.blobs import BlobStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecMaker:
-    """Makes the specifications of one run. `keep_all` keeps values that no step reads, whatever they
-    cost."""
+    """Makes the specifications of one run. `keep_all` keeps values that no step reads, too."""
 
     layout: Layout
     blobs: BlobStore
@@ -41,6 +41,8 @@ class SpecMaker:
     ) -> TaskSpec:
         """The specification of an attempt, with an empty staging folder."""
         provided = [n for n in replay_names(step.replays) if n not in step.declared_writes]
+        # Each blob once, however many of its names are read.
+        blobs = tuple({(blob.digest, blob.names): blob for blob in inputs.values()}.values())
         return TaskSpec(
             run=self.run,
             step=step.id,
@@ -50,7 +52,8 @@ class SpecMaker:
             notebook=self.notebook,
             cells=_sources(step),
             replays=_replays(step),
-            inputs=self._inputs(inputs),
+            inputs=self._staged(blobs),
+            superseded=tuple(superseded(plan.graph, step, b, inputs) for b in blobs),
             input_names=tuple(str(name) for name in inputs),
             lane_inputs=tuple(str(name) for name in lane_inputs),
             outputs=tuple(str(name) for name in step.outputs),
@@ -69,12 +72,10 @@ class SpecMaker:
             threads=max(1, (os.cpu_count() or 1) // self.jobs),
         )
 
-    def _inputs(self, inputs: Mapping[Name, Blob]) -> tuple[StagedBlob, ...]:
-        """Each blob once, however many of its names are read."""
-        found = {(blob.digest, blob.names): blob for blob in inputs.values()}
+    def _staged(self, blobs: tuple[Blob, ...]) -> tuple[StagedBlob, ...]:
         return tuple(
             StagedBlob(blob=blob, path="" if blob.kind == "absent" else str(self.blobs.path(blob)))
-            for blob in found.values()
+            for blob in blobs
         )
 
     def _staging(self, step: Step, attempt: int) -> Path:
@@ -89,6 +90,33 @@ class SpecMaker:
             "NBFLOW_STEP": step.name,
             "NBFLOW_ATTEMPT": str(attempt),
         }
+
+
+def superseded(
+    graph: Graph, step: Step, blob: Blob, inputs: Mapping[Name, Blob]
+) -> tuple[str, ...]:
+    """The members of an alias group that are not, any more, what their names mean at a step.
+
+    After `keep = x` and a later `x = 5`, the group of both still serves `keep`, but not `x`.
+    """
+    writers = {given.name: given.writer for given in step.inputs}
+    served = {name for name, given in inputs.items() if _is_same(given, blob)}
+    makers = {writers[name] for name in served}
+    others = [Name(name) for name in blob.names if name not in served]
+    return tuple(
+        str(name)
+        for name in others
+        if (writers.get(name) or _latest_writer(graph, step, name)) not in makers
+    )
+
+
+def _is_same(one: Blob, other: Blob) -> bool:
+    return (one.digest, one.names) == (other.digest, other.names)
+
+
+def _latest_writer(graph: Graph, step: Step, name: Name) -> StepId | None:
+    above = (one for one in graph.steps if one.position < step.position)
+    return next((one.id for one in reversed(tuple(above)) if name in one.declared_writes), None)
 
 
 def _sources(step: Step) -> tuple[Source, ...]:

@@ -11,8 +11,9 @@ import builtins
 import contextlib
 import io
 import random
+import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,10 @@ from nbflow.core.graph import Graph
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 from nbflow.core.step import CellTags, Step, StepId
+from nbflow.inside.capture import connected
+from nbflow.inside.digest import Undigestible, examine
 from nbflow.inside.seal import Seal
-from nbflow.inside.values import CannotStore, Packing
+from nbflow.inside.values import CannotStore, Packing, shared_owners
 
 Tags = Mapping[int, CellTags]
 
@@ -122,11 +125,17 @@ class _Lane:
 
 @dataclass
 class _Left:
-    """What a step left: one pickle of all outputs, and the names that could not be stored."""
+    """What a step left: each name's pickle (one for names that share objects), and the names that
+    could not be stored."""
 
-    pickle: bytes = b""
-    names: frozenset[str] = frozenset()
-    unstorable: frozenset[str] = frozenset()
+    pickles: dict[str, bytes] = field(default_factory=dict)
+    unstorable: set[str] = field(default_factory=set)
+
+    def take(self, names: Iterable[str], namespace: dict[str, Any]) -> dict[str, Any]:
+        """The values of names, those that share objects loaded together."""
+        wanted = {name: self.pickles[name] for name in names if name in self.pickles}
+        loaded = {pickle: _packing(namespace).loads(pickle) for pickle in set(wanted.values())}
+        return {name: loaded[pickle][name] for name, pickle in wanted.items()}
 
 
 @dataclass
@@ -177,12 +186,9 @@ class _Workflow:
     def _take(self, left: _Left, names: list[Name], namespace: dict[str, Any]) -> None:
         if left.unstorable & set(names):
             raise Refused(str(sorted(left.unstorable & set(names))))
-        values = _packing(namespace).loads(left.pickle)
         for name in names:
-            if name in left.names:
-                namespace[name] = values[name]
-            else:
-                namespace.pop(name, None)
+            namespace.pop(name, None)
+        namespace.update(left.take(names, namespace))
 
     def _cells(self, step: Step, namespace: dict[str, Any]) -> None:
         for cell, index, source in zip(step.cells, step.cell_indexes, step.sources, strict=True):
@@ -199,22 +205,22 @@ def _packing(namespace: dict[str, Any], provided: frozenset[str] = frozenset()) 
 def _left(step: Step, namespace: dict[str, Any]) -> _Left:
     replayed = {str(name) for replay in step.replays for name in replay.names}
     packing = _packing(namespace, frozenset(replayed - set(step.declared_writes)))
-    found = {
-        str(name): namespace[name]
-        for name in step.outputs
-        if kind_of(name) is NameKind.VARIABLE and name in namespace
-    }
-    unstorable = frozenset(name for name in found if not _stores(packing, found[name]))
-    kept = {name: value for name, value in found.items() if name not in unstorable}
-    return _Left(packing.dumps(kept), frozenset(kept), unstorable)
-
-
-def _stores(packing: Packing, value: object) -> bool:
-    try:
-        packing.dumps(value)
-    except CannotStore:
-        return False
-    return True
+    left, looks = _Left(), {}
+    for name in step.outputs:
+        if kind_of(name) is NameKind.VARIABLE and name in namespace:
+            try:
+                looks[str(name)] = examine(namespace[name])
+            except Undigestible:
+                left.unstorable.add(str(name))
+    for group in connected(looks):
+        try:
+            members = {name: namespace[name] for name in sorted(group)}
+            pickle = packing.dumps(members, shared=shared_owners(examine(members).arrays))
+        except CannotStore:
+            left.unstorable.update(group)
+        else:
+            left.pickles.update(dict.fromkeys(group, pickle))
+    return left
 
 
 def workflow(graph: Graph, chance: random.Random) -> Ran:
@@ -258,8 +264,8 @@ def _final_values(flow: _Workflow) -> dict[str, Any]:
     final: dict[str, Any] = {}
     for name, writer in last.items():
         left = flow.left.get(writer)
-        if left is not None and name in left.names:
-            final[name] = _packing(_with_definitions(flow)).loads(left.pickle)[name]
+        if left is not None:
+            final.update(left.take([name], _with_definitions(flow)))
     return final
 
 
@@ -338,7 +344,7 @@ def shown(value: Any, depth: int = 6) -> str:
     inner: Callable[[Any], str] = lambda part: shown(part, depth - 1)  # noqa: E731
     match value:
         case None | bool() | int() | float() | str() | bytes():
-            return repr(value)
+            return re.sub(r"0x[0-9a-f]+", "0x…", repr(value))
         case list() | tuple():
             return f"{type(value).__name__}[{', '.join(map(inner, value))}]"
         case set() | frozenset():
@@ -348,6 +354,8 @@ def shown(value: Any, depth: int = 6) -> str:
             return f"{type(value).__name__}{{{', '.join(pairs)}}}"
         case types.FunctionType() | type():
             return f"<{value.__qualname__}>"
+    if type(value).__module__ != "__main__":
+        return re.sub(r"0x[0-9a-f]+", "0x…", repr(value))
     held = getattr(value, "__dict__", None)
     return f"{type(value).__qualname__}({inner(held) if held else ''})"
 

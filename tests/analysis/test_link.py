@@ -6,8 +6,8 @@ Each case is a small notebook; the expected edges are `writer>reader:names`, by 
 from collections.abc import Mapping
 
 import pytest
-from nbflow.analysis.cells import read_cells
 
+from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
 from nbflow.core.graph import Graph, Learned
 from nbflow.core.names import Name

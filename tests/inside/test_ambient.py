@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,3 +176,23 @@ def test_nothing_is_imported_to_look_at_the_channels() -> None:
         [sys.executable, "-c", source], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_time_zone_counts_if_the_author_made_it_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = start_here(os.getcwd())
+    try:
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        quiet = read_channel("@environ", start)
+        time.tzset()
+        loud = read_channel("@environ", start)
+        monkeypatch.undo()
+        time.tzset()
+        write_channel("@environ", quiet, start)
+        assert time.localtime(0).tm_hour != 9
+        write_channel("@environ", loud, start)
+        assert time.localtime(0).tm_hour == 9
+        write_channel("@environ", {"set": {}, "unset": []}, start)
+        assert time.localtime(0).tm_hour != 9
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 import subprocess
 import sys
 import threading
@@ -607,3 +608,111 @@ def test_types_used_here_fit_the_session() -> None:
     session: Session = FakeSession({})
     assert isinstance(session, FakeSession)
     assert isinstance(np, types.ModuleType)
+
+
+# -- groups with old members
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_an_old_member_of_a_group_does_not_hide_a_newer_version(
+    bench: Bench, newer_first: bool
+) -> None:
+    group = bench.made("x = [1]; keep = x", "keep", "x")
+    newer = bench.made("x = [5]", "x")
+    inputs = (*newer, *group) if newer_first else (*group, *newer)
+    old: tuple[tuple[str, ...], ...] = ((), ("x",)) if newer_first else (("x",), ())
+    report = bench.run(
+        "keep.append(2)", inputs=inputs, superseded=old, input_names=("keep", "x"),
+        outputs=("keep",), declared_writes=("keep",),
+    )  # fmt: skip
+    assert (bench.namespace["keep"], bench.namespace["x"]) == ([1, 2], [5])
+    assert names_of(report) == [("keep",)]
+    assert report.found_mutations == ()
+
+
+def test_an_old_member_of_a_group_may_change_unseen(bench: Bench) -> None:
+    group = bench.made("x = [1]; keep = x", "keep", "x")
+    report = bench.run(
+        "keep.append(2)", inputs=group, superseded=(("x",),), input_names=("keep",),
+        outputs=("keep",), declared_writes=("keep",),
+    )  # fmt: skip
+    assert report.found_mutations == report.alias_groups == ()
+    assert "x" not in bench.namespace
+
+
+# -- what other names cannot tell
+
+
+@pytest.mark.parametrize("make", ["view = owner.keys()", "view = owner.items()"])
+def test_a_view_of_a_dict_is_stored_with_it(bench: Bench, make: str) -> None:
+    made = bench.made("owner = {'a': 1}", "owner")
+    report = bench.run(
+        make, inputs=made, input_names=("owner",), outputs=("view",), declared_writes=("view",)
+    )
+    assert report.alias_groups == (("owner", "view"),)
+
+
+def test_a_memoryview_is_stored_with_its_bytes(bench: Bench) -> None:
+    made = bench.made("owner = bytearray(b'abc'); view = memoryview(owner)", "owner", "view")
+    report = bench.run(
+        "view[0] = 120", inputs=made, input_names=("view",),
+        outputs=("view",), declared_writes=("view",),
+    )  # fmt: skip
+    assert report.found_mutations == ("owner",)
+
+
+def test_an_index_that_is_renamed_in_place_is_told(bench: Bench) -> None:
+    made = bench.made("import pandas as pd; df = pd.DataFrame({'a': [1]})", "df")
+    given: dict[str, Any] = {
+        "inputs": made, "input_names": ("df",), "python_reads": ("df",),
+        "outputs": ("df",), "declared_writes": ("df",),
+    }  # fmt: skip
+    assert bench.run("df.index.name = 'key'", **given).dynamic_effects == ("index_names",)
+    assert bench.run("df.columns.name = 'key'", **given).dynamic_effects == ("index_names",)
+    assert bench.run("df = df.rename_axis('key')", **given).dynamic_effects == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "logging.getLogger('mine').addHandler(logging.StreamHandler())",
+        "logging.getLogger('mine').setLevel('DEBUG')",
+        "logging.getLogger().addFilter(print)",
+    ],
+)
+def test_loggers_that_are_set_up_otherwise_are_told(bench: Bench, change: str) -> None:
+    mine, root = logging.getLogger("mine"), logging.getLogger()
+    try:
+        report = bench.run(f"import logging; {change}")
+    finally:
+        mine.handlers.clear()
+        mine.setLevel(logging.NOTSET)
+        root.removeFilter(print)
+    assert report.found_mutations == ("@module:logging",)
+
+
+def test_loggers_of_libraries_and_plain_ones_are_no_news(bench: Bench) -> None:
+    source = (
+        "import logging, colorsys; logging.getLogger('colorsys').setLevel('DEBUG')\n"
+        "logging.getLogger('another').addHandler(logging.NullHandler())"
+    )
+    assert bench.run(source).found_mutations == ()
+
+
+# -- plots
+
+
+def test_two_axes_of_a_figure_have_digests_of_their_own(bench: Bench) -> None:
+    source = "from matplotlib.figure import Figure; one, other = Figure().subplots(2)"
+    made = [bench.made(source, name) for name in ("one", "other")]
+    assert len({staged.blob.digest for (staged,) in made}) == 2
+
+
+def test_a_change_of_a_figure_is_a_change_of_its_axes(bench: Bench) -> None:
+    made = bench.made(
+        "from matplotlib.figure import Figure; fig = Figure(); ax = fig.subplots()", "fig", "ax"
+    )
+    given: dict[str, Any] = {"inputs": made, "input_names": ("fig", "ax")}
+    changed = bench.run("fig.suptitle('x')", declared_writes=("fig",), **given)
+    assert changed.found_mutations == ("ax",)
+    assert bench.run("fig.draw_without_rendering()", **given).found_mutations == ()

@@ -831,3 +831,13 @@ def test_forget_lets_go_of_a_name(kernel: Kernel) -> None:
     kernel.session.forget("r")
     kernel.session.forget("never")
     assert kernel.session.names() == ()
+
+
+def test_an_error_quotes_the_authors_text_only() -> None:
+    session = SqlSession({}, parse=parse_sql)
+    with pytest.raises(duckdb.ConversionException) as caught:
+        session.run("SELECT s,\n  CAST(s AS INTEGER) FROM (SELECT 'x' AS s)", name="b")
+    assert "nbflow" not in str(caught.value)
+    quoted, caret = str(caught.value).splitlines()[-2:]
+    assert quoted == "LINE 2:   CAST(s AS INTEGER) FROM (SELECT 'x' AS s)"
+    assert caret.index("^") == quoted.index("CAST")

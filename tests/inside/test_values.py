@@ -3,6 +3,7 @@
 import collections
 import datetime as dt
 import decimal
+import fractions
 import io
 import itertools
 import math
@@ -408,3 +409,110 @@ def test_a_figure_is_not_opened_a_second_time(tmp_path: Path) -> None:
         assert back.axes[0].lines[0].get_ydata().tolist() == [1, 2]
     finally:
         plt.close("all")
+
+
+# -- views, and memory that is owned
+
+
+def group_of(folder: Path, **members: Any) -> dict[str, Any]:
+    """Members after being stored and loaded together."""
+    stored = store_group(members, examine(members), folder / "g", packing=lane())
+    loaded: dict[str, Any] = load_file(stored.path, stored.kind, packing=lane())
+    return loaded
+
+
+DICTS: dict[str, Any] = {
+    "dict": {"a": 1},
+    "ordered": collections.OrderedDict(a=1),
+    "default": collections.defaultdict(int, a=1),
+}
+
+
+@pytest.mark.parametrize("owner", DICTS.values(), ids=DICTS)
+@pytest.mark.parametrize("view", ["keys", "values", "items"])
+def test_a_view_of_a_dict_follows_it_again(tmp_path: Path, owner: Any, view: str) -> None:
+    back = group_of(tmp_path, d=owner, view=getattr(owner, view)())
+    back["d"]["b"] = 2
+    assert type(back["view"]) is type(getattr(owner, view)())
+    assert list(back["view"]) == list(getattr(back["d"], view)())
+
+
+def test_a_read_only_view_of_a_dict_follows_it_again(tmp_path: Path) -> None:
+    owner = {"a": 1}
+    back = group_of(tmp_path, d=owner, view=types.MappingProxyType(owner))
+    back["d"]["b"] = 2
+    assert back["view"] == {"a": 1, "b": 2}
+
+
+def test_the_namespace_of_a_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotStore, match="namespace of a class"):
+        there_and_back(vars(Bench), tmp_path)
+
+
+class Bench:
+    """Some class."""
+
+    __slots__ = ()
+
+
+MEMORIES: dict[str, Any] = {
+    "whole": lambda owner: memoryview(owner),
+    "part": lambda owner: memoryview(owner)[1:3],
+    "cast": lambda owner: memoryview(owner).cast("H"),
+    "read-only": lambda owner: memoryview(owner).toreadonly(),
+}
+
+
+@pytest.mark.parametrize("view", MEMORIES.values(), ids=MEMORIES)
+def test_a_memoryview_looks_at_its_bytes_again(tmp_path: Path, view: Any) -> None:
+    owner = bytearray(b"abcd")
+    back = group_of(tmp_path, owner=owner, view=view(owner))
+    back["owner"][1] = owner[1] = ord("X")
+    again, was = back["view"], view(owner)
+    assert again.obj is back["owner"]
+    assert (again.tolist(), again.format, again.readonly) == (
+        was.tolist(),
+        was.format,
+        was.readonly,
+    )
+
+
+def test_a_strange_memoryview_is_refused(tmp_path: Path) -> None:
+    for view in (memoryview(bytearray(b"abcd"))[::2], memoryview(np.arange(3))):
+        with pytest.raises(CannotStore, match="memoryview"):
+            there_and_back(view, tmp_path)
+
+
+def test_views_of_other_places_have_other_digests() -> None:
+    owner = bytearray(b"abab")
+    assert digest(memoryview(owner)[:2]) != digest(memoryview(owner)[2:])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_own_their_memory_again(tmp_path: Path, order: Any) -> None:
+    array = np.array([[1, 2, 3], [4, 5, 6]], dtype="M8[D]", order=order)
+    _, alone = there_and_back(array, tmp_path)
+    _, (inside,) = there_and_back([array], tmp_path)
+    for back in (alone, inside):
+        assert back.base is None
+        assert back.flags.f_contiguous == array.flags.f_contiguous
+        assert (back == array).all()
+
+
+def test_views_of_a_loaded_array_share_with_it_again(tmp_path: Path) -> None:
+    base = np.zeros(2000)
+    base = group_of(tmp_path, base=base, view=base[2:4])["base"]
+    back = group_of(tmp_path, base=base, grid=base.reshape(40, 50), view=base[2:4])
+    back["view"][:] = 7
+    assert back["base"][2:4].tolist() == back["grid"][0, 2:4].tolist() == [7, 7]
+    assert back["grid"].base is back["base"]
+
+
+def test_what_can_be_imported_needs_no_replay(tmp_path: Path) -> None:
+    from functools import partial
+
+    value = partial(print, fractions.Fraction)
+    _, back = there_and_back(
+        value, tmp_path, packing=lane(partial=partial, Fraction=fractions.Fraction), into=lane()
+    )
+    assert (back.func, back.args) == (print, (fractions.Fraction,))

@@ -48,7 +48,7 @@ class Said:
     @property
     def steps(self) -> dict[str, dict[str, Any]]:
         """The steps of a run's document by name."""
-        return {step["step"]: step for step in self.document["steps"]}
+        return {step["step"]: step for step in self.document.get("steps", ())}
 
     def ran(self) -> set[str]:
         """Names of the steps that ran and succeeded."""
@@ -147,9 +147,23 @@ class Bench:
         path = self.path(name)
         return path.read_text().splitlines() if path.exists() else []
 
-    def await_file(self, name: str) -> Path:
-        """Wait until a file is there."""
-        return until(lambda: self.path(name) if self.path(name).exists() else None)
+    def await_file(self, process: "subprocess.Popen[str]", name: str) -> None:
+        """Wait until a running command has made a file."""
+
+        def made() -> bool | None:
+            assert process.poll() is None, self.end(process)
+            return self.path(name).exists() or None
+
+        until(made)
+
+    def await_step(self, process: "subprocess.Popen[str]", step: str, status: str) -> None:
+        """Wait until a step of the running command's run has a status."""
+
+        def reached() -> bool | None:
+            assert process.poll() is None, self.end(process)
+            return self.status().statuses().get(step) == status or None
+
+        until(reached)
 
     def processes(self) -> list[psutil.Process]:
         """Everything alive that a command of this bench started, itself included."""

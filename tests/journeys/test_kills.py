@@ -3,6 +3,7 @@
 What a crash leaves is looked at from outside: kernels, the history, the files that steps wrote.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench import Bench, Said, cell_statuses, printed, until
+from bench import Bench, Said, cell_statuses, printed
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +43,8 @@ def held(bench: Bench, *words: str) -> "subprocess.Popen[str]":
     bench.notebook(*STORY)
     bench.path(HOLD).touch()
     process = bench.start("run", "story.ipynb", "--json", *words)
-    bench.await_file("middle.log")
-    until(lambda: bench.status().statuses().get("aside") == "succeeded" or None)
+    bench.await_file(process, "middle.log")
+    bench.await_step(process, "aside", "succeeded")
     return process
 
 
@@ -133,7 +134,7 @@ def test_c13_a_second_signal_does_not_wait(bench: Bench) -> None:
         ),
     )
     process = bench.start("run", "story.ipynb")
-    bench.await_file("deaf")
+    bench.await_file(process, "deaf")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     said = bench.end(process)
@@ -196,7 +197,7 @@ def test_kill_9_of_the_runner_at_any_moment(
     for name, count in before.items():
         again = 0 if name in done else 1
         assert len(bench.lines(f"{name}.log")) == count + again, name
-    assert bench.say("get", "latest", "b").out.strip() == "[1,2,3]"
+    assert json.loads(bench.say("get", "latest", "b").out) == [1, 2, 3]
     assert not list(bench.path(".nbflow").glob("store/**/*.tmp"))
     bench.await_silence()
 

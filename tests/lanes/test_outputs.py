@@ -5,6 +5,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from nbflow.execution.display_ids import plain
 from nbflow.lanes import outputs
 from nbflow.lanes.outputs import CellOutputs, LaneOutputs, rich_output
 
@@ -119,11 +120,22 @@ def test_a_display_id_reaches_back_to_the_cell_that_made_it() -> None:
     lane.take("a", "display_data", display("one", "bar"))
     lane.begin("b")
     assert lane.take("b", "update_display_data", display("two", "bar")) == {"a"}
-    assert (texts(lane.of("a")), lane.of("b")) == (["two"], [])
+    assert texts(lane.of("a")) == ["two"]
+    assert plain(lane.of("b")) == []
 
 
-def test_an_update_of_an_unknown_display_changes_nothing() -> None:
-    assert taken(("update_display_data", display("two", "nope"))) == []
+def test_a_change_of_a_display_of_another_lane_is_told() -> None:
+    changes = [("update_display_data", display(text, "far")) for text in ("one", "two")]
+    [told] = taken(*changes)
+    assert (told["output_type"], texts([told])) == ("update_display_data", ["two"])
+    assert told["transient"] == {"display_id": "far"}
+
+
+def test_a_change_of_a_display_of_the_same_cell_is_no_output() -> None:
+    found = taken(
+        ("display_data", display("one", "bar")), ("update_display_data", display("two", "bar"))
+    )
+    assert texts(found) == ["two"]
 
 
 def test_what_comes_out_is_a_valid_notebook() -> None:
@@ -133,5 +145,5 @@ def test_what_comes_out_is_a_valid_notebook() -> None:
         ("display_data", display("b", "id")),
         ("error", {"ename": "E", "evalue": "v", "traceback": []}),
     )
-    cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.from_dict(one) for one in found])
+    cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.from_dict(one) for one in plain(found)])
     nbformat.validate(nbformat.v4.new_notebook(cells=[cell]))

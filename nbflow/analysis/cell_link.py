@@ -1,0 +1,64 @@
+"""What the walk found about cells and steps: the nouns between reading (facts) and the graph."""
+
+from dataclasses import dataclass, field
+
+from nbflow.analysis.facts import CellFacts, Effect, Use
+from nbflow.analysis.versions import Defined, Version
+from nbflow.core.graph import Learned
+from nbflow.core.names import Name
+from nbflow.core.notebook import Cell
+from nbflow.core.step import CellTags, StepId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A version that a cell needs, the line that asks for it, and how sure that is."""
+
+    version: Version
+    line: int
+    certainty: str
+
+
+@dataclass(slots=True, kw_only=True)
+class CellLink:
+    """What the walk found about one code cell. `key` groups cells into steps; None: no step.
+
+    unknown: names that it asks for and nothing above writes.
+    """
+
+    cell: Cell
+    facts: CellFacts
+    tags: CellTags
+    key: str | None
+    lessons: tuple[Learned, ...] = ()
+    inputs: dict[Name, Resolved] = field(default_factory=dict)
+    replays: set[Defined] = field(default_factory=set)
+    writes: dict[Name, Use] = field(default_factory=dict)
+    learned: set[Name] = field(default_factory=set)
+    left: dict[Name, Version] = field(default_factory=dict)
+    affinity: dict[Name, str] = field(default_factory=dict)
+    python_reads: set[Name] = field(default_factory=set)
+    seeded: set[Name] = field(default_factory=set)
+    unknown: list[Use] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """The cells of one step."""
+
+    key: str
+    links: list[CellLink] = field(default_factory=list)
+
+    @property
+    def id(self) -> StepId:
+        """The cells' ids, joined."""
+        return StepId("+".join(link.cell.id for link in self.links))
+
+    @property
+    def first(self) -> CellLink:
+        """The first cell."""
+        return self.links[0]
+
+    def effects(self) -> frozenset[Effect]:
+        """All effects of its cells."""
+        return frozenset[Effect]().union(*(link.facts.effects for link in self.links))

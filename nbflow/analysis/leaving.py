@@ -1,0 +1,287 @@
+"""What one cell leaves: new versions of all names that it writes, surely or perhaps.
+
+Changing a name changes whatever shares objects with it, and is a read of what it was. A version
+takes along the definitions and late globals of all that the cell had in its hands.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from nbflow.analysis.cell_link import CellLink
+from nbflow.analysis.defining import define
+from nbflow.analysis.facts import Certainty, Fragment, Use
+from nbflow.analysis.parameter_cell import injected_fragments
+from nbflow.analysis.reading import RANDOM_CHANNELS, read_channel, read_more
+from nbflow.analysis.standing import Standing
+from nbflow.analysis.versions import PLAIN_TYPES, Defined, Version, fold_match
+from nbflow.core.names import Name, NameKind, kind_of
+
+
+def leave_cell(standing: Standing, link: CellLink, called: Mapping[Name, Use]) -> None:
+    """Make the cell's versions the current ones. `called`: what functions it calls may write."""
+    _Leaving(standing=standing, link=link).leave(called)
+
+
+def leave_all(standing: Standing, link: CellLink) -> None:
+    """Let a cell leave all variables of the steps above as they then are."""
+    for name, version in standing.current.items():
+        if version.step is not None and kind_of(name) is NameKind.VARIABLE:
+            link.left[name] = replace(version, step=link.key)
+    standing.current.update(link.left)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Load:
+    """What values of the cell may take along."""
+
+    carried: frozenset[Defined]
+    late: frozenset[Name]
+    late_writes: frozenset[Name]
+    pinned: str | None
+
+
+_NOTHING = _Load(carried=frozenset(), late=frozenset(), late_writes=frozenset(), pinned=None)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Leaving:
+    """`writes` grows while it is found out what the cell's own writes entail."""
+
+    standing: Standing
+    link: CellLink
+    writes: dict[Name, Use] = field(default_factory=dict)
+    binds: frozenset[Name] = frozenset()
+
+    def leave(self, called: Mapping[Name, Use]) -> None:
+        facts = self.link.facts
+        self.binds = frozenset() if self.link.tags.raises_exception else facts.binds
+        self._collect(called)
+        self._spread()
+        self._read_what_is_changed()
+        load = self._load()
+        for name in self.binds:
+            self.standing.aliases.leave(name)
+        for group in facts.aliases:
+            self._join(group, load)
+        self._make_versions(self._load())
+
+    # -- which names -------------------------------------------------------------------------
+
+    def _collect(self, called: Mapping[Name, Use]) -> None:
+        own = self._define_own()
+        found = [use for use in self.link.facts.writes if use.name not in own]
+        found += self._undefined_fragments(own)
+        found += called.values()
+        found += self._given()
+        for lesson in self.link.lessons:
+            if lesson.what == "writes":
+                found.append(Use(name=lesson.name, line=1, certainty=Certainty.MAY))
+        for use in found:
+            self.writes.setdefault(self._canonical(use.name), use)
+        learned = {ls.name for ls in self.link.lessons if ls.what == "writes"}
+        self.link.learned |= learned - {use.name for use in self.link.facts.writes}
+
+    def _define_own(self) -> set[Name]:
+        """Names of this cell's fragments that other lanes will replay instead of loading them."""
+        own: set[Name] = set()
+        if not self.standing.replaying or self.link.tags.raises_exception:
+            return own
+        written = {use.name for use in self.link.facts.writes}
+        for order, fragment in enumerate(self.link.facts.fragments):
+            here = written.intersection(use.name for use in fragment.needs)
+            if not here and define(self.standing, self.link.cell, order, fragment):
+                own.update(fragment.names)
+            else:
+                written.update(fragment.names)
+        return own
+
+    def _undefined_fragments(self, own: set[Name]) -> Iterator[Use]:
+        """Fragments that cannot be replayed (or in one lane): their names are ordinary writes."""
+        for fragment in self.link.facts.fragments:
+            for name in fragment.names:
+                if name not in own:
+                    yield Use(name=name, line=fragment.line)
+
+    def _given(self) -> Iterator[Use]:
+        """Parameters whose values are given are bound in their cell, if it is a step."""
+        if self.link.tags.parameters:
+            for fragment in injected_fragments(self.standing.injected):
+                yield from (Use(name=name, line=1) for name in fragment.names)
+
+    def _canonical(self, name: Name) -> Name:
+        if not self.link.facts.sql:
+            return name
+        return fold_match(name, self.standing.current) or name
+
+    def _spread(self) -> None:
+        """Changing one name of a group may change them all."""
+        for name, use in list(self.writes.items()):
+            if name in self.binds:
+                continue
+            for other in sorted(self.standing.aliases.of(name)):
+                if other in self.standing.current:
+                    self._may_write(other, use.line)
+
+    def _may_write(self, name: Name, line: int) -> None:
+        self.writes.setdefault(name, Use(name=name, line=line, certainty=Certainty.MAY))
+
+    def _read_what_is_changed(self) -> None:
+        for name, use in list(self.writes.items()):
+            if name not in self.standing.current:
+                continue
+            defined = self.standing.definition(name)
+            if defined is not None and name not in self.binds:
+                self._change_definition(defined, use, name)
+            elif name not in self.binds or name in self.link.inputs:
+                read_more(self.standing, self.link, [replace(use, name=name)])
+
+    def _change_definition(self, defined: Defined, use: Use, name: Name) -> None:
+        """Parameters and setup values may be changed in place: the step then has the new version.
+        Functions and classes may not."""
+        if defined.changeable:
+            self.link.replays.update(defined.chain())
+            return
+        if use.certainty is Certainty.SURE:
+            self.standing.one_lane.append(
+                f"cell {self.link.cell.number} line {use.line} changes `{name}`, which cell "
+                f"{defined.cell_index + 1} defines"
+            )
+        del self.writes[name]
+
+    # -- sharing -----------------------------------------------------------------------------
+
+    def _join(self, group: frozenset[Name], load: _Load) -> None:
+        """Names share objects from here on: if that can ever be seen, they are stored together."""
+        sharers = (name for name in group if name in self.writes or self._may_be_shared(name))
+        members = self.standing.aliases.join(sharers)
+        shown = self.standing.sharing.shows(members, self.link.cell.index)
+        if not shown and not self._told_apart(members, load):
+            return
+        for name in sorted(members - self.writes.keys()):
+            if self._may_be_shared(name):
+                line = next((u.line for u in self.link.facts.reads if u.name == name), 1)
+                self._may_write(name, line)
+                read_more(self.standing, self.link, [self.writes[name]])
+
+    def _may_be_shared(self, name: Name) -> bool:
+        defined = self.standing.definition(name)
+        return self.standing.of_step(name) or (defined is not None and defined.changeable)
+
+    def _told_apart(self, members: frozenset[Name], load: _Load) -> bool:
+        """They may hold instances that equal nothing but themselves."""
+        current = self.standing.current
+        found = [version.carried for n in members if (version := current.get(n)) is not None]
+        return any(d.compares_by_identity() for d in load.carried.union(*found))
+
+    # -- versions ----------------------------------------------------------------------------
+
+    def _make_versions(self, load: _Load) -> None:
+        facts, link = self.link.facts, self.link
+        plain = {n for n, kind in facts.value_types if kind.rpartition(".")[2] in PLAIN_TYPES}
+        why = self._affinities()
+        for name, use in self.writes.items():
+            if kind_of(name) is NameKind.FILE or not self._counts(name, use):
+                continue
+            if kind_of(name) is NameKind.AMBIENT:
+                read_channel(self.standing, link, use)
+            self.standing.rebound(name, link.cell)
+            free = name in plain or kind_of(name) is NameKind.AMBIENT
+            link.writes[name] = use
+            link.left[name] = self._version(name, use, _NOTHING if free else load, why.get(name))
+        self._even_out()
+        self.standing.current.update(link.left)
+
+    def _version(self, name: Name, use: Use, load: _Load, affinity: str | None) -> Version:
+        old = None if name in self.binds else self.standing.current.get(name)
+        return Version(
+            name=name,
+            cell_index=self.link.cell.index,
+            line=use.line,
+            step=self.link.key,
+            sure=use.certainty is Certainty.SURE,
+            carried=load.carried | (old.carried if old else frozenset()),
+            late=load.late,
+            late_writes=load.late_writes,
+            affinity=affinity or load.pinned or (old.affinity if old else None),
+            pinned=load.pinned,
+            sql=self.link.facts.sql,
+        )
+
+    def _affinities(self) -> dict[Name, str]:
+        found = {ls.name: ls.reason for ls in self.link.lessons if ls.what == "affinity"}
+        found.update(self.link.facts.affinity)
+        return found
+
+    def _even_out(self) -> None:
+        """Names that share are stored together, so each needs what the others need."""
+        left, link = self.link.left, self.link
+        for name in list(left):
+            group = [left[other] for other in self.standing.aliases.of(name) if other in left]
+            left[name] = replace(
+                left[name],
+                carried=left[name].carried.union(*(v.carried for v in group)),
+                late=left[name].late.union(*(v.late for v in group)),
+                late_writes=left[name].late_writes.union(*(v.late_writes for v in group)),
+                affinity=next((v.affinity for v in [left[name], *group] if v.affinity), None),
+            )
+        link.affinity = {name: v.affinity for name, v in left.items() if v.affinity}
+
+    def _counts(self, name: Name, use: Use) -> bool:
+        """Drawing without a seed above changes nothing that another step could see."""
+        if name not in RANDOM_CHANNELS or use.certainty is Certainty.SURE:
+            return True
+        return name in self.standing.current
+
+    # -- what values take along --------------------------------------------------------------
+
+    def _load(self) -> _Load:
+        facts, link = self.link.facts, self.link
+        inputs = [resolved.version for resolved in link.inputs.values()]
+        kept = [f for f in facts.fragments if not self._is_defined(f)]
+        replayed = {d for d in link.replays if d.fragment.module is None and not d.parameter}
+        late = {u.name for u in (*facts.late, *(u for f in kept for u in f.late))}
+        writes = {u.name for u in (*facts.late_writes, *(u for f in kept for u in f.late_writes))}
+        return _Load(
+            carried=frozenset(replayed | self._own_definitions()).union(
+                *(v.carried for v in inputs)
+            ),
+            late=frozenset(late).union(*(v.late for v in inputs)),
+            late_writes=frozenset(writes).union(*(v.late_writes for v in inputs)),
+            pinned=self._pinned(inputs),
+        )
+
+    def _is_defined(self, fragment: Fragment) -> bool:
+        return all(self.standing.definition(name) is not None for name in fragment.names)
+
+    def _own_definitions(self) -> set[Defined]:
+        names = (n for f in self.link.facts.fragments if f.module is None for n in f.names)
+        found = (self.standing.definition(name) for name in names)
+        return {defined for defined in found if defined is not None}
+
+    def _pinned(self, inputs: list[Version]) -> str | None:
+        """Instances of a class that no other kernel can make again cannot leave its lane."""
+        for name in _classes_in(self.link.cell.source) if self.standing.replaying else ():
+            if self.standing.definition(name) is None:
+                return f"the class `{name}` depends on what steps left"
+        return next((version.pinned for version in inputs if version.pinned), None)
+
+
+def _classes_in(source: str) -> list[Name]:
+    """Classes that a cell makes outside functions.
+
+    >>> _classes_in("if x:\\n    class C: pass\\ndef f():\\n    class D: pass")
+    ['C']
+    """
+    try:
+        waiting: list[ast.AST] = [ast.parse(source)]
+    except SyntaxError:
+        return []
+    found: list[Name] = []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ClassDef):
+            found.append(Name(node.name))
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))
+    return found

@@ -1,0 +1,147 @@
+"""The reads of one cell: each name's version, and all that reading it brings along.
+
+A function reads its globals where it is *called*, a value brings the definitions that it holds: so
+one read leads to others, until nothing new comes up.
+"""
+
+import builtins
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from nbflow.analysis.cell_link import CellLink, Resolved
+from nbflow.analysis.facts import Certainty, Use
+from nbflow.analysis.standing import Standing
+from nbflow.analysis.versions import Defined, Version, fold_match, in_order
+from nbflow.core.names import Name, NameKind, kind_of
+
+RANDOM_CHANNELS = (Name("@random"), Name("@numpy.random"))
+"""Drawing matters only below a seeding step; other channels are settings for everything below."""
+
+_SHELL = {"display", "get_ipython", "In", "Out", "exit", "quit", "__file__", "__builtins__"}
+_SHELL |= {"_", "__", "___", "_i", "_ih", "_oh", "_dh", "_exit_code"}
+_ALWAYS_THERE = frozenset(dir(builtins)) | _SHELL
+
+
+def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
+    """Resolve all that a cell reads; returns what the functions that it may call write."""
+    facts = link.facts
+    if standing.replaying:
+        link.replays.update(standing.setup)
+    lessons = (ls.name for ls in link.lessons if ls.what == "reads")
+    reading = _Reading(standing=standing, link=link)
+    reading.ask(facts.reads)
+    reading.ask(Use(name=name, line=1, certainty=Certainty.MAY) for name in lessons)
+    reading.ask((*facts.late, *facts.late_writes), late=True)
+    for fragment in facts.fragments:
+        reading.ask((*fragment.late, *fragment.late_writes), late=True)
+        reading.may_write((use.name for use in fragment.late_writes), fragment.line)
+    reading.run()
+    _read_settings(standing, link)
+    return reading.written
+
+
+def read_more(standing: Standing, link: CellLink, uses: Iterable[Use]) -> None:
+    """Resolve further reads of a cell: of what it changes, or shares from now on."""
+    reading = _Reading(standing=standing, link=link)
+    reading.ask(uses)
+    reading.run()
+
+
+def read_channel(standing: Standing, link: CellLink, use: Use) -> None:
+    """Resolve an ambient channel, if something above set it."""
+    version = standing.current.get(use.name)
+    if version is not None:
+        link.inputs[use.name] = Resolved(version=version, line=use.line, certainty="sure")
+        if use.name in RANDOM_CHANNELS:
+            link.seeded.add(use.name)
+
+
+def _read_settings(standing: Standing, link: CellLink) -> None:
+    """Settings (options, styles, environment) hold for everything below their change."""
+    for name in standing.current:
+        if kind_of(name) is NameKind.AMBIENT and name not in RANDOM_CHANNELS:
+            read_channel(standing, link, Use(name=name, line=1))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """`waiting` holds reads with whether they are late: a late name may be bound below only."""
+
+    standing: Standing
+    link: CellLink
+    waiting: deque[tuple[Use, bool]] = field(default_factory=deque)
+    seen: set[Name] = field(default_factory=set)
+    written: dict[Name, Use] = field(default_factory=dict)
+
+    def ask(self, uses: Iterable[Use], *, late: bool = False) -> None:
+        self.waiting.extend((use, late) for use in uses)
+
+    def may_write(self, names: Iterable[Name], line: int) -> None:
+        self.written |= {n: Use(name=n, line=line, certainty=Certainty.MAY) for n in names}
+
+    def run(self) -> None:
+        while self.waiting:
+            use, late = self.waiting.popleft()
+            if use.name not in self.seen:
+                self.seen.add(use.name)
+                self._resolve(use, late=late)
+
+    def _resolve(self, use: Use, *, late: bool) -> None:
+        kind = kind_of(use.name)
+        if kind is NameKind.AMBIENT:
+            read_channel(self.standing, self.link, use)
+        elif kind is NameKind.VARIABLE:
+            version = _version_of(use.name, self.standing.current, sql=self.link.facts.sql)
+            if version is not None:
+                self._read(version, use)
+            elif not late:
+                _unknown(self.standing, self.link, use)
+
+    def _read(self, version: Version, use: Use) -> None:
+        if not self.link.facts.sql:
+            self.link.python_reads.add(version.name)
+        if version.defined is not None:
+            self._replay(version.defined, use)
+            return
+        sure = use.certainty is Certainty.SURE and version.sure
+        resolved = Resolved(version=version, line=use.line, certainty="sure" if sure else "may")
+        self.link.inputs.setdefault(version.name, resolved)
+        for carried in in_order(version.carried):
+            self._replay(carried, use)
+        self._later(sorted(version.late | version.late_writes), use)
+        self.may_write(sorted(version.late_writes), use.line)
+
+    def _replay(self, defined: Defined, use: Use) -> None:
+        for needed in defined.chain():
+            self.link.replays.add(needed)
+            fragment = needed.fragment
+            self._later((u.name for u in (*fragment.late, *fragment.late_writes)), use)
+            self.may_write((u.name for u in fragment.late_writes), use.line)
+            if fragment.mutable_state:
+                self.standing.one_lane.append(
+                    f"cell {self.link.cell.number} uses `{fragment.names[0]}`, a class whose "
+                    "methods change the class itself"
+                )
+
+    def _later(self, names: Iterable[Name], use: Use) -> None:
+        self.ask((Use(name=name, line=use.line) for name in names), late=True)
+
+
+def _version_of(name: Name, current: Mapping[Name, Version], *, sql: bool) -> Version | None:
+    known = fold_match(name, current) if sql else name
+    return current.get(known) if known else None
+
+
+def _unknown(standing: Standing, link: CellLink, use: Use) -> None:
+    name = use.name
+    if name in standing.skipped:
+        standing.error(
+            "reads-skipped",
+            f"only cell {standing.skipped[name].number} writes `{name}`, and it is tagged `skip`",
+            link.cell,
+            line=use.line,
+            hint="remove the tag `skip` there, or tag this cell `skip` too",
+        )
+    elif name not in _ALWAYS_THERE or link.facts.sql:
+        link.unknown.append(use)

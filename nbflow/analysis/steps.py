@@ -1,0 +1,206 @@
+"""From the cells of a group to the `Step` that runs them: what it loads, replays and captures."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from nbflow.analysis.cell_link import CellLink, Group
+from nbflow.analysis.facts import Certainty, Effect, Use
+from nbflow.analysis.files import FileUse, file_uses
+from nbflow.analysis.labels import title_above
+from nbflow.analysis.reading import RANDOM_CHANNELS
+from nbflow.analysis.standing import Standing
+from nbflow.analysis.versions import Defined, in_order
+from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
+from nbflow.core.notebook import Notebook
+from nbflow.core.step import CheckMode, Input, Replay, Step, StepName, StepOptions
+
+OUTSIDE = frozenset({Effect.NETWORK, Effect.DATABASE, Effect.SUBPROCESS, Effect.WRITES_FILES})
+"""Effects that reach the world outside the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMaker:
+    """Makes the steps of one notebook. `read` holds the versions that other steps read, as (group
+    key, name); `lanes` is None for steps that get a kernel of their own."""
+
+    notebook: Notebook
+    standing: Standing
+    groups: Mapping[str, Group]
+    names: Mapping[str, StepName]
+    lanes: Mapping[str, str | None]
+    read: frozenset[tuple[str, Name]]
+    learned: frozenset[tuple[str, Name]]
+
+    def step(self, group: Group) -> Step:
+        """The step of a group."""
+        links = group.links
+        files = [use for link in links for use in file_uses(link)]
+        replays = in_order({defined for link in links for defined in link.replays})
+        writes = _unique(name for link in links for name in link.left)
+        needed = {name for name in writes if (group.key, name) in self.read}
+        extra = tuple(n for n in writes if n not in needed and self._is_final(group.key, n))
+        return Step(
+            id=group.id,
+            name=self.names[group.key],
+            title=title_above(self.notebook.cells, group.first.cell.index),
+            language=_language(group),
+            position=group.first.cell.index,
+            cells=tuple(link.cell.id for link in links),
+            cell_indexes=tuple(link.cell.index for link in links),
+            sources=tuple(self._source(link) for link in links),
+            tags=tuple(dict.fromkeys(tag for link in links for tag in link.cell.tags)),
+            options=options_of(group),
+            inputs=tuple(self._inputs(group)),
+            outputs=tuple(n for n in writes if n in needed or n in extra),
+            optional_outputs=extra,
+            reads=_unique(name for link in links for name in link.inputs),
+            declared_writes=writes,
+            python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
+            replays=tuple(replay_of(defined) for defined in replays),
+            files_read=_paths(files, writes=False),
+            files_written=_paths(files, writes=True),
+            any_file=any(use.name == ANY_FILE for use in files),
+            effects=tuple(sorted(effect.value for effect in group.effects())),
+            outside_effects=bool(group.effects() & OUTSIDE),
+            guard=may_stop(group),
+            lane=self.lanes[group.key],
+            environment=tuple(sorted({n for ln in links for n in ln.facts.environment_reads})),
+            parameters=_unique(n for d in replays if d.parameter for n in d.fragment.names),
+            modules=_modules(group, replays),
+            never_reuse=_never_reuse(group, self.lanes[group.key]),
+        )
+
+    def _source(self, link: CellLink) -> str:
+        """The cell's text; given parameters follow a parameters cell that is a step itself."""
+        given = self.standing.injected if link.tags.parameters else ""
+        return f"{link.cell.source}\n{given}" if given else link.cell.source
+
+    def _inputs(self, group: Group) -> Iterator[Input]:
+        seen: set[Name] = set()
+        for link in group.links:
+            for name, resolved in link.inputs.items():
+                writer = resolved.version.step
+                if writer is None or writer == group.key or name in seen:
+                    continue
+                seen.add(name)
+                learned = (writer, name) in self.learned
+                sure = resolved.certainty == "sure"
+                yield Input(
+                    name=name,
+                    writer=self.groups[writer].id,
+                    certainty="learned" if learned else "sure" if sure else "may",
+                )
+
+    def _is_final(self, key: str, name: Name) -> bool:
+        """It is the name's last version: what `get` and `verify` ask for."""
+        final = self.standing.current.get(name)
+        if final is None or final.step != key or name.startswith("_"):
+            return False
+        return kind_of(name) is NameKind.VARIABLE
+
+
+def versions_read(groups: Iterable[Group]) -> frozenset[tuple[str, Name]]:
+    """The versions, as (group key, name), that a step reads which did not write them."""
+    return frozenset(
+        (resolved.version.step, name)
+        for group in groups
+        for link in group.links
+        for name, resolved in link.inputs.items()
+        if resolved.version.step is not None and resolved.version.step != group.key
+    )
+
+
+def replay_of(defined: Defined) -> Replay:
+    """What lanes replay for a definition."""
+    return Replay(
+        cell=defined.cell,
+        cell_index=defined.cell_index,
+        line=defined.fragment.line,
+        source=defined.fragment.source,
+        names=defined.fragment.names,
+    )
+
+
+def may_stop(group: Group) -> bool:
+    """A guard by its code, or a check by its tag (one that only warns stops nothing)."""
+    if options_of(group).check not in (None, CheckMode.WARN):
+        return True
+    return Effect.RAISES in group.effects()
+
+
+def options_of(group: Group) -> StepOptions:
+    """The options of all cells of a step, the strongest of each."""
+    parts = [link.tags.options for link in group.links]
+    return StepOptions(
+        retries=max(part.retries for part in parts),
+        backoff=max(part.backoff for part in parts),
+        timeout=min(part.timeout for part in parts),
+        after=tuple(dict.fromkeys(name for part in parts for name in part.after)),
+        check=next((part.check for part in parts if part.check is not None), None),
+        cache=next((part.cache for part in parts if part.cache is not None), None),
+        raises_exception=tuple(ln.cell.id for ln in group.links if ln.tags.raises_exception),
+    )
+
+
+def top_modules(modules: Iterable[str | None]) -> tuple[str, ...]:
+    """The top-level names of dotted modules, sorted.
+
+    >>> top_modules(["os.path", None, "json"])
+    ('json', 'os')
+    """
+    return tuple(sorted({module.partition(".")[0] for module in modules if module}))
+
+
+def _modules(group: Group, replays: list[Defined]) -> tuple[str, ...]:
+    fragments = [defined.fragment for defined in replays]
+    fragments += [fragment for link in group.links for fragment in link.facts.fragments]
+    return top_modules(fragment.module for fragment in fragments)
+
+
+def _unique(names: Iterable[Name]) -> tuple[Name, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _language(group: Group) -> str:
+    languages = {"sql" if link.facts.sql else "python" for link in group.links}
+    return languages.pop() if len(languages) == 1 else "mixed"
+
+
+def _paths(uses: list[FileUse], *, writes: bool) -> tuple[str, ...]:
+    found = (use.name for use in uses if use.writes is writes and use.name != ANY_FILE)
+    return tuple(dict.fromkeys(path_of(name) for name in found))
+
+
+# -- reuse ---------------------------------------------------------------------------------------
+
+
+def _never_reuse(group: Group, lane: str | None) -> str | None:
+    """Why a step's results cannot be used again, or None."""
+    effects = group.effects()
+    if lane is not None:
+        return "it shares a kernel with other steps"
+    if effects & {Effect.NETWORK, Effect.DATABASE}:
+        return "it touches the network or a database"
+    if Effect.SUBPROCESS in effects:
+        return "it starts another program"
+    if Effect.CLOCK in effects:
+        return "it asks for the time"
+    if Effect.RANDOM in effects and not all(_is_seeded(link) for link in group.links):
+        return "it draws random numbers without a seed"
+    if any(use.name == ANY_FILE for link in group.links for use in file_uses(link)):
+        return "it touches files that its text does not name"
+    return None
+
+
+def _is_seeded(link: CellLink) -> bool:
+    """Every channel that the cell surely draws from is seeded above, or here."""
+    seeds = {use.name for use in _channels(link.facts.writes) if use.name in link.facts.binds}
+    drawn = _channels(link.facts.reads)
+    certain = {use.name for use in drawn} - {
+        use.name for use in drawn if use.certainty is Certainty.MAY
+    }
+    return certain <= link.seeded | seeds
+
+
+def _channels(uses: Iterable[Use]) -> list[Use]:
+    return [use for use in uses if use.name in RANDOM_CHANNELS]

@@ -1,0 +1,158 @@
+"""The second run: what is reused, what runs and why, and what one can ask about it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from bench import Bench, Said, printed
+
+pytestmark = pytest.mark.slow
+
+LONG = pytest.mark.ci
+
+PREPARING = "import pandas as pd\nfrom rates import rate"
+CELLS = (
+    PREPARING,
+    ("sales = pd.read_csv('sales.csv')", ["step:sales"]),
+    ("%%sql daily\nSELECT day, sum(amount) AS amount FROM sales GROUP BY day ORDER BY day"),
+    ("taxed = daily.assign(tax=daily.amount * rate())", ["step:taxed"]),
+    ("best = daily.amount.max()\nprint('best', best)", ["step:best"]),
+    ("print('taxes', taxed.tax.sum())", ["step:report"]),
+)
+ALL = {"definitions", "sales", "daily", "taxed", "best", "report"}
+
+
+@pytest.fixture
+def first(bench: Bench) -> Said:
+    """The first run of a notebook with a file and a module beside it."""
+    bench.path("sales.csv").write_text("day,amount\n1,10\n1,20\n2,40\n")
+    bench.path("rates.py").write_text("def rate():\n    return 0.5\n")
+    bench.notebook(*CELLS)
+    said = bench.run()
+    assert said.code == 0, said.out + said.err
+    assert said.ran() == ALL
+    return said
+
+
+def changed(number: int, source: str) -> list[object]:
+    """The cells with another source in one of them."""
+    cells = list(CELLS)
+    cell = cells[number]
+    cells[number] = source if isinstance(cell, str) else (source, cell[1])
+    return cells
+
+
+def test_a_second_run_reuses_everything(bench: Bench, first: Said) -> None:
+    said = bench.run()
+    assert said.code == 0
+    assert said.reused() == ALL
+    assert printed(bench.result(said)) == printed(bench.result(first))
+    plan = bench.say("plan", "story.ipynb", "--json").document
+    assert {task["action"] for task in plan["tasks"]} == {"reuse"}
+    why = bench.say("why", "latest", "taxed").out
+    assert why.startswith(f"taxed was reused: same inputs as run {first.document['run'][:13]}")
+
+
+def test_a_changed_cell_runs_only_what_it_must(bench: Bench, first: Said) -> None:
+    bench.notebook(*changed(3, "taxed = daily.assign(tax=daily.amount * rate() * 2)"))  # type: ignore[arg-type]
+    said = bench.run()
+    assert said.ran() - {"definitions"} == {"taxed", "report"}
+    assert said.steps["taxed"]["message"] == "its code changed"
+    assert said.steps["report"]["message"] == "`taxed` changed"
+    assert "taxes 70.0" in printed(bench.result(said))
+    assert bench.say("why", "latest", "report").out.startswith("report ran: `taxed` changed")
+
+
+def test_identical_content_cuts_off_early(bench: Bench, first: Said) -> None:
+    bench.notebook(*changed(3, "taxed = daily.assign(tax=rate() * daily.amount)"))  # type: ignore[arg-type]
+    said = bench.run()
+    assert said.ran() - {"definitions"} == {"taxed"}
+    assert "report" in said.reused()
+
+
+def test_comments_and_layout_do_not_count(bench: Bench, first: Said) -> None:
+    bench.notebook(*changed(3, "# a note\n\ntaxed = daily.assign(tax = daily.amount*rate())  # x"))  # type: ignore[arg-type]
+    said = bench.run()
+    assert said.reused() == ALL
+
+
+def test_a_changed_file_is_named(bench: Bench, first: Said) -> None:
+    bench.path("sales.csv").write_text("day,amount\n1,10\n1,20\n2,50\n")
+    said = bench.run()
+    assert said.ran() - {"definitions"} == {"sales", "daily", "taxed", "best", "report"}
+    assert said.steps["sales"]["message"] == "sales.csv changed"
+    assert said.reasons()["sales"] == "file_changed"
+    assert "best 50" in printed(bench.result(said))
+
+
+def test_a_touched_file_is_not_a_changed_one(bench: Bench, first: Said) -> None:
+    bench.path("sales.csv").touch()
+    assert bench.run().reused() == ALL
+
+
+def test_a_changed_module_is_named(bench: Bench, first: Said) -> None:
+    bench.path("rates.py").write_text("def rate():\n    return 0.25\n")
+    said = bench.run()
+    assert {"taxed", "report"} <= said.ran()
+    assert {"sales", "daily", "best"} <= said.reused()
+    assert said.steps["taxed"]["message"] == "rates.py changed"
+    assert "taxes 17.5" in printed(bench.result(said))
+
+
+def test_a_poisoned_result_is_made_again(bench: Bench, first: Said) -> None:
+    for blob in bench.path(".nbflow/store").rglob("*.duckdb"):
+        blob.chmod(0o644)
+        blob.write_bytes(blob.read_bytes()[:-1] + b"\x01")
+    said = bench.run()
+    assert said.code == 0, said.out + said.err
+    assert {"sales", "daily", "taxed"} <= said.ran()
+    assert "damaged" in said.steps["sales"]["message"]
+    assert printed(bench.result(said)) == printed(bench.result(first))
+
+
+def test_what_can_be_asked_afterwards(bench: Bench, first: Said) -> None:
+    run = first.document["run"]
+    listed = bench.say("runs", "--json").document["runs"]
+    assert [(one["run"], one["status"], one["notebook"]) for one in listed] == [
+        (run, "succeeded", "story.ipynb")
+    ]
+    assert bench.status(run[:13]).document["run"] == run
+    assert bench.say("logs", run, "best").out.splitlines() == ["best | best 40"]
+    assert bench.say("get", run, "best").out.strip() == "40"
+    assert "day" in bench.say("get", run, "daily").out
+    saved = bench.say("get", run, "daily", "-o", "daily.csv")
+    assert saved.code == 0
+    assert bench.lines("daily.csv") == ["day,amount", "1,30", "2,40"]
+    sql = bench.say("sql", "SELECT sum(amount) AS total FROM daily", "--json").document
+    assert (sql["columns"], sql["rows"]) == (["total"], [[70]])
+    assert bench.say("sql", "FROM taxed ORDER BY day", "--csv").out.splitlines()[0] == (
+        "day,amount,tax"
+    )
+    for words, message in [
+        (("get", run, "dayly"), "did you mean daily"),
+        (("sql", "SELECT * FROM dayly"), "dayly"),
+        (("why", run, "nobody"), "its steps: definitions, sales"),
+        (("logs", run, "nobody"), "its steps: definitions, sales"),
+        (("status", "ffff"), "there is no run 'ffff'"),
+        (("get", run, "daily", "-o", "daily.docx"), "use one of: .csv, .parquet"),
+    ]:
+        wrong = bench.say(*words)
+        assert wrong.code == 2, words
+        assert message in wrong.err
+        assert "Traceback" not in wrong.err
+
+
+def test_choices_of_steps(bench: Bench, first: Said) -> None:
+    forced = bench.run("--force-step", "best")
+    assert forced.ran() == {"best"}
+    assert forced.steps["best"]["message"] == "asked for"
+    until = bench.run("--until", "daily", "--force")
+    assert {"sales", "daily"} <= until.ran()
+    assert until.statuses()["report"] == "skipped"
+    assert until.code == 0
+    wrong = bench.say("run", "story.ipynb", "--only", "dayly")
+    assert wrong.code == 2
+    assert "dayly" in wrong.err
+    assert "daily" in wrong.err.replace("dayly", "")
