@@ -1,5 +1,6 @@
 """What the walk found about cells and steps: the nouns between reading (facts) and the graph."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nbflow.analysis.facts import CellFacts, Effect, Use
@@ -62,3 +63,12 @@ class Group:
     def effects(self) -> frozenset[Effect]:
         """All effects of its cells."""
         return frozenset[Effect]().union(*(link.facts.effects for link in self.links))
+
+
+def grouped(links: Iterable[CellLink]) -> dict[str, Group]:
+    """The cells of each step, by key, in notebook order; cells that are no steps are left out."""
+    groups: dict[str, Group] = {}
+    for link in links:
+        if link.key is not None:
+            groups.setdefault(link.key, Group(key=link.key)).links.append(link)
+    return groups

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nbflow.analysis.calls import unknown_arguments
-from nbflow.analysis.facts import Fragment, Use
+from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.magics import Magics
 from nbflow.analysis.scopes import (
     bound_names,
@@ -339,8 +339,6 @@ def finish(fragment: Fragment, value: Value | None, reader: Magics) -> Fragment:
 
 def late_writes_of(names: dict[str, bool], line: int, reader: Magics) -> tuple[Use, ...]:
     """The globals among these names that the notebook binds, as uses."""
-    from nbflow.analysis.facts import Certainty
-
     return tuple(
         Use(name=Name(name), line=line, certainty=Certainty.SURE if sure else Certainty.MAY)
         for name, sure in names.items()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from nbflow.analysis.cell_link import CellLink
 from nbflow.analysis.defining import define
-from nbflow.analysis.facts import Certainty, Fragment, Use
+from nbflow.analysis.facts import Certainty, Use
 from nbflow.analysis.parameter_cell import injected_fragments
 from nbflow.analysis.reading import RANDOM_CHANNELS, read_channel, read_more
 from nbflow.analysis.standing import Standing
@@ -46,12 +46,14 @@ _NOTHING = _Load(carried=frozenset(), late=frozenset(), late_writes=frozenset(),
 
 @dataclass(slots=True, kw_only=True)
 class _Leaving:
-    """`writes` grows while it is found out what the cell's own writes entail."""
+    """`writes` grows while it is found out what the cell's own writes entail. `own` are names of its
+    fragments that other lanes will replay instead of loading them."""
 
     standing: Standing
     link: CellLink
     writes: dict[Name, Use] = field(default_factory=dict)
     binds: frozenset[Name] = frozenset()
+    own: set[Name] = field(default_factory=set)
 
     def leave(self, called: Mapping[Name, Use]) -> None:
         facts = self.link.facts
@@ -69,9 +71,9 @@ class _Leaving:
     # -- which names -------------------------------------------------------------------------
 
     def _collect(self, called: Mapping[Name, Use]) -> None:
-        own = self._define_own()
-        found = [use for use in self.link.facts.writes if use.name not in own]
-        found += self._undefined_fragments(own)
+        self._define_own()
+        found = [use for use in self.link.facts.writes if use.name not in self.own]
+        found += self._undefined_fragments()
         found += called.values()
         found += self._given()
         for lesson in self.link.lessons:
@@ -82,25 +84,22 @@ class _Leaving:
         learned = {ls.name for ls in self.link.lessons if ls.what == "writes"}
         self.link.learned |= learned - {use.name for use in self.link.facts.writes}
 
-    def _define_own(self) -> set[Name]:
-        """Names of this cell's fragments that other lanes will replay instead of loading them."""
-        own: set[Name] = set()
+    def _define_own(self) -> None:
         if not self.standing.replaying or self.link.tags.raises_exception:
-            return own
+            return
         written = {use.name for use in self.link.facts.writes}
         for order, fragment in enumerate(self.link.facts.fragments):
             here = written.intersection(use.name for use in fragment.needs)
             if not here and define(self.standing, self.link.cell, order, fragment):
-                own.update(fragment.names)
+                self.own.update(fragment.names)
             else:
                 written.update(fragment.names)
-        return own
 
-    def _undefined_fragments(self, own: set[Name]) -> Iterator[Use]:
+    def _undefined_fragments(self) -> Iterator[Use]:
         """Fragments that cannot be replayed (or in one lane): their names are ordinary writes."""
         for fragment in self.link.facts.fragments:
             for name in fragment.names:
-                if name not in own:
+                if name not in self.own:
                     yield Use(name=name, line=fragment.line)
 
     def _given(self) -> Iterator[Use]:
@@ -238,7 +237,7 @@ class _Leaving:
     def _load(self) -> _Load:
         facts, link = self.link.facts, self.link
         inputs = [resolved.version for resolved in link.inputs.values()]
-        kept = [f for f in facts.fragments if not self._is_defined(f)]
+        kept = [f for f in facts.fragments if not self.own.issuperset(f.names)]
         replayed = {d for d in link.replays if d.fragment.module is None and not d.parameter}
         late = {u.name for u in (*facts.late, *(u for f in kept for u in f.late))}
         writes = {u.name for u in (*facts.late_writes, *(u for f in kept for u in f.late_writes))}
@@ -251,18 +250,14 @@ class _Leaving:
             pinned=self._pinned(inputs),
         )
 
-    def _is_defined(self, fragment: Fragment) -> bool:
-        return all(self.standing.definition(name) is not None for name in fragment.names)
-
     def _own_definitions(self) -> set[Defined]:
-        names = (n for f in self.link.facts.fragments if f.module is None for n in f.names)
-        found = (self.standing.definition(name) for name in names)
-        return {defined for defined in found if defined is not None}
+        found = (self.standing.definition(name) for name in self.own)
+        return {d for d in found if d is not None and d.fragment.module is None}
 
     def _pinned(self, inputs: list[Version]) -> str | None:
         """Instances of a class that no other kernel can make again cannot leave its lane."""
         for name in _classes_in(self.link.cell.source) if self.standing.replaying else ():
-            if self.standing.definition(name) is None:
+            if name not in self.own:
                 return f"the class `{name}` depends on what steps left"
         return next((version.pinned for version in inputs if version.pinned), None)
 

@@ -9,8 +9,8 @@ cannot leave their kernel into one lane (`affinity.py`), and look whether the wh
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from nbflow.analysis.affinity import lanes_of
-from nbflow.analysis.cell_link import CellLink, Group
+from nbflow.analysis.affinity import lanes_of, overtaken
+from nbflow.analysis.cell_link import CellLink, grouped
 from nbflow.analysis.checks import findings
 from nbflow.analysis.edges import Edges
 from nbflow.analysis.facts import CellFacts, Certainty
@@ -53,7 +53,11 @@ def link(
     reasons += [lesson.reason for lesson in lessons if lesson.what == "one_lane"]
     if one_lane:
         reasons.append("asked for")
-    elif reasons:
+    elif not reasons:
+        groups = grouped(walked[1]).values()
+        why = overtaken(groups, lanes_of(groups))
+        reasons += [why] if why else []
+    if reasons and not one_lane:
         walked = _walk(notebook, facts, tags, injected, lessons, replaying=False, hidden=True)
     return _Linker(notebook, parameters, *walked, tuple(dict.fromkeys(reasons))).graph()
 
@@ -101,7 +105,7 @@ class _Linker:
         self.standing = standing
         self.links = links
         self.reasons = reasons
-        self.groups = self._group()
+        self.groups = grouped(links)
         self.names = self._label()
 
     def graph(self) -> Graph:
@@ -122,13 +126,6 @@ class _Linker:
         return replace(graph, diagnostics=found)
 
     # -- groups and names --------------------------------------------------------------------
-
-    def _group(self) -> dict[str, Group]:
-        groups: dict[str, Group] = {}
-        for link in self.links:
-            if link.key is not None:
-                groups.setdefault(link.key, Group(key=link.key)).links.append(link)
-        return groups
 
     def _label(self) -> dict[str, StepName]:
         tagged = {link.tags.step for link in self.links if link.tags.step}
@@ -152,7 +149,8 @@ class _Linker:
         if self.reasons:
             lanes: dict[str, str | None] = dict.fromkeys(self.groups, MAIN_LANE)
         else:
-            lanes = lanes_of(groups, self.names)
+            found = lanes_of(groups)
+            lanes = {key: self.names[lane] if lane else None for key, lane in found.items()}
         maker = StepMaker(
             notebook=self.notebook,
             standing=self.standing,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from nbflow.analysis.arguments import Arguments
-from nbflow.analysis.expressions import Shared
+from nbflow.analysis.expressions import DICTS, Shared
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.known_calls import KnownCalls
 from nbflow.analysis.scopes import (
@@ -145,7 +145,7 @@ class Statements(KnownCalls):
             self.one_lane("it changes an index that several tables may share", line)
         self.change(base, line)
         self.record.hold(base.objs, strong(value))
-        if key is not None:
+        if key is not None and (not base.type or base.type in DICTS):
             self.hold_key(base, key)
         self.take(value)
         if base.elem is not None and value.type not in IMMUTABLE:

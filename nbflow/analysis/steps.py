@@ -21,7 +21,7 @@ OUTSIDE = frozenset({Effect.NETWORK, Effect.DATABASE, Effect.SUBPROCESS, Effect.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMaker:
     """Makes the steps of one notebook. `read` holds the versions that other steps read, as (group
-    key, name); `lanes` is None for steps that get a kernel of their own."""
+    key, name); `lanes` are their names, None for steps that get a kernel of their own."""
 
     notebook: Notebook
     standing: Standing

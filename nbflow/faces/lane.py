@@ -90,7 +90,10 @@ class _KernelSide:
         key = (replay.cell, replay.line, replay.source)
         if key in self._replayed:
             return
-        result = self._shell.run_cell(replay.source, store_history=False, silent=True)
+        # Warnings and tracebacks tell lines as they stand in the cell. A magic must come first.
+        above = 0 if replay.source.startswith("%%") else replay.line - 1
+        source = "\n" * above + replay.source
+        result = self._shell.run_cell(source, store_history=False, silent=True)
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
             _report_failed_replay(self._spec, replay, error, self._shell.user_ns)
@@ -116,7 +119,7 @@ def _report_failed_replay(
         message=message,
         cell=replay.cell,
         cell_index=replay.cell_index,
-        line=replay.line + line - 1 if line is not None else None,
+        line=line,
         traceback=tuple("".join(traceback.format_exception(error)).splitlines()[-100:]),
     )
     where = f"cell {replay.cell_index + 1}, which this step needs"

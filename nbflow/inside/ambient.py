@@ -203,7 +203,7 @@ def _write_pandas(value: Any, start: Start) -> None:
 # -- the process
 
 # Set by libraries when they are imported, for themselves.
-_LIBRARY_VARIABLES: Final = re.compile(r"KMP_|PYDEVD_|MPLBACKEND$|_$")
+_LIBRARY_VARIABLES: Final = re.compile(r"KMP_|PYDEVD_|_RJEM_|MPLBACKEND$|_$")
 
 
 def _read_environ(start: Start) -> Any:

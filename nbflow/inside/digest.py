@@ -7,7 +7,7 @@ content and not by layout, arrays by buffer, shared mutable objects by the order
 met. Every item is tagged and every length is written, so that no two values encode alike.
 
 Two strengths: `digest` counts all that a pickle would hold (it names blobs); `snapshot` tells lazy
-attributes (`functools.cached_property`) apart, so that reading an object is no change to it.
+attributes of libraries (`functools.cached_property`) apart: reading an object is no change to it.
 """
 
 import copyreg
@@ -38,6 +38,8 @@ import pandas as pd
 import pyarrow as pa
 from blake3 import blake3
 from numpy.lib.array_utils import byte_bounds
+
+from nbflow.inside.homes import is_local
 
 ATOMS: Final = frozenset(
     {type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented)}
@@ -268,9 +270,9 @@ def reduce_figure(value: Any) -> Any:
 
 @dataclass(slots=True)
 class Looks:
-    """Looks at values, each taken once. They stay true while nothing changes."""
+    """Looks at values, each taken once. They stay true while the values live and do not change."""
 
-    taken: dict[int, Examined] = field(default_factory=dict)
+    taken: dict[int, Examined | Undigestible] = field(default_factory=dict)
 
     def at(self, value: object) -> Examined:
         """All about a value but its digest, which another one may have, too.
@@ -288,8 +290,18 @@ class Looks:
     def digested(self, value: object) -> Examined:
         """All about just this value. Raises: as `examine`."""
         if id(value) not in self.taken:
-            self.taken[id(value)] = examine(value)
-        return self.taken[id(value)]
+            self.taken[id(value)] = _examined_or_not(value)
+        found = self.taken[id(value)]
+        if isinstance(found, Undigestible):
+            raise found
+        return found
+
+
+def _examined_or_not(value: object) -> Examined | Undigestible:
+    try:
+        return examine(value)
+    except Undigestible as error:
+        return error
 
 
 def _is_artist(value: object) -> bool:
@@ -518,6 +530,9 @@ class Walk:
         self.state(value, _without_counters(value, state))
         self.items(listed or ())
         self.pairs(keyed or ())
+        if isinstance(value, BaseException) and (causes := causes_of(value)):
+            self.tag("causes")
+            self.items(causes)
 
     def state(self, owner: object, state: object) -> None:
         attributes, slots = _parts_of_state(state)
@@ -538,6 +553,16 @@ class Walk:
             return
         self.text(key)
         self.feed(value)
+
+
+def causes_of(error: BaseException) -> tuple[Any, ...]:
+    """Why an exception was raised, which pickle forgets; empty if there is nothing to tell.
+
+    >>> causes_of(ValueError("x"))
+    ()
+    """
+    found = (error.__cause__, error.__context__, error.__suppress_context__)
+    return found if any(found) else ()
 
 
 def _refuse_open(value: object) -> None:
@@ -572,6 +597,9 @@ def _without_counters(value: object, state: Any) -> Any:
         if "Affine2D" not in kind.__name__:
             caches |= {"_mtx"}  # its own in Affine2D, computed from others everywhere else
         return {key: part for key, part in state.items() if key not in caches}
+    if kind.__module__ == "IPython.utils.text" and isinstance(state, dict):
+        # The result of `!command` keeps its text in other forms, once somebody asked for them.
+        return {k: part for k, part in state.items() if not k.startswith("_SList__")} or None
     if kind.__module__.startswith("sklearn.neighbors._") and "Tree" in kind.__name__:
         return (*state[:7], *state[11:])
     return state
@@ -598,7 +626,12 @@ def _settings() -> frozenset[int]:
 
 
 def _is_lazy(kind: type, key: str) -> bool:
-    return isinstance(getattr(kind, key, None), functools.cached_property)
+    """Whether a library fills an attribute when it is first read. What the notebook's own classes
+    fill is content: their code may show it, and computes it from what was true then."""
+    if not isinstance(getattr(kind, key, None), functools.cached_property):
+        return False
+    home = next(base.__module__ for base in kind.__mro__ if key in vars(base))
+    return home != "__main__" and not is_local(sys.modules.get(home))
 
 
 def _reduce(value: Any) -> Any:

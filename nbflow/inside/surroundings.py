@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import logging
-import os
 import sys
-import sysconfig
 import threading
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from IPython.core.getipython import get_ipython
+
 from nbflow.inside.digest import Undigestible, digest
+from nbflow.inside.homes import is_installed, is_local
 
 # Kept for later use by the libraries that made them; they do nothing now.
 _IDLE_THREADS: Final = ("tqdm", "joblib", "ipykernel", "IPython", "zmq", "tornado", "nbflow")
@@ -61,8 +61,17 @@ def _threads() -> Iterator[threading.Thread]:
             thread.is_alive()
             and home not in _IDLE_THREADS
             and not thread.name.startswith("asyncio_")
+            and not _is_of_script_magics(thread)
         ):
             yield thread
+
+
+def _is_of_script_magics(thread: threading.Thread) -> bool:
+    """Whether it is the thread that IPython keeps after the first `%%bash` or `!command`."""
+    shell = get_ipython()
+    magics = shell.magics_manager.registry.get("ScriptMagics") if shell is not None else None
+    loop = getattr(magics, "event_loop", None)
+    return loop is not None and getattr(getattr(thread, "_target", None), "__self__", None) is loop
 
 
 def _children() -> Iterator[int]:
@@ -126,36 +135,6 @@ def _state_digest(name: str, value: Any) -> str | None:
         return digest(value)
     except Undigestible:
         return None
-
-
-def is_local(module: Any) -> bool:
-    """Whether a module lies outside the standard library, site-packages and nbflow itself."""
-    file = getattr(module, "__file__", None)
-    name = getattr(module, "__name__", "")
-    if not isinstance(file, str) or not isinstance(module, types.ModuleType):
-        return False
-    return name != "__main__" and name.partition(".")[0] != "nbflow" and not is_installed(file)
-
-
-@cache
-def is_installed(file: str) -> bool:
-    """Whether a file belongs to Python or to an installed package.
-
-    Asked for every loaded module around every step, hence the cache.
-
-    >>> is_installed(threading.__file__)
-    True
-    """
-    path = os.path.realpath(file)
-    return any(path.startswith(home) for home in homes())
-
-
-@cache
-def homes() -> tuple[str, ...]:
-    """Where Python and its packages lie; each path ends with a separator."""
-    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    found = {sysconfig.get_path(kind) for kind in kinds}
-    return tuple(sorted(os.path.realpath(home) + os.sep for home in found if home))
 
 
 # -- loggers

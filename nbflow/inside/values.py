@@ -40,6 +40,7 @@ from nbflow.inside import tables
 from nbflow.inside.digest import (
     Examined,
     Memory,
+    causes_of,
     dict_of_view,
     is_dict_view,
     is_figure,
@@ -269,6 +270,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
                 return _array(value, self._shared)
             case memoryview():
                 return _memory(value)
+            case BaseException() if causes_of(value):
+                return _exception(value)
             case _ if is_dict_view(value):
                 return _dict_view(value)
             case _ if is_figure(value):
@@ -399,6 +402,23 @@ def _from_notebook(path: str) -> Any:
 def _pickles_itself(value: Any) -> bool:
     """Built-in functions and methods of C types: cloudpickle's own rules would only slow them."""
     return isinstance(value, types.BuiltinFunctionType)
+
+
+# -- exceptions
+
+
+def _exception(value: BaseException) -> Any:
+    """An exception with its causes; its traceback cannot travel."""
+    function, arguments, *state = value.__reduce_ex__(5)
+    packed = (state[0] if state else None, causes_of(value))
+    return function, arguments, packed, None, None, _fill_exception
+
+
+def _fill_exception(error: Any, packed: tuple[Any, tuple[Any, ...]]) -> None:
+    state, causes = packed
+    if state is not None:
+        error.__setstate__(state)
+    error.__cause__, error.__context__, error.__suppress_context__ = causes
 
 
 # -- views of other objects

@@ -37,6 +37,7 @@ _COUNT: Final = re.compile(r"(?<![A-Za-ln-z0-9_])In\[(\d+)\]")
 """IPython's name for a cell in a traceback; the m that ends a colour code may stand before it."""
 
 _SKIP_TAG: Final = "skip"
+_INJECTED_TAG: Final = "injected-parameters"
 
 
 def assemble(
@@ -137,6 +138,9 @@ def _unowned(cell: NotebookNode, run: Run, outputs: Outputs, times: Times) -> Ce
     """Text cells are done when the run is; code cells of no step only if they did run."""
     if cell["cell_type"] != "code":
         return "completed" if run.status.ended else "pending"
+    if _INJECTED_TAG in cell["metadata"].get("tags", ()):
+        # Given values hold for whatever ran: each lane begins with them.
+        return "completed" if times or outputs else "pending"
     return "completed" if cell["id"] in outputs or cell["id"] in times else "pending"
 
 

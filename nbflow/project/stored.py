@@ -1,10 +1,12 @@
 """`nbflow get`: one stored value of a run, as text or as a file."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -14,6 +16,7 @@ from nbflow.core.run import Run
 from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import is_from_python, read_frame
+from nbflow.inside.values import from_plain
 from nbflow.store.blobs import BlobStore
 
 _SHOWN_ROWS = 20
@@ -83,14 +86,18 @@ def _writers(blob: Blob) -> Mapping[str, _Writer]:
             ".json": _copy_to("FORMAT json, ARRAY"),
             ".duckdb": _copy,
         }
+    if blob.kind == "json":
+        return {".json": _as_json, ".txt": _as_text}
     if blob.kind == "pickle":
         return {".pickle": _unsealed, ".pkl": _unsealed}
     return {f".{blob.suffix}": _copy}
 
 
 def _text(blob: Blob, path: Path, blobs: BlobStore) -> str:
+    if blob.kind == "json":
+        return readable(_plain(path))
     if blob.kind != "table" or len(blob.names) != 1:
-        return path.read_text("utf-8") if blob.kind == "json" else blob.preview
+        return blob.preview
     if is_from_python(path):
         value = read_frame(path, seal=read_seal(blobs.key()))
         return str(value)
@@ -133,6 +140,34 @@ def _copy_to(options: str) -> _Writer:
             connection.execute(f"COPY stored.data TO '{target}' ({options})").fetchall()
 
     return write
+
+
+def readable(value: Any) -> str:
+    """A plain value for people and scripts: text as it is, JSON where that says it, else Python's.
+
+    >>> readable("x"), readable({"a": (1, None)}), readable({3})
+    ('x', '{"a": [1, null]}', '{3}')
+    """
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _plain(path: Path) -> Any:
+    return from_plain(json.loads(path.read_text("utf-8")))
+
+
+def _as_json(path: Path, output: Path, blobs: BlobStore) -> None:
+    """What JSON has no word for (dates, sets) is written as text."""
+    text = json.dumps(_plain(path), ensure_ascii=True, default=str)
+    output.write_text(text + "\n", encoding="utf-8")
+
+
+def _as_text(path: Path, output: Path, blobs: BlobStore) -> None:
+    output.write_text(readable(_plain(path)) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _copy(path: Path, output: Path, blobs: BlobStore) -> None:

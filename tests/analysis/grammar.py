@@ -147,7 +147,7 @@ class Writer:
 
     def compound(self) -> str:
         """A condition, a loop or a `try`; what it binds may or may not be bound."""
-        head = self.any_of(*(self.with_old(kinds, text) for kinds, text in _HEADS))
+        head = self.any_of("try:", *(self.with_old(kinds, text) for kinds, text in _HEADS))
         known = set(self.known)
         body = _indented(self.simple())
         other = _indented(self.simple())
@@ -345,7 +345,6 @@ _HEADS = (
     ("a", "for v in $[:2]:"),
     ("d", "for v in $.values():"),
     ("a", "while len($) < 0:"),
-    ("a", "try:"),
 )
 _LINES = (
     "$a.append(len(v))",

@@ -17,12 +17,21 @@ def reformatted(source: str) -> str:
 
 
 def renamed_locals(source: str) -> str:
-    """The source with other names for the arguments and locals of its functions and loops."""
-    return ast.unparse(_Renaming().visit(ast.parse(source)))
+    """The source with other names for the arguments and locals of functions and comprehensions."""
+    return ast.unparse(_Scopes().visit(ast.parse(source)))
 
 
 _LOCALS = {name: f"{name}_too" for name in ("v", "w", "x", "g", "b")}
-"""Names that the grammar uses inside functions only, or in loops that nobody looks at below."""
+"""Names that the grammar uses as locals; a loop of a cell may bind `v` as a global, too."""
+
+
+class _Scopes(ast.NodeTransformer):
+    """Renames inside whatever has a scope of its own."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.FunctionDef | ast.Lambda | ast.ListComp | ast.GeneratorExp):
+            return _Renaming().generic_visit(node)
+        return super().generic_visit(node)
 
 
 class _Renaming(ast.NodeTransformer):

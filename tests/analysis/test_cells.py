@@ -581,6 +581,7 @@ CHANGES = (
         "@f.register\ndef _(x: int): pass",
         writes="_ f",
     ),
+    Case("an attribute of a function", "def f(): pass\nf.n = []", "f.n.append(1)", writes="f"),
     Case(
         "cache_clear",
         ("import functools\n@functools.cache\ndef f(x): pass",),
@@ -689,6 +690,13 @@ SHARING = (
         shares="add+get",
     ),
     Case("a generator follows its source", LISTS, "g = (v for v in a)", shares="a+g"),
+    Case("an instance as a key", ("class C: pass", "p = C()"), "d = {p: 1}", shares="d+p"),
+    Case(
+        "keys that are changed",
+        ("class C: pass", "p = C()", "d = {}\nd[p] = 1"),
+        "for k in d: k.n = 1",
+        writes="d k?",
+    ),
     Case("array views", (PANDAS, "m = np.zeros(3)"), "v = m[1:]", shares="m+v"),
     Case("array arithmetic", (PANDAS, "m = np.zeros(3)"), "v = m * 2", shares=""),
     Case("reshape", (PANDAS, "m = np.zeros(4)"), "v = m.reshape(2, 2)", shares="m+v"),

@@ -343,21 +343,42 @@ def test_predicting_is_no_change_and_fitting_is(bench: Bench, estimator: str) ->
     assert bench.run(f"{imports}{data}m.fit(X, y * 2)", **given).found_mutations == ("m",)
 
 
-def test_lazy_attributes_may_appear_but_not_change(bench: Bench) -> None:
-    source = (
-        "import functools\n"
-        "class Lazy:\n"
-        "    def __init__(self): self.a = 1\n"
-        "    @functools.cached_property\n"
-        "    def twice(self): return [self.a * 2]\n"
-    )
-    made = bench.made(source + "x = Lazy(); y = Lazy(); y.twice", "x", "y", provided=("Lazy",))
-    names: dict[str, Any] = {"inputs": made, "input_names": ("x", "y"), "provided": ("Lazy",)}
+LAZY = (
+    "import functools\n"
+    "class Lazy:\n"
+    "    def __init__(self): self.a = 1\n"
+    "    @functools.cached_property\n"
+    "    def twice(self): return [self.a * 2]\n"
+)
+
+
+def test_lazy_attributes_of_libraries_may_appear_but_not_change(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = types.ModuleType("lazy_library")
+    monkeypatch.setitem(sys.modules, "lazy_library", library)
+    exec(LAZY, vars(library))
+    source = "from lazy_library import Lazy; x = Lazy(); y = Lazy(); y.twice"
+    made = bench.made(source, "x", "y")
+    names: dict[str, Any] = {"inputs": made, "input_names": ("x", "y")}
+    assert bench.run("x.twice; y.twice", **names).found_mutations == ()
+    assert bench.run("y.twice.append(1)", **names).found_mutations == ("y",)
+    assert bench.run("y.__dict__.clear()", **names).found_mutations == ("y",)
+
+
+def test_lazy_attributes_of_the_notebooks_own_classes_are_content(bench: Bench) -> None:
+    made = bench.made(LAZY + "x = Lazy()", "x", provided=("Lazy",))
     here: dict[str, Any] = {"__name__": "__main__"}
-    exec(source, here)
-    assert bench.run("x.twice; y.twice", namespace=dict(here), **names).found_mutations == ()
-    assert bench.run("y.twice.append(1)", namespace=dict(here), **names).found_mutations == ("y",)
-    assert bench.run("y.__dict__.clear()", namespace=dict(here), **names).found_mutations == ("y",)
+    exec(LAZY, here)
+    names: dict[str, Any] = {"inputs": made, "input_names": ("x",), "provided": ("Lazy",)}
+    assert bench.run("x.twice", namespace=here, **names).found_mutations == ("x",)
+
+
+def test_the_result_of_a_command_keeps_its_text_unseen(bench: Bench) -> None:
+    made = bench.made("from IPython.utils.text import SList; x = SList(['a', 'b'])", "x")
+    names: dict[str, Any] = {"inputs": made, "input_names": ("x",)}
+    assert bench.run("x.n; x.s; x.p", **names).found_mutations == ()
+    assert bench.run("x.append('c')", **names).found_mutations == ("x",)
 
 
 # -- SQL

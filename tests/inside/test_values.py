@@ -516,3 +516,16 @@ def test_what_can_be_imported_needs_no_replay(tmp_path: Path) -> None:
         value, tmp_path, packing=lane(partial=partial, Fraction=fractions.Fraction), into=lane()
     )
     assert (back.func, back.args) == (print, (fractions.Fraction,))
+
+
+def test_exceptions_keep_their_causes(tmp_path: Path) -> None:
+    error = ValueError("outer")
+    error.__cause__ = error.__context__ = KeyError("inner")
+    error.add_note("a note")
+    assert digest(error) != digest(ValueError("outer"))
+    _, back = there_and_back([error], tmp_path)
+    assert repr(back) == "[ValueError('outer')]"
+    assert repr(back[0].__cause__) == "KeyError('inner')"
+    assert back[0].__context__ is back[0].__cause__
+    assert back[0].__suppress_context__
+    assert back[0].__notes__ == ["a note"]

@@ -39,6 +39,7 @@ def test_papermill_gives_the_same_as_nbflow_run(bench: Bench) -> None:
     assert "monday [7, 14] 7 project" in printed(theirs)
     assert [c["source"] for c in made["cells"]][1:] == [c["source"] for c in theirs["cells"]][1:]
     assert cell_statuses(made) == cell_statuses(theirs)
+    assert "nbflow-injected-parameters" in cell_statuses(theirs)
     assert set(cell_statuses(theirs).values()) == {"completed"}
     assert theirs["metadata"]["papermill"]["parameters"] == {"factor": 7}
     runs = bench.say("runs", "--json").document["runs"]
@@ -178,7 +179,10 @@ def test_events_are_json_lines(bench: Bench) -> None:
     kinds = [event["kind"] for event in events]
     assert kinds[0] == "run_started"
     assert kinds[-1] == "run_finished"
-    assert ["step_queued", "step_started", "step_output", "step_finished"] == [
-        event["kind"] for event in events if event["step"] == "hi"
+    assert [event["kind"] for event in events if event["step"] == "hi"] == [
+        "step_queued",
+        "step_started",
+        "step_output",
+        "step_finished",
     ]
     assert [event["id"] for event in events] == sorted(event["id"] for event in events)

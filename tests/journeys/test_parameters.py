@@ -103,7 +103,7 @@ def test_c71_values_arrive_exactly_and_are_never_code(bench: Bench) -> None:
     )
     assert said.code == 0, said.out + said.err
     shown = printed(bench.result(said))
-    assert f"{ascii(nasty)} 12345678901 nan True ['a', '$b']" in shown
+    assert f"{nasty!a} 12345678901 nan True ['a', '$b']" in shown
     assert "same in SQL" in shown
     assert said.document["parameters"]["text"] == nasty
     node = nbformat.read(bench.path("out.ipynb"), as_version=4)

@@ -12,13 +12,16 @@ pytestmark = pytest.mark.slow
 
 LONG = pytest.mark.ci
 
-PREPARING = "import pandas as pd\nfrom rates import rate"
+PREPARING = "import pandas as pd\nfrom rates import RATE"
 CELLS = (
     PREPARING,
     ("sales = pd.read_csv('sales.csv')", ["step:sales"]),
     ("%%sql daily\nSELECT day, sum(amount) AS amount FROM sales GROUP BY day ORDER BY day"),
-    ("taxed = daily.assign(tax=daily.amount * rate())", ["step:taxed"]),
-    ("best = daily.amount.max()\nprint('best', best)", ["step:best"]),
+    ("taxed = daily.assign(tax=daily.amount * RATE)", ["step:taxed"]),
+    (
+        "best = {'amount': (daily.amount.max(), 'é')}\nprint('best', daily.amount.max())",
+        ["step:best"],
+    ),
     ("print('taxes', taxed.tax.sum())", ["step:report"]),
 )
 ALL = {"definitions", "sales", "daily", "taxed", "best", "report"}
@@ -28,7 +31,7 @@ ALL = {"definitions", "sales", "daily", "taxed", "best", "report"}
 def first(bench: Bench) -> Said:
     """The first run of a notebook with a file and a module beside it."""
     bench.path("sales.csv").write_text("day,amount\n1,10\n1,20\n2,40\n")
-    bench.path("rates.py").write_text("def rate():\n    return 0.5\n")
+    bench.path("rates.py").write_text("RATE = 0.5\n")
     bench.notebook(*CELLS)
     said = bench.run()
     assert said.code == 0, said.out + said.err
@@ -56,7 +59,7 @@ def test_a_second_run_reuses_everything(bench: Bench, first: Said) -> None:
 
 
 def test_a_changed_cell_runs_only_what_it_must(bench: Bench, first: Said) -> None:
-    bench.notebook(*changed(3, "taxed = daily.assign(tax=daily.amount * rate() * 2)"))  # type: ignore[arg-type]
+    bench.notebook(*changed(3, "taxed = daily.assign(tax=daily.amount * RATE * 2)"))  # type: ignore[arg-type]
     said = bench.run()
     assert said.ran() - {"definitions"} == {"taxed", "report"}
     assert said.steps["taxed"]["message"] == "its code changed"
@@ -66,14 +69,14 @@ def test_a_changed_cell_runs_only_what_it_must(bench: Bench, first: Said) -> Non
 
 
 def test_identical_content_cuts_off_early(bench: Bench, first: Said) -> None:
-    bench.notebook(*changed(3, "taxed = daily.assign(tax=rate() * daily.amount)"))  # type: ignore[arg-type]
+    bench.notebook(*changed(3, "taxed = daily.assign(tax=RATE * daily.amount)"))  # type: ignore[arg-type]
     said = bench.run()
     assert said.ran() - {"definitions"} == {"taxed"}
     assert "report" in said.reused()
 
 
 def test_comments_and_layout_do_not_count(bench: Bench, first: Said) -> None:
-    bench.notebook(*changed(3, "# a note\n\ntaxed = daily.assign(tax = daily.amount*rate())  # x"))  # type: ignore[arg-type]
+    bench.notebook(*changed(3, "# a note\n\ntaxed = daily.assign(tax = daily.amount*RATE)  # x"))  # type: ignore[arg-type]
     said = bench.run()
     assert said.reused() == ALL
 
@@ -93,7 +96,7 @@ def test_a_touched_file_is_not_a_changed_one(bench: Bench, first: Said) -> None:
 
 
 def test_a_changed_module_is_named(bench: Bench, first: Said) -> None:
-    bench.path("rates.py").write_text("def rate():\n    return 0.25\n")
+    bench.path("rates.py").write_text("RATE = 0.25\n")
     said = bench.run()
     assert {"taxed", "report"} <= said.ran()
     assert {"sales", "daily", "best"} <= said.reused()
@@ -120,7 +123,8 @@ def test_what_can_be_asked_afterwards(bench: Bench, first: Said) -> None:
     ]
     assert bench.status(run[:13]).document["run"] == run
     assert bench.say("logs", run, "best").out.splitlines() == ["best | best 40"]
-    assert bench.say("get", run, "best").out.strip() == "40"
+    assert bench.say("get", run, "best").out == "{'amount': (np.int64(40), 'é')}\n"
+    assert bench.say("get", run, "best", "-o", "best.txt").code == 0
     assert "day" in bench.say("get", run, "daily").out
     saved = bench.say("get", run, "daily", "-o", "daily.csv")
     assert saved.code == 0
