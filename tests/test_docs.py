@@ -195,13 +195,16 @@ def _third_party(package: Path) -> Iterator[str]:
 # -- the texts -----------------------------------------------------------------------------------
 
 
+_NOT_OURS = {"venv", "__pycache__", ".nbflow", ".ipynb_checkpoints", ".ruff_cache", ".mypy_cache"}
+
+
 def _texts(repository: Path) -> Iterator[Path]:
     """Everything that is kept in the repository and can be read."""
     tops = ("nbflow", "notebooks", "tests", ".ci")
     kept = {".py", ".md", ".toml", ".ipynb", ".json", ".csv", ""}
     for top in tops:
         for path in sorted((repository / top).rglob("*")):
-            hidden = {"venv", "__pycache__", ".nbflow", ".ipynb_checkpoints"} & set(path.parts)
+            hidden = _NOT_OURS & set(path.parts)
             if path.is_file() and path.suffix in kept and not hidden:
                 yield path
     yield from (path for path in sorted(repository.glob("*")) if path.is_file())

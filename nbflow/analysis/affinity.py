@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from nbflow.analysis.cell_link import Group
+from nbflow.analysis.cell_link import CellLink, Group
 from nbflow.analysis.versions import Defined, in_order
 from nbflow.core.names import Name
 
@@ -23,6 +23,24 @@ def lanes_of(groups: Iterable[Group]) -> dict[str, str | None]:
             home[other] = one
             home.setdefault(one, one)
     return {g.key: root(g.key) if g.key in home else None for g in known}
+
+
+def load_together(groups: Iterable[Group], lanes: Mapping[str, str | None]) -> None:
+    """Let the first reader of a writer in a lane load all that the lane needs of that writer.
+
+    Names that share objects are loaded together or share nothing: what a later step of the lane
+    loads alone would be another copy.
+    """
+    first: dict[tuple[str, str], CellLink] = {}
+    for group in groups:
+        lane = lanes[group.key]
+        for link in group.links if lane else ():
+            for name, resolved in list(link.inputs.items()):
+                writer = resolved.version.step
+                if lane and writer is not None and lanes[writer] != lane:
+                    reader = first.setdefault((lane, writer), link)
+                    reader.inputs.setdefault(name, resolved)
+                    reader.python_reads |= link.python_reads & {name}
 
 
 def overtaken(groups: Iterable[Group], lanes: Mapping[str, str | None]) -> str | None:

@@ -11,8 +11,9 @@ from nbflow.analysis.arguments import Arguments, meet_parameters
 from nbflow.analysis.effects import Rule
 from nbflow.analysis.expressions import DICTS, Expressions
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.recursion import CallKey
 from nbflow.analysis.scopes import parameters, root_name
-from nbflow.analysis.state import NOTHING, Record, Summary
+from nbflow.analysis.state import Record, Summary
 from nbflow.analysis.values import (
     FIGURE,
     IMMUTABLE,
@@ -35,6 +36,7 @@ from nbflow.analysis.values import (
 
 RANDOM_CHANNELS: Final = ("@random", "@numpy.random")
 ANY_PATH: Final = "*"
+TOO_DEEP: Final = "functions call each other too deeply to be followed"
 
 _REMOTE: Final = re.compile(
     r"(https?|ftps?|s3|s3a|gs|gcs|az|abfss?|hdfs|ssh|sftp)://", re.IGNORECASE
@@ -49,7 +51,10 @@ _WORD_EFFECTS: Final = {
     "random": Effect.RANDOM,
 }
 _DEPTH: Final = 24
-_ROUNDS: Final = 4
+_ROUNDS: Final = 12
+"""A recursive function is read again so often at most; each round finds more, so few are needed."""
+
+_NESTED: Final = 4
 
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
@@ -639,22 +644,20 @@ class Calls(Expressions):
         if (
             function.frame is None
             or not function.frame.alive
-            or function in self.shared.running
-            or self.shared.depth > _DEPTH
+            or function in self.shared.nested
+            or len(self.shared.nested) > _DEPTH
         ):
             objects = NO_OBJECTS.union(*(strong(v) for v in bound.values()))
             self.record.change(self.record.reach(objects), getattr(node, "lineno", 0), sure=False)
             return Value(objs=objects)
-        self.shared.running[function] = NOTHING
-        self.shared.depth += 1
+        self.shared.nested.add(function)
         frame, self.frame = self.frame, self.new_frame(function, self.site(node)[4:])
         for name, value in bound.items():
             self.state.values[self.frame.prefix + name] = value
         result = self.run_body(function)
         self.frame.alive = False
         self.frame = frame
-        self.shared.depth -= 1
-        del self.shared.running[function]
+        self.shared.nested.discard(function)
         return result
 
     def new_frame(self, function: Function, place: str) -> Frame:
@@ -662,51 +665,53 @@ class Calls(Expressions):
 
     def summarise(self, function: Function, bound: dict[str, Value]) -> Summary:
         """What a call of the function does, read once for each kind of arguments."""
+        calls = self.shared.calls
         symbolic = {name: _symbolic(name, value) for name, value in bound.items()}
-        key = (function, tuple(sorted(symbolic.items())))
-        for known in self.shared.summaries.get(key, ()):
+        if calls.is_running(function):
+            # A recursive call: fewer distinctions, so that arguments that grow come to an end.
+            symbolic = {name: _widened(value) for name, value in symbolic.items()}
+        key: CallKey = (function, tuple(sorted(symbolic.items())))
+        for known in calls.known.get(key, ()):
             if all(self._same(name, value) for name, value in known.asked.items()):
-                self._pass_on(known.asked)
-                return known
-        if function in self.shared.running:
-            self.shared.recursed.add(function)
-            return self.shared.running[function]
-        if self.shared.depth > _DEPTH or self.shared.fuel < 0:
+                return self._pass_on(known)
+        pending = calls.pending(key)
+        if pending is not None:
+            return self._pass_on(pending)
+        if len(calls.running) > _DEPTH or self.shared.fuel < 0:
             return self._blunt_summary(symbolic)
-        summary = self._read_until_stable(function, symbolic)
-        if not self.shared.running:
-            self.shared.summaries.setdefault(key, []).append(summary)
-        self._pass_on(summary.asked)
-        return summary
+        return self._pass_on(self._read_until_stable(key, symbolic))
 
     def _same(self, name: str, value: Value | None) -> bool:
         now = self.peek(name)
         return now is value or now == value
 
-    def _pass_on(self, asked: dict[str, Value | None]) -> None:
+    def _pass_on(self, summary: Summary) -> Summary:
         """Whoever calls depends on what the callee asked for."""
-        for name in asked:
+        for name in summary.asked:
             self.base(name)
-
-    def _read_until_stable(self, function: Function, symbolic: dict[str, Value]) -> Summary:
-        summary = NOTHING
-        self.shared.depth += 1
-        for _ in range(_ROUNDS):
-            self.shared.running[function] = summary
-            self.shared.recursed.discard(function)
-            latest = self._read_function(function, symbolic)
-            settled = _outline(latest) == _outline(summary)
-            summary = latest
-            if settled or function not in self.shared.recursed:
-                break
-        self.shared.depth -= 1
-        del self.shared.running[function]
         return summary
+
+    def _read_until_stable(self, key: CallKey, symbolic: dict[str, Value]) -> Summary:
+        """Read a function; again, if it calls itself, until nothing more is found."""
+        calls = self.shared.calls
+        for _ in range(_ROUNDS):
+            with calls.entered(key) as call:
+                latest = self._read_function(key[0], symbolic)
+            if calls.left(call, latest, same=_outline(latest) == _outline(call.before)):
+                return latest
+        return self._blunt_summary(symbolic)
 
     def _read_function(self, function: Function, symbolic: dict[str, Value]) -> Summary:
         asked: dict[str, Value | None] = {}
+        answers: dict[str, Value | None] = {}
 
         def ask(name: str) -> Value | None:
+            # The caller stands still meanwhile, so an answer stays right.
+            if name not in answers:
+                answers[name] = answer(name)
+            return answers[name]
+
+        def answer(name: str) -> Value | None:
             value = self.peek(name)
             asked[name] = value
             if value is None:
@@ -734,7 +739,7 @@ class Calls(Expressions):
         record = Record()
         objects = NO_OBJECTS.union(*(everything(v) for v in symbolic.values()))
         record.change(objects, 0, sure=False)
-        record.one_lane["functions call each other too deeply to be followed"] = 0
+        record.one_lane[TOO_DEEP] = 0
         return Summary(record=record, result=Value(objs=objects))
 
     def apply_summary(self, summary: Summary, bound: dict[str, Value], node: ast.AST) -> Value:
@@ -822,7 +827,7 @@ class Calls(Expressions):
                 return value.objs
             return (self.record.reach(value.objs) | strong(value)) - value.objs
         if kind == "new":
-            nested = obj.count("@") > _ROUNDS
+            nested = obj.count("@") > _NESTED
             return frozenset({place if nested else f"{obj}@{place[4:]}"})
         return NO_OBJECTS if kind in ("arg", "parts", "warg") else frozenset({obj})
 
@@ -834,6 +839,10 @@ def _symbolic(name: str, value: Value) -> Value:
     return inner._replace(
         objs=whole if value.objs else NO_OBJECTS, weak=weak if value.weak else NO_OBJECTS
     )
+
+
+def _widened(value: Value) -> Value:
+    return value._replace(text=None, exact=False, items=None, elem=None)
 
 
 def _typed_by(function: Function, name: str, value: Value) -> Value:

@@ -38,6 +38,9 @@ _UNSAID: Final = frozenset({"", "deleted", "instance", "class", "object"})
 _FUEL: Final = 40_000
 """How many pieces of code are read for one cell before calls are judged bluntly."""
 
+_TANK: Final = 1_000_000
+"""The same for a whole notebook: a few seconds."""
+
 
 def read_cells(notebook: Notebook, *, parse_sql: ParseSql | None = None) -> tuple[CellFacts, ...]:
     """The facts of every code cell, in notebook order. No cell is executed, nothing is raised.
@@ -70,6 +73,7 @@ class _Pass:
     def __init__(self, notebook: Notebook, parse_sql: ParseSql) -> None:
         self.cells = [cell for cell in notebook.cells if cell.kind is CellKind.CODE]
         self.shared = Shared(parse_sql=parse_sql)
+        self.tank = _TANK
         self.codes = [read_code(cell.source) for cell in self.cells]
         for code in self.codes:
             self._survey(code)
@@ -113,7 +117,7 @@ class _Pass:
     def _cell(self, cell: Cell, code: CellCode) -> _Read:
         if code.tree is not None and len(code.tree.body) == 1:
             code = read_code(cell.source, self.shared.globals)
-        self.shared.fuel = _FUEL
+        self._refuel()
         reader = Magics(self.shared, self.shared.globals.get)
         parts: tuple[Part, ...] = ()
         if code.magic is not None:
@@ -166,7 +170,14 @@ class _Pass:
     def _finish(self, fragment: Fragment, read: _Read, last: Magics) -> Fragment:
         if fragment.module is not None or len(fragment.names) != 1:
             return fragment
+        self._refuel()
         return finish(fragment, read.reader.state.values.get(fragment.names[0]), last)
+
+    def _refuel(self) -> None:
+        """Give the next piece its share of what may be read in all."""
+        self.tank += self.shared.fuel
+        self.shared.fuel = min(_FUEL, max(self.tank, 0))
+        self.tank -= self.shared.fuel
 
     def _late_writes(self, read: _Read, last: Magics) -> tuple[Use, ...]:
         writes: dict[str, bool] = {}
@@ -176,7 +187,7 @@ class _Pass:
             if function.frame is not None:
                 writes.update(dict.fromkeys(stored_roots(function.node), False))
                 continue
-            self.shared.fuel = _FUEL
+            self._refuel()
             summary = last.summarise(function, unknown_arguments(function))
             for name, sure in written_globals(summary).items():
                 writes[name] = writes.get(name, False) or sure

@@ -16,8 +16,9 @@ from typing import Final
 
 from nbflow.analysis.effects import Effects, load_effects
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bound_names
-from nbflow.analysis.state import Record, State, Summary, join_states
+from nbflow.analysis.state import Record, State, join_states
 from nbflow.analysis.values import (
     BOOL,
     IMMUTABLE,
@@ -53,28 +54,27 @@ DICTS: Final = frozenset({"dict", "defaultdict", "Counter", "OrderedDict"})
 class Shared:
     """What all cells of a notebook share while they are read, in notebook order.
 
-    globals: the value of each global as the cells above left it. known: every name that any cell
-    binds. summaries: what calls of notebook functions did, to be used again. taken: functions that
-    are kept somewhere as values, so that a call of an unknown value may be a call of them.
+    globals: the value of each global as the cells above left it. known: how many places in the
+    notebook bind each name. calls: what calls of notebook functions do. constants: names of
+    fragments that are constants. changed_attributes: attributes whose value some cell changes.
+    taken: functions that are kept somewhere as values, so that a call of an unknown value may be a
+    call of them. nested: functions inside functions that are being read in place.
     renames_index: some cell names an index in place, which tables made from each other may share.
     objects_as_keys: instances of notebook classes are keys of dicts.
+    fuel: how much more may be read before calls are judged bluntly.
     """
 
     parse_sql: Callable[[str], SqlText]
     effects: Effects = field(default_factory=load_effects)
     globals: dict[str, Value] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
-    summaries: dict[tuple[Function, tuple[tuple[str, Value], ...]], list[Summary]] = field(
-        default_factory=dict
-    )
+    calls: Calls = field(default_factory=Calls)
     renames_index: bool = False
     objects_as_keys: bool = False
     constants: set[str] = field(default_factory=set)
     changed_attributes: set[str] = field(default_factory=set)
-    running: dict[Function, Summary] = field(default_factory=dict)
-    recursed: set[Function] = field(default_factory=set)
+    nested: set[Function] = field(default_factory=set)
     taken: list[Function] = field(default_factory=list)
-    depth: int = 0
     fuel: int = 0
 
 
@@ -283,6 +283,8 @@ class Expressions:
         """An attribute of a value."""
         if base.ref is not None:
             return self._module_attribute(f"{base.ref}.{name}", getattr(node, "lineno", 0))
+        if name == "__dict__":
+            return self.own_dict(base, node)
         if base.instance is not None:
             return self._member(base, name, node)
         rule = self.effects.attribute(base.type, name)
@@ -291,6 +293,13 @@ class Expressions:
         if base.type in TABLES and self.effects.method(base.type, name) is None:
             return self.table_part("Series" if base.type == "DataFrame" else "", base, node)
         return Value(objs=self.record.reach(base.objs), weak=base.weak, files=base.files)
+
+    def own_dict(self, base: Value, node: ast.AST) -> Value:
+        """The dict in which an object keeps its attributes: no pickle keeps the two together."""
+        made = self.site(node, ".dict")
+        self.record.made[made] = "the dict of an object's attributes"
+        self.record.hold(frozenset({made}), base.objs)
+        return Value(type="dict", objs=self.record.reach(base.objs) | {made})
 
     def _known_attribute(self, base: Value, returns: str, node: ast.AST, *, view: bool) -> Value:
         type = base.type if returns == "same" else returns

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nbflow.analysis.calls import unknown_arguments
+from nbflow.analysis.calls import TOO_DEEP, unknown_arguments
 from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.magics import Magics
 from nbflow.analysis.scopes import (
@@ -348,16 +348,19 @@ def late_writes_of(names: dict[str, bool], line: int, reader: Magics) -> tuple[U
 
 def _late_writes(function: Function, reader: Magics) -> tuple[dict[str, bool], bool]:
     """Globals that a call may write, and whether the function keeps state of its own."""
-    reader.shared.fuel = 20_000
     bound = unknown_arguments(function)
     kept = {name: value for name, value in function.defaults.items() if value.objs}
     summary = reader.summarise(function, bound | kept)
     writes = written_globals(summary)
+    # A local of the function is no global, even if a global has its name.
+    free = free_names(function.node).keys()
     for inner in nested_functions(function.node):
-        for name in stored_roots(inner):
+        for name in stored_roots(inner) & free:
             writes.setdefault(name, False)
     changed = summary.record.changed
     stateful = any(f"arg:{name}" in changed for name in kept)
+    # What could not be followed must not be replayed as if it had no effect.
+    stateful = stateful or TOO_DEEP in summary.record.one_lane
     if function.cached:
         stateful = stateful or not _cache_is_invisible(summary, reader)
     return writes, stateful

@@ -114,8 +114,7 @@ class KnownCalls(Calls):
         if not given.positional:
             self.one_lane("`vars()` shows every variable", node.lineno)
             return UNKNOWN
-        base = given.positional[0]
-        return Value(type="dict", objs=self.record.reach(base.objs))
+        return self.own_dict(given.positional[0], node)
 
     def _dir(self, given: Arguments, node: ast.Call) -> Value:
         if not given.positional:

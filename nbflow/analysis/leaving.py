@@ -46,8 +46,8 @@ _NOTHING = _Load(carried=frozenset(), late=frozenset(), late_writes=frozenset(),
 
 @dataclass(slots=True, kw_only=True)
 class _Leaving:
-    """`writes` grows while it is found out what the cell's own writes entail. `own` are names of its
-    fragments that other lanes will replay instead of loading them."""
+    """`writes` grows while it is found out what the cell's own writes entail. `own` are names of
+    its fragments that other lanes will replay instead of loading them."""
 
     standing: Standing
     link: CellLink
@@ -238,13 +238,12 @@ class _Leaving:
         facts, link = self.link.facts, self.link
         inputs = [resolved.version for resolved in link.inputs.values()]
         kept = [f for f in facts.fragments if not self.own.issuperset(f.names)]
-        replayed = {d for d in link.replays if d.fragment.module is None and not d.parameter}
+        mentioned = self.standing.sharing.mentioned
+        held = {d for d in link.replays | self._own_definitions() if d.is_held(mentioned)}
         late = {u.name for u in (*facts.late, *(u for f in kept for u in f.late))}
         writes = {u.name for u in (*facts.late_writes, *(u for f in kept for u in f.late_writes))}
         return _Load(
-            carried=frozenset(replayed | self._own_definitions()).union(
-                *(v.carried for v in inputs)
-            ),
+            carried=frozenset(held).union(*(v.carried for v in inputs)),
             late=frozenset(late).union(*(v.late for v in inputs)),
             late_writes=frozenset(writes).union(*(v.late_writes for v in inputs)),
             pinned=self._pinned(inputs),
@@ -252,7 +251,7 @@ class _Leaving:
 
     def _own_definitions(self) -> set[Defined]:
         found = (self.standing.definition(name) for name in self.own)
-        return {d for d in found if d is not None and d.fragment.module is None}
+        return {defined for defined in found if defined is not None}
 
     def _pinned(self, inputs: list[Version]) -> str | None:
         """Instances of a class that no other kernel can make again cannot leave its lane."""

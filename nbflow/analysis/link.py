@@ -9,7 +9,7 @@ cannot leave their kernel into one lane (`affinity.py`), and look whether the wh
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from nbflow.analysis.affinity import lanes_of, overtaken
+from nbflow.analysis.affinity import lanes_of, load_together, overtaken
 from nbflow.analysis.cell_link import CellLink, grouped
 from nbflow.analysis.checks import findings
 from nbflow.analysis.edges import Edges
@@ -55,7 +55,9 @@ def link(
         reasons.append("asked for")
     elif not reasons:
         groups = grouped(walked[1]).values()
-        why = overtaken(groups, lanes_of(groups))
+        lanes = lanes_of(groups)
+        load_together(groups, lanes)
+        why = overtaken(groups, lanes)
         reasons += [why] if why else []
     if reasons and not one_lane:
         walked = _walk(notebook, facts, tags, injected, lessons, replaying=False, hidden=True)

@@ -16,7 +16,8 @@ from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.notebook import Notebook
 
-_IS: re.Pattern[str] = re.compile(r"\bis\b")
+_IS = re.compile(r"\bis\b")
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,14 @@ class Sharing:
 
     last_change: for each name, the index of the last cell that may change it in place. connected:
     the names that any chain of aliases connects with it. by_identity: some cell uses `is`.
+    mentioned: names that stand somewhere without being called there: a function that is only ever
+    called is inside no value.
     """
 
     last_change: Mapping[Name, int]
     connected: Mapping[Name, frozenset[Name]]
     by_identity: bool
+    mentioned: frozenset[Name]
 
     def shows(self, names: Iterable[Name], cell_index: int) -> bool:
         """Whether the names' sharing from that cell on can be seen below."""
@@ -44,10 +48,12 @@ def sharing_in(
     notebook: Notebook, facts: tuple[CellFacts, ...], lessons: tuple[Learned, ...]
 ) -> Sharing:
     """Look through the whole notebook."""
+    sources = [notebook.cell(one.cell).source for one in facts]
     return Sharing(
         last_change=_last_changes(facts, lessons, len(notebook.cells)),
         connected=_connected(facts),
-        by_identity=any(compares_identity(notebook.cell(one.cell).source) for one in facts),
+        by_identity=any(compares_identity(source) for source in sources),
+        mentioned=frozenset[Name]().union(*(mentioned_in(source) for source in sources)),
     )
 
 
@@ -74,6 +80,24 @@ def _connected(facts: tuple[CellFacts, ...]) -> dict[Name, frozenset[Name]]:
             for name in united:
                 found[name] = united
     return found
+
+
+def mentioned_in(source: str) -> frozenset[Name]:
+    """Names that code uses otherwise than by calling them.
+
+    >>> sorted(mentioned_in("y = f(x, key=g)"))
+    ['g', 'x']
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # magics: all words
+        return frozenset(map(Name, _WORD.findall(source)))
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return frozenset(
+        Name(node.id)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called
+    )
 
 
 def compares_identity(source: str) -> bool:

@@ -166,6 +166,8 @@ def carried(value: Value, name: str) -> Value:
     if not (value.objs or value.weak or value.items or value.elem):
         return value
     whole = frozenset({incoming(name)})
+    if value.objs == whole and not (value.weak or value.items or value.elem):
+        return value
     return remap(value._replace(objs=value.objs or value.weak, weak=NO_OBJECTS), lambda _: whole)
 
 

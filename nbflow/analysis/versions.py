@@ -5,6 +5,7 @@ step left may carry definitions with it: an instance needs its class, a closure 
 body reads. Whoever loads the version then needs those too, resolved where they are used.
 """
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ PLAIN_TYPES = frozenset(
 )
 """Types whose values hold data alone: no functions or notebook classes travel inside them."""
 
+_MAKERS = (ast.ClassDef, ast.Lambda, ast.GeneratorExp, ast.Call, ast.Yield, ast.YieldFrom)
 _CLASS = re.compile(r"^\s*class\b", re.MULTILINE)
 _EQUALITY = re.compile(r"\b(__eq__|dataclass|NamedTuple|Enum|IntEnum|StrEnum|BaseModel|define)\b")
 
@@ -72,6 +74,12 @@ class Defined:
         code = re.compile(rf"^\s*(async\s+)?(def|class)\s+{re.escape(name)}\b", re.MULTILINE)
         return not self.setup or code.search(self.fragment.source) is not None
 
+    def is_held(self, mentioned: frozenset[Name]) -> bool:
+        """Values may hold what it defines. `mentioned`: names used otherwise than by calling."""
+        if self.parameter or self.fragment.module is not None:
+            return False
+        return not mentioned.isdisjoint(self.fragment.names) or _makes_values(self.fragment.source)
+
     def compares_by_identity(self) -> bool:
         """A class whose instances equal nothing but themselves."""
         source = self.fragment.source
@@ -82,6 +90,22 @@ class Defined:
         yield self
         for needed in self.needs:
             yield from needed.chain()
+
+
+def _makes_values(source: str) -> bool:
+    """Code that can bring itself, or a part of itself, into values: classes, and functions that
+    make functions or generators. Constants and plain functions cannot."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a setup cell with magics
+        return True
+    inner = [node for one in tree.body for node in ast.walk(one)]
+    if len(tree.body) == 1 and isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        plain = [node for node in inner[1:] if not isinstance(node, ast.Call)]
+        return any(isinstance(n, (*_MAKERS, ast.FunctionDef, ast.AsyncFunctionDef)) for n in plain)
+    return any(
+        isinstance(node, (*_MAKERS, ast.FunctionDef, ast.AsyncFunctionDef)) for node in inner
+    )
 
 
 def in_order(found: Iterable[Defined]) -> list[Defined]:

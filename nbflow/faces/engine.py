@@ -64,7 +64,7 @@ def _start_folder() -> Path:
     from papermill.iorw import papermill_io
 
     handler = papermill_io.get_handler("x.ipynb")
-    return Path(getattr(handler, "_cwd", None) or os.getcwd())  # noqa: PTH109  same words as papermill
+    return Path(getattr(handler, "_cwd", None) or os.getcwd())
 
 
 def _given_folder() -> Path | None:

@@ -92,7 +92,7 @@ class _KernelSide:
             return
         # Warnings and tracebacks tell lines as they stand in the cell. A magic must come first.
         above = 0 if replay.source.startswith("%%") else replay.line - 1
-        source = "\n" * above + replay.source
+        source = "#\n" * above + replay.source
         result = self._shell.run_cell(source, store_history=False, silent=True)
         error = result.error_before_exec or result.error_in_exec
         if error is not None:

@@ -174,6 +174,22 @@ def _write_rc(value: Any, _start: Start) -> None:
             dict.__setitem__(matplotlib.rcParams, key, wanted)
 
 
+_INLINE: Final = "matplotlib_inline.backend_inline"
+
+
+def shows_pictures() -> bool:
+    """Whether this kernel shows figures as pictures: it does from the first use of pyplot on."""
+    return _INLINE in sys.modules
+
+
+def show_pictures() -> None:
+    """Let this kernel show figures as pictures, if it is one that can."""
+    matplotlib = importlib.import_module("matplotlib")
+    backend = str(dict.__getitem__(matplotlib.rcParams, "backend"))
+    if not shows_pictures() and "inline" in backend:
+        importlib.import_module("matplotlib.pyplot").switch_backend(backend)
+
+
 def _read_pandas(_start: Start) -> Any:
     if "pandas" not in sys.modules:
         return None

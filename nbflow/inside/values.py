@@ -37,6 +37,7 @@ import numpy as np
 from nbflow.core.errors import StoreError
 from nbflow.core.task import BlobKind
 from nbflow.inside import tables
+from nbflow.inside.ambient import show_pictures, shows_pictures
 from nbflow.inside.digest import (
     Examined,
     Memory,
@@ -51,7 +52,6 @@ from nbflow.inside.digest import (
 from nbflow.inside.seal import Seal
 
 _PREVIEW_CHARACTERS: Final = 80
-_INLINE: Final = "matplotlib_inline.backend_inline"  # tells its kernel to show pictures
 _LONGEST_PLAIN_BITS: Final = 4096  # Python refuses to read longer decimal numbers
 
 
@@ -409,7 +409,8 @@ def _pickles_itself(value: Any) -> bool:
 
 def _exception(value: BaseException) -> Any:
     """An exception with its causes; its traceback cannot travel."""
-    function, arguments, *state = value.__reduce_ex__(5)
+    reduced: Any = value.__reduce_ex__(5)
+    function, arguments, *state = reduced
     packed = (state[0] if state else None, causes_of(value))
     return function, arguments, packed, None, None, _fill_exception
 
@@ -457,14 +458,13 @@ def _new_memory(
 
 def _figure(value: Any) -> Any:
     function, arguments, *rest = reduce_figure(value)
-    return (_new_figure, (_INLINE in sys.modules, function, arguments), *rest)
+    return (_new_figure, (shows_pictures(), function, arguments), *rest)
 
 
 def _new_figure(inline: bool, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """An empty figure; where its kernel showed figures as pictures, this one does from now on."""
     if inline:
-        importlib.import_module("matplotlib.pyplot")
-        importlib.import_module(_INLINE)
+        show_pictures()
     return function(*arguments)
 
 

@@ -140,7 +140,7 @@ def drift(notebook: Notebook, *, root: Path) -> str | None:
 def _identity(path: Path, root: Path) -> str:
     """The POSIX path from the root: as spelled if that lies inside, else with links resolved."""
     spellings = (
-        (Path(os.path.abspath(path)), Path(os.path.abspath(root))),  # noqa: PTH100 (links kept)
+        (Path(os.path.abspath(path)), Path(os.path.abspath(root))),
         (path.resolve(), root.resolve()),
     )
     for place, top in spellings:

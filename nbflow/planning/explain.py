@@ -32,7 +32,8 @@ def explain_result(result: StepResult, events: Iterable[Event] = ()) -> tuple[st
     `events` are those of the run: a step that ran again has a reason for each time.
     """
     mine = [event for event in events if event.step == result.step and event.item == result.item]
-    return (*_tries(result.step, mine), *_ending(result, started=bool(mine)))
+    tries = tuple(_tries(result.step, mine))
+    return (*tries, *_ending(result, started=bool(tries)))
 
 
 def _tries(step: str, events: Iterable[Event]) -> Iterator[str]:

@@ -49,7 +49,7 @@ _ENDING: Final = (
 _T = TypeVar("_T")
 
 
-class StaleFence(StoreError):  # noqa: N818  it says what is stale, and that is the word for it
+class StaleFence(StoreError):
     """The run is no longer the caller's to write: it was declared lost, or it has ended."""
 
 

@@ -217,7 +217,8 @@ def test_late_writes(body: str, wanted: list[str]) -> None:
         (
             (
                 "from dataclasses import dataclass, field\n@dataclass\nclass C:\n"
-                "    xs: list = field(default_factory=list)\n    def add(self, x): self.xs.append(x)"
+                "    xs: list = field(default_factory=list)\n"
+                "    def add(self, x): self.xs.append(x)"
             ),
             False,
         ),

@@ -303,7 +303,10 @@ def test_one_lane(cell: str) -> None:
         "logging.info('x')",
         "asyncio.run(f())",
         "x = hash('a')",
-        "from IPython import display as d\nd.display(1, display_id='x')\nd.update_display(display_id='x')",
+        (
+            "from IPython import display as d\n"
+            "d.display(1, display_id='x')\nd.update_display(display_id='x')"
+        ),
         "handle = display(1, display_id=True)\nhandle.update(2)",
         "x = [eval for eval in [1]]",
         "x = vars(df)",

@@ -312,3 +312,37 @@ def test_a_lesson_about_a_file_puts_two_steps_in_order() -> None:
     ]
     graph = linked("x = [1]", "y = [2]", learned=lessons)
     assert edges(graph, "file") == {"x>y:file:log.txt"}
+
+
+def test_a_step_that_needs_two_versions_of_a_name_is_refused() -> None:
+    both = CellTags(step="s")
+    graph = linked("x = [1]", "y = sum(x)", "x = [2]", "z = sum(x)", tags={1: both, 3: both})
+    assert [d.code for d in graph.errors] == ["split-step"]
+    assert "as cell 3 leaves it" in graph.errors[0].message
+
+
+def test_in_one_lane_the_notebooks_order_goes_before_step_tags() -> None:
+    both = CellTags(step="s")
+    graph = linked("x = [1]", "exec('x = [2]')", "y = x", tags={0: both, 2: both})
+    assert [step.name for step in graph.steps] == ["s", "cell-2", "s-2"]
+    assert graph.errors == ()
+
+
+def test_in_one_lane_for_what_code_hides_only_the_last_step_knows_the_final_values() -> None:
+    graph = linked("x = [1]", "exec('x = [2]')", "y = [3]")
+    assert [step.outputs for step in graph.steps] == [(), (), ("y", "x")]
+
+
+def test_a_function_that_is_only_called_is_inside_no_value() -> None:
+    graph = linked("def f():\n    return [k]", "k = [1][0]", "y = f()", "k = [2][0]", "print(y)")
+    assert edges(graph, "data") == {"k>y:k", "y>cell-5:y"}
+
+
+def test_a_class_that_depends_on_a_step_keeps_its_instances_in_its_lane() -> None:
+    graph = linked("b = [object][0]", "class C(b):\n    pass", "c = C()", "x = [1]", "print(c)")
+    assert [step.lane for step in graph.steps] == [None, "C", "C", None, "C"]
+
+
+def test_a_lane_loads_names_that_share_together() -> None:
+    graph = linked("a = []\nd = [a]", "g = iter([len(d)])", "a.append(next(g))", "print(d)")
+    assert {i.name for i in graph.named("g").inputs} == {"a", "d"}

@@ -69,6 +69,7 @@ def test_papermill_never_calls_a_dead_kernel_completed(bench: Bench) -> None:
     bench.await_silence()
 
 
+@LONG
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -86,6 +87,7 @@ def test_papermill_says_what_nbflow_refuses(
     assert bench.say("runs", "--json").document["runs"] == []
 
 
+@LONG
 def test_papermill_onto_the_source_is_refused(bench: Bench) -> None:
     bench.notebook("open('ran', 'w').close()")
     said = bench.say("story.ipynb", "story.ipynb", "--engine", "nbflow", module="papermill")
@@ -131,6 +133,7 @@ def test_c30_the_notebook_is_edited_while_it_runs(bench: Bench) -> None:
     assert "print('new', x)" in bench.path("story.ipynb").read_text()
 
 
+@LONG
 def test_c31_the_notebook_is_removed_while_it_runs(bench: Bench) -> None:
     bench.notebook(
         ("from pathlib import Path\nimport time", []),
@@ -147,6 +150,7 @@ def test_c31_the_notebook_is_removed_while_it_runs(bench: Bench) -> None:
     assert "done [1]" in printed(bench.result(said))
 
 
+@LONG
 def test_the_source_is_never_touched(bench: Bench) -> None:
     path = bench.notebook("x = [1]\nprint(x)", "1 / 0")
     before = (path.read_bytes(), path.stat().st_mtime_ns)
@@ -170,6 +174,7 @@ def test_people_see_plain_lines_in_a_pipe(bench: Bench) -> None:
     assert f"nbflow logs {run} bad" in said.out
 
 
+@LONG
 def test_events_are_json_lines(bench: Bench) -> None:
     import json
 

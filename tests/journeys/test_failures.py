@@ -101,7 +101,12 @@ def test_c07_a_dead_kernel_stops_only_what_needs_it(bench: Bench) -> None:
             marks=LONG,
         ),
         pytest.param(
-            "raise MemoryError", [], "out_of_memory", "ran out of memory", id="c65_memory_error"
+            "raise MemoryError",
+            [],
+            "out_of_memory",
+            "ran out of memory",
+            id="c65_memory_error",
+            marks=LONG,
         ),
         pytest.param(
             "class Deep(Exception):\n    def __str__(self): return 'x' * 10_000_000\nraise Deep()",
@@ -152,11 +157,12 @@ def test_c08_the_last_words_of_a_process_are_in_its_log(bench: Bench) -> None:
     bad = bench.say("logs", "latest", "bad")
     assert "bad | so far" in bad.out.splitlines()
     assert "Segmentation fault" in bad.out
-    assert "_sigsegv" in bad.out
+    assert "line 3 in <module>" in bad.out  # where the cell was, as faulthandler tells it
     everything = bench.say("logs", "latest")
     assert everything.out.splitlines().count("good | hello") == 1
 
 
+@LONG
 def test_a_failing_replay_names_the_definition(bench: Bench) -> None:
     bench.notebook("import os\nimport not_there_at_all", "x = [1]\nprint(os.sep, x)")
     said = bench.run()

@@ -21,6 +21,13 @@ LONG = pytest.mark.ci
 HOLD = "hold"
 """While this file is there, the middle step waits."""
 
+DEAF = """
+import time, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+open('deaf', 'w').close()
+time.sleep(600)
+"""
+
 APPEND = "with open('{0}.log', 'a') as file:\n    print('{0}', file=file)\n"
 
 STORY = (
@@ -124,12 +131,12 @@ def test_c13_a_signal_stops_in_order(bench: Bench, number: signal.Signals, code:
     finished_after(bench, bench.say("resume", "latest", "--json"), middle=2)
 
 
+@LONG
 def test_c13_a_second_signal_does_not_wait(bench: Bench) -> None:
     bench.notebook(
         ("import time\nprint('up', flush=True)\nopen('up', 'w').close()", ["step:up"]),
         (
-            "import time, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-            "open('deaf', 'w').close()\ntime.sleep(600)",
+            DEAF,
             ["step:deaf"],
         ),
     )
@@ -202,6 +209,7 @@ def test_kill_9_of_the_runner_at_any_moment(
     bench.await_silence()
 
 
+@LONG
 def test_resume_of_a_run_that_is_going_on_is_refused(bench: Bench) -> None:
     process = held(bench)
     said = bench.say("resume", "latest")
@@ -212,6 +220,7 @@ def test_resume_of_a_run_that_is_going_on_is_refused(bench: Bench) -> None:
     finished_after(bench, bench.end(process), middle=1)
 
 
+@LONG
 def test_resume_has_the_code_and_parameters_of_the_run(bench: Bench) -> None:
     cells = [
         ("factor = 1", ["parameters"]),

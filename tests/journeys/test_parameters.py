@@ -61,6 +61,7 @@ def test_parameters_that_do_not_fit(bench: Bench, words: list[str], message: str
     assert ALLOWED in said
 
 
+@LONG
 @pytest.mark.parametrize(
     "name",
     [
@@ -157,6 +158,7 @@ def test_c50_a_missing_kernel_is_told_before_anything(bench: Bench) -> None:
     assert bench.say("runs", "--json").document["runs"] == []
 
 
+@LONG
 def test_c25_a_folder_that_cannot_be_written(bench: Bench) -> None:
     bench.notebook("open('ran', 'w').close()")
     bench.path(".nbflow").write_text("in the way")

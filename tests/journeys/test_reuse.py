@@ -68,6 +68,7 @@ def test_a_changed_cell_runs_only_what_it_must(bench: Bench, first: Said) -> Non
     assert bench.say("why", "latest", "report").out.startswith("report ran: `taxed` changed")
 
 
+@LONG
 def test_identical_content_cuts_off_early(bench: Bench, first: Said) -> None:
     bench.notebook(*changed(3, "taxed = daily.assign(tax=RATE * daily.amount)"))  # type: ignore[arg-type]
     said = bench.run()
@@ -75,6 +76,7 @@ def test_identical_content_cuts_off_early(bench: Bench, first: Said) -> None:
     assert "report" in said.reused()
 
 
+@LONG
 def test_comments_and_layout_do_not_count(bench: Bench, first: Said) -> None:
     bench.notebook(*changed(3, "# a note\n\ntaxed = daily.assign(tax = daily.amount*RATE)  # x"))  # type: ignore[arg-type]
     said = bench.run()
@@ -90,11 +92,13 @@ def test_a_changed_file_is_named(bench: Bench, first: Said) -> None:
     assert "best 50" in printed(bench.result(said))
 
 
+@LONG
 def test_a_touched_file_is_not_a_changed_one(bench: Bench, first: Said) -> None:
     bench.path("sales.csv").touch()
     assert bench.run().reused() == ALL
 
 
+@LONG
 def test_a_changed_module_is_named(bench: Bench, first: Said) -> None:
     bench.path("rates.py").write_text("RATE = 0.25\n")
     said = bench.run()
@@ -104,6 +108,7 @@ def test_a_changed_module_is_named(bench: Bench, first: Said) -> None:
     assert "taxes 17.5" in printed(bench.result(said))
 
 
+@LONG
 def test_a_poisoned_result_is_made_again(bench: Bench, first: Said) -> None:
     for blob in bench.path(".nbflow/store").rglob("*.duckdb"):
         blob.chmod(0o644)
@@ -148,6 +153,7 @@ def test_what_can_be_asked_afterwards(bench: Bench, first: Said) -> None:
         assert "Traceback" not in wrong.err
 
 
+@LONG
 def test_choices_of_steps(bench: Bench, first: Said) -> None:
     forced = bench.run("--force-step", "best")
     assert forced.ran() == {"best"}

@@ -45,6 +45,7 @@ def test_c69_retries_with_backoff(bench: Bench) -> None:
     assert bench.say("logs", "latest", "shaky").out.count("OSError: not yet") >= 2
 
 
+@LONG
 def test_c69_retries_used_up(bench: Bench) -> None:
     bench.notebook((FAIL_TWICE, ["step:shaky", "retries:1"]))
     said = bench.run()
@@ -93,6 +94,7 @@ def test_a_check_stops_what_comes_after(bench: Bench) -> None:
     assert "error[check-failed]: positive: AssertionError: negative amounts" in people.out
 
 
+@LONG
 def test_a_check_that_only_warns(bench: Bench) -> None:
     bench.notebook(CHECKS[0], (CHECKS[1][0], ["check:warn", "step:positive"]), CHECKS[2])
     said = bench.run("-o", "out.ipynb")
@@ -103,6 +105,7 @@ def test_a_check_that_only_warns(bench: Bench) -> None:
     assert bench.path("out.ipynb").exists()
 
 
+@LONG
 def test_a_check_in_sql(bench: Bench) -> None:
     bench.notebook(
         CHECKS[0],
@@ -117,6 +120,7 @@ def test_a_check_in_sql(bench: Bench) -> None:
     assert "returned" in said.steps["none negative"]["message"]
 
 
+@LONG
 def test_an_expected_error_stays_in_the_notebook(bench: Bench) -> None:
     bench.notebook(
         ("x = [1]\nx[9]", ["raises-exception", "step:shows"]),
@@ -130,6 +134,7 @@ def test_an_expected_error_stays_in_the_notebook(bench: Bench) -> None:
     assert "and then [1]" in printed(node)
 
 
+@LONG
 def test_cache_tags(bench: Bench) -> None:
     bench.notebook(
         ("import time\nclock = [time.time()]", ["step:clock"]),
@@ -150,14 +155,14 @@ def test_cache_tags(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "tag",
     [
-        "when:ready",
         "foreach:region=regions",
-        "partial",
-        "pool:db=2",
-        "priority:3",
-        "approve",
-        "publish:sales",
-        "check:schema",
+        *(
+            pytest.param(tag, marks=LONG)
+            for tag in (
+                *("when:ready", "partial", "pool:db=2", "priority:3"),
+                *("approve", "publish:sales", "check:schema"),
+            )
+        ),
     ],
 )
 def test_tags_of_later_versions_are_refused_by_name(bench: Bench, tag: str) -> None:
@@ -176,9 +181,9 @@ def test_tags_of_later_versions_are_refused_by_name(bench: Bench, tag: str) -> N
     ("tag", "hint"),
     [
         ("retires:3", "did you mean retries:3?"),
-        ("retries:x", "write a number from 0 to 1000"),
-        ("timeout:5", "write a duration as 90s"),
-        ("after:nobody", "steps are: x, y"),
+        pytest.param("retries:x", "write a number from 0 to 1000", marks=LONG),
+        pytest.param("timeout:5", "write a duration as 90s", marks=LONG),
+        pytest.param("after:nobody", "steps are: x, y", marks=LONG),
         pytest.param("cache:sometimes", "write cache:never, cache:always or cache:2h", marks=LONG),
         pytest.param("step:", "write a name after the colon", marks=LONG),
     ],

@@ -235,6 +235,15 @@ def test_definitions_without_a_step_are_completed_only_if_they_ran() -> None:
     assert statuses(made) == ["completed", "completed", "completed"]
 
 
+@pytest.mark.parametrize(("times", "status"), [({"a": (T0, T1)}, "completed"), ({}, "pending")])
+def test_given_parameters_hold_for_whatever_ran(
+    times: dict[str, tuple[str, str]], status: str
+) -> None:
+    node = book(code("given", "day = 2", "injected-parameters"), code("a"))
+    made = assemble(node, run(S.CANCELLED, result("a", S.CANCELLED, "a")), outputs={}, times=times)
+    assert statuses(made)[0] == status
+
+
 def test_the_notebooks_own_block_is_papermills() -> None:
     node = book(code("a"))
     node["metadata"]["papermill"] = {
