@@ -13,7 +13,7 @@ from nbflow.analysis.expressions import DICTS, Expressions
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.recursion import CallKey
 from nbflow.analysis.scopes import parameters, root_name
-from nbflow.analysis.state import Record, Summary
+from nbflow.analysis.state import Record, Summary, tidied
 from nbflow.analysis.values import (
     FIGURE,
     IMMUTABLE,
@@ -486,15 +486,18 @@ class Calls(Expressions):
         self._changed_by_keyword(None, given, line)
         self.record.change(self.record.reach(objects), line, sure=False)
         self._forget_elements(objects)
+        # Each may hold each other now: all hold the result, and the result holds all.
+        made = self.new(node, "")
         for obj in objects:
-            self.record.hold(frozenset({obj}), objects)
+            self.record.hold(frozenset({obj}), made.objs)
+        self.record.hold(made.objs, objects)
         if callee.files:
             self._touch(callee.files, line)
         self._may_draw(line)
         objects |= self._call_back(callee, given, node)
         for value in given.all():
             self.take(value)
-        made = self.new(node, "")
+        self.record.hold(made.objs, objects)
         weak = callee.weak.union(*(v.weak for v in given.all() if not v.type))
         return made._replace(objs=made.objs | objects, weak=weak, files=callee.files)
 
@@ -732,7 +735,8 @@ class Calls(Expressions):
             name: (reader.state.values.get(name, UNKNOWN), sure)
             for name, sure in reader.state.bound.items()
         }
-        return Summary(record=reader.record, result=result, assigned=assigned, asked=asked)
+        found = Summary(record=reader.record, result=result, assigned=assigned, asked=asked)
+        return tidied(found, f"{function.name}@{id(function):x}")
 
     def _blunt_summary(self, symbolic: dict[str, Value]) -> Summary:
         """Too deep or too long to read: whatever is handed in may be changed."""
@@ -747,8 +751,12 @@ class Calls(Expressions):
         line = getattr(node, "lineno", 0)
         place = self.site(node)
 
+        meanings: dict[str, Objects] = {}
+
         def real(obj: str) -> Objects:
-            return self._real(obj, bound, place)
+            if obj not in meanings:
+                meanings[obj] = self._real(obj, bound, place)
+            return meanings[obj]
 
         found = summary.record
         for holder, held in found.holds.items():

@@ -24,6 +24,7 @@ from nbflow.analysis.fragments import (
 )
 from nbflow.analysis.ipython import CellCode, read_code
 from nbflow.analysis.magics import Magics, table_key
+from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
 from nbflow.analysis.statements import DELETED
 from nbflow.analysis.values import NO_OBJECTS, TABLES, Function, Objects, Value, carried, incoming
@@ -119,6 +120,25 @@ class _Pass:
             code = read_code(cell.source, self.shared.globals)
         self._refuel()
         reader = Magics(self.shared, self.shared.globals.get)
+        try:
+            return self._read(cell, code, reader)
+        except RecursionError:
+            return self._too_deep(cell, code)
+
+    def _too_deep(self, cell: Cell, code: CellCode) -> _Read:
+        """Nested more deeply than this reader can follow; Run All's order is right in any case."""
+        self.shared.nested.clear()
+        self.shared.calls = Calls()
+        reader = Magics(self.shared, self.shared.globals.get)
+        for name in bindings(code.tree.body) if code.tree is not None else ():
+            reader.bind_key(name, Value(objs=frozenset({incoming(name)})), 1)
+        reader.one_lane("it is nested too deeply to be followed", 1)
+        reader.record.opaque["it is nested too deeply to be followed"] = 1
+        facts = _Facts(cell, code, reader, (), self.shared).build()
+        self._remember(cell, reader, ())
+        return _Read(cell, code, reader, (), facts)
+
+    def _read(self, cell: Cell, code: CellCode, reader: Magics) -> _Read:
         parts: tuple[Part, ...] = ()
         if code.magic is not None:
             reader.cell_magic(code.magic, 1)

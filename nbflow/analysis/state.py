@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from nbflow.analysis.facts import Effect
-from nbflow.analysis.values import NO_OBJECTS, Function, Objects, Value, join
+from nbflow.analysis.values import NO_OBJECTS, Function, Objects, Value, everything, join, remap
 
 
 @dataclass(eq=False, slots=True)
@@ -139,6 +139,10 @@ def _note(table: dict[str, tuple[int, bool]], key: str, line: int, sure: bool) -
         table[key] = (known[0], True)
 
 
+_MANY = 24
+"""More objects than anybody tells apart in what one call gives back."""
+
+
 @dataclass(eq=False, slots=True)
 class Summary:
     """What a call of a notebook function does, in terms of `arg:NAME` and `in:GLOBAL` objects.
@@ -155,3 +159,36 @@ class Summary:
 
 NOTHING = Summary(record=Record(), result=Value(objs=NO_OBJECTS))
 """What is assumed of a recursive call at first."""
+
+
+def tidied(summary: Summary, place: str) -> Summary:
+    """The summary without the objects that are gone when the call has ended.
+
+    What is made inside counts only if the result, an argument or a global can reach it. Where that
+    is still very much, all of it is taken for one object.
+    """
+    record = summary.record
+    values = [summary.result, *(value for value, _ in summary.assigned.values())]
+    roots = {obj for obj in record.holds if not obj.startswith("new:")}
+    kept = record.reach(frozenset(roots).union(*(everything(value) for value in values)))
+    one = frozenset({f"new:{place}.many"})
+    many = sum(obj.startswith("new:") for obj in kept) > _MANY
+
+    def lasting(obj: str) -> Objects:
+        if not obj.startswith("new:"):
+            return frozenset({obj})
+        if obj not in kept:
+            return NO_OBJECTS
+        return one if many else frozenset({obj})
+
+    holds, record.holds = record.holds, {}
+    for holder, held in holds.items():
+        record.hold(lasting(holder), NO_OBJECTS.union(*(lasting(obj) for obj in held)))
+    changed, record.changed = record.changed, {}
+    for obj, change in changed.items():
+        record.change(lasting(obj), change.line, sure=change.sure)
+    record.made = {new: why for obj, why in record.made.items() for new in lasting(obj)}
+    record.forgotten = {new for obj in record.forgotten for new in lasting(obj)}
+    summary.result = remap(summary.result, lasting)
+    summary.assigned = {n: (remap(v, lasting), sure) for n, (v, sure) in summary.assigned.items()}
+    return summary

@@ -96,3 +96,19 @@ def test_what_shows_something(source: str, wanted: bool) -> None:
     cells = (Cell(id=CellId("a"), index=0, kind=CellKind.CODE, source=source),)
     (facts,) = read_cells(Notebook(path="n.ipynb", cells=cells))
     assert facts.displays is wanted
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = " + "+".join(["1"] * 900),
+        "x = " + "-" * 800 + "y",
+        "x = a" + ".b" * 900,
+        "(" * 60 + "x" + ")" * 60,
+    ],
+)
+def test_deep_nesting_is_no_crash(source: str) -> None:
+    cells = (Cell(id=CellId("a"), index=0, kind=CellKind.CODE, source=source),)
+    (facts,) = read_cells(Notebook(path="n.ipynb", cells=cells))
+    assert facts.syntax_error is None
+    assert facts.one_lane or facts.reads or facts.writes
