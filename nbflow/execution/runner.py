@@ -21,7 +21,15 @@ from nbflow.core.names import Name
 from nbflow.core.plan import Plan, Recorded
 from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
 from nbflow.core.step import CheckMode, Step, StepId
-from nbflow.core.task import Blob, StagedBlob, StepError, TaskOutcome, TaskSpec
+from nbflow.core.task import (
+    Blob,
+    FileTouch,
+    StagedBlob,
+    StepError,
+    TaskOutcome,
+    TaskReport,
+    TaskSpec,
+)
 from nbflow.execution import machine
 from nbflow.execution.checks import checked
 from nbflow.execution.conflicts import Touch, file_conflicts, touch_of
@@ -209,17 +217,23 @@ class Runner:
         replan: Callable[[frozenset[Learned]], Plan],
         clock: Clock,
         jobs: int,
+        written: Callable[[Step], tuple[FileTouch, ...]] = lambda _: (),
         cancelled: Callable[[], bool] = lambda: False,
         on_event: Callable[[Event], None] = lambda _: None,
         force: frozenset[StepId] = frozenset(),
     ) -> None:
-        """`replan` gets all lessons of this run; `cancelled` is asked a few times a second."""
+        """`replan` gets all lessons of this run; `cancelled` is asked a few times a second.
+
+        `written` tells the files that a step's text says it writes, as they are now: those that C++
+        code wrote are seen by nobody else.
+        """
         self._run, self._fence = run, fence
         self._executor, self._recorder, self._displays = executor, recorder, displays
         self._spec_for, self._decide = spec_for, decide
         self._commit, self._replan = commit, replan
         self._clock, self._cancelled, self._on_event = clock, cancelled, on_event
         self._force = force
+        self._written = written
         slots = max(1, min(jobs, executor.capacity))
         self._state = machine.begin(plan, jobs=slots, force=force)
         self._events: deque[machine.Event] = deque()
@@ -533,10 +547,14 @@ class Runner:
             finished=attempt.finished or self._now(),
             outputs={str(name): blob for name, blob in task.outputs.items()},
             files_read=outcome.report.files_read,
-            files_written=outcome.report.files_written,
+            files_written=self._all_written(step, outcome.report),
             never_reuse=_never_reuse(step, task, outcome),
             seconds=attempt.seconds,
         )
+
+    def _all_written(self, step: Step, report: TaskReport) -> tuple[FileTouch, ...]:
+        found = {touch.path: touch for touch in (*self._written(step), *report.files_written)}
+        return tuple(found.values())
 
     def _result(self, step: Step, task: machine.TaskState) -> StepResult:
         attempt = self._attempts.get(step.id, _Attempt())

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from nbflow.core.task import FileTouch
+
 PYTHON = f"{platform.python_implementation()} {platform.python_version()}"
 """The interpreter of the lanes (nbflow's own in this version)."""
 
@@ -57,6 +59,16 @@ def path_digest(text: str, folder: Path) -> str:
 def file_digests(paths: Iterable[str], folder: Path) -> dict[str, str]:
     """`path_digest` of each literal path."""
     return {path: path_digest(path, folder) for path in paths}
+
+
+def files_in_text(paths: Iterable[str], folder: Path) -> tuple[FileTouch, ...]:
+    """The plain files among literal paths, as they are now (no folders, patterns or URLs)."""
+    plain = (path for path in paths if "://" not in path and not glob.has_magic(path))
+    return tuple(
+        FileTouch(path=path, digest=file_digest(folder / path))
+        for path in plain
+        if (folder / path).is_file()
+    )
 
 
 def environment_digests(names: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from nbflow.core.plan import Plan
 from nbflow.core.run import Event, EventKind, Run, RunId, Status
 from nbflow.execution.executor import LocalExecutor
 from nbflow.execution.runner import Executed, Runner, SystemClock
+from nbflow.execution.surroundings import files_in_text
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernel import kernel_command
 from nbflow.planning.build import build, decide
@@ -197,6 +198,7 @@ def _runner(
     jobs: int,
 ) -> Runner:
     known = _memory(desk, opened, order, plan.graph).known()
+    folder = order.folder or opened.path.parent
 
     def replan(lessons: frozenset[Learned]) -> Plan:
         signed = frozenset(
@@ -218,7 +220,7 @@ def _runner(
             run=order.run,
             fence=fence,
             notebook=opened.notebook.path,
-            folder=order.folder or opened.path.parent,
+            folder=folder,
             kernel_name=kernel_name(opened),
             jobs=jobs,
             keep_all=order.keep_all,
@@ -226,6 +228,7 @@ def _runner(
         decide=lambda step, inputs, *, force: decide(step, inputs, known, force=force),
         commit=desk.blobs.commit,
         replan=replan,
+        written=lambda step: files_in_text(step.files_written, folder),
         clock=SystemClock(),
         jobs=jobs,
         cancelled=lambda: desk.ledger.cancel_requested(order.run),
