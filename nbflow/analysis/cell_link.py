@@ -24,7 +24,8 @@ class Resolved:
 class CellLink:
     """What the walk found about one code cell. `key` groups cells into steps; None: no step.
 
-    unknown: names that it asks for and nothing above writes.
+    unknown: names that it asks for and nothing above writes. defines: names of its fragments that
+    other lanes replay.
     """
 
     cell: Cell
@@ -41,6 +42,7 @@ class CellLink:
     python_reads: set[Name] = field(default_factory=set)
     seeded: set[Name] = field(default_factory=set)
     unknown: list[Use] = field(default_factory=list)
+    defines: set[Name] = field(default_factory=set)
 
 
 @dataclass(slots=True, kw_only=True)

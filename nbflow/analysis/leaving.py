@@ -94,6 +94,7 @@ class _Leaving:
                 self.own.update(fragment.names)
             else:
                 written.update(fragment.names)
+        self.link.defines |= self.own
 
     def _undefined_fragments(self) -> Iterator[Use]:
         """Fragments that cannot be replayed (or in one lane): their names are ordinary writes."""

@@ -55,6 +55,7 @@ class StepMaker:
             optional_outputs=extra,
             reads=_unique(name for link in links for name in link.inputs),
             declared_writes=writes,
+            defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
             replays=tuple(replay_of(defined) for defined in replays),
             files_read=_paths(files, writes=False),

@@ -114,6 +114,8 @@ class Step:
     optional_outputs: those of the outputs that no step reads; kept only if that costs little.
     declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
         these is a found mutation.
+    defines: functions, classes and imports of its own cells that other lanes replay; values refer
+        to them by name.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
     replays: definitions and setup cells to replay first, in notebook order.
     files_read / files_written: literal paths; `any_file` where some path is not literal.
@@ -141,6 +143,7 @@ class Step:
     optional_outputs: tuple[Name, ...] = ()
     reads: tuple[Name, ...] = ()
     declared_writes: tuple[Name, ...] = ()
+    defines: tuple[Name, ...] = ()
     python_reads: tuple[Name, ...] = ()
     replays: tuple[Replay, ...] = ()
     files_read: tuple[str, ...] = ()

@@ -40,7 +40,8 @@ class SpecMaker:
         lane_inputs: tuple[Name, ...],
     ) -> TaskSpec:
         """The specification of an attempt, with an empty staging folder."""
-        provided = [n for n in replay_names(step.replays) if n not in step.declared_writes]
+        replayed = (*replay_names(step.replays), *step.defines)
+        provided = [name for name in replayed if name not in step.declared_writes]
         # Each blob once, however many of its names are read.
         blobs = tuple({(blob.digest, blob.names): blob for blob in inputs.values()}.values())
         return TaskSpec(
