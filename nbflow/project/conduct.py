@@ -16,6 +16,7 @@ import psutil
 import uuid_utils
 
 from nbflow.core.choices import Choices
+from nbflow.core.errors import UsageError
 from nbflow.core.graph import Graph, Learned
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, EventKind, Run, RunId, Status
@@ -137,6 +138,10 @@ def conduct(
         KernelError: no kernel can be had; nothing was started.
         StoreError: results or history cannot be written.
     """
+    if order.choices.executor not in (None, "local"):
+        raise UsageError(
+            f"there is no executor `{order.choices.executor}`", hint="the only one is `local`"
+        )
     plan = make_plan(desk, opened, values, order)
     kernel_command(kernel_name(opened))  # a missing kernel is told before anything starts
     desk.blobs.check_room(RESERVE_BYTES)
