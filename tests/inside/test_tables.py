@@ -1,4 +1,4 @@
-"""Every case of the lab (labs/duckdb.md, section 3): back exactly, to the type of each cell."""
+"""Every case of the round-trip table: back exactly, to the type of each cell."""
 
 import datetime as dt
 import decimal
