@@ -346,3 +346,24 @@ def test_a_class_that_depends_on_a_step_keeps_its_instances_in_its_lane() -> Non
 def test_a_lane_loads_names_that_share_together() -> None:
     graph = linked("a = []\nd = [a]", "g = iter([len(d)])", "a.append(next(g))", "print(d)")
     assert {i.name for i in graph.named("g").inputs} == {"a", "d"}
+
+
+def test_c52_two_writers_of_a_table_are_two_versions_in_notebook_order() -> None:
+    graph = linked(
+        "%%sql t\nSELECT 1 AS x",
+        "%%sql a\nSELECT * FROM t",
+        "%%sql t\nSELECT 2 AS x",
+        "%%sql b\nSELECT * FROM t",
+    )
+    assert edges(graph, "data") == {"t>a:t", "t-2>b:t"}
+
+
+def test_c54_sql_that_no_text_shows_keeps_the_notebooks_order() -> None:
+    graph = linked("import duckdb", "q = input_text()", "duckdb.sql(q)", "x = [1]")
+    assert graph.one_lane
+    assert {step.lane for step in graph.steps} == {"main"}
+
+
+def test_c56_a_magic_that_nobody_knows_is_named() -> None:
+    graph = linked("x = [1]", "%frobnicate x")
+    assert any("frobnicate" in reason for reason in graph.one_lane)
