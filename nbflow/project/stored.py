@@ -18,6 +18,7 @@ from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import is_from_python, read_frame
 from nbflow.inside.values import from_plain
 from nbflow.store.blobs import BlobStore
+from nbflow.store.query import connect
 
 _SHOWN_ROWS = 20
 
@@ -179,9 +180,7 @@ def _unsealed(path: Path, output: Path, blobs: BlobStore) -> None:
 
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
+    connection = connect()
     source = str(path).replace("'", "''")
     connection.execute(f"ATTACH '{source}' AS stored (READ_ONLY)").fetchall()
     return connection

@@ -44,6 +44,13 @@ def tables_of(outputs: Iterable[tuple[str, Blob, Path]]) -> tuple[StoredTable, .
     )
 
 
+def connect() -> duckdb.DuckDBPyConnection:
+    """An empty in-memory DuckDB that never downloads an extension."""
+    return duckdb.connect(
+        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    )
+
+
 def query(sql: str, tables: Iterable[StoredTable]) -> SqlResult:
     """Run one query over stored tables; later tables of a name hide earlier ones.
 
@@ -51,9 +58,7 @@ def query(sql: str, tables: Iterable[StoredTable]) -> SqlResult:
         UsageError: DuckDB refuses the query; its words are the message.
     """
     known = tuple(tables)
-    connection = duckdb.connect(
-        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
+    connection = connect()
     try:
         for number, table in enumerate(known):
             _attach(connection, number, table)
