@@ -11,6 +11,10 @@ from nbflow.core.notebook import Cell
 from nbflow.core.step import CellTags, StepId
 
 
+Doubt = tuple[str, Name]
+"""A step (its group key) and a name that it might change by its text, though no run saw it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """A version that a cell needs, the line that asks for it, and how sure that is."""
@@ -25,7 +29,8 @@ class CellLink:
     """What the walk found about one code cell. `key` groups cells into steps; None: no step.
 
     unknown: names that it asks for and nothing above writes. defines: names of its fragments that
-    other lanes replay.
+    other lanes replay. spared: names that it might change by its text, but runs have shown that it
+    does not. doubts: such steps and names above (group keys) on which what it reads rests.
     """
 
     cell: Cell
@@ -43,6 +48,14 @@ class CellLink:
     seeded: set[Name] = field(default_factory=set)
     unknown: list[Use] = field(default_factory=list)
     defines: set[Name] = field(default_factory=set)
+    spared: dict[Name, int] = field(default_factory=dict)
+    doubts: set[Doubt] = field(default_factory=set)
+
+    @property
+    def kept(self) -> frozenset[Name]:
+        """Names that runs have seen it leave alone, and never change."""
+        changed = {lesson.name for lesson in self.lessons if lesson.what == "writes"}
+        return frozenset(ls.name for ls in self.lessons if ls.what == "keeps") - changed
 
 
 @dataclass(slots=True, kw_only=True)

@@ -247,6 +247,7 @@ class _Facts:
             reads=self._reads(),
             writes=writes,
             binds=self._binds(),
+            bound=frozenset(Name(name) for name in self.bound),
             aliases=self._aliases(),
             late=self._late(),
             fragments=fragments,

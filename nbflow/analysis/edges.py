@@ -34,6 +34,9 @@ class Edges:
                 self._guard(guard)
         for effect in _ORDERED:
             self._keep_order(effect)
+        for group in self.groups.values():
+            if group.effects() & OUTSIDE:
+                self._doubts(group)
         self._tags()
 
     def chain(self) -> None:
@@ -138,6 +141,16 @@ class Edges:
         because = f"both touch the outside world ({effect.value}), so they keep their order"
         for before, after in pairwise(touching):
             self._order(before, after, because)
+
+    def _doubts(self, group: Group) -> None:
+        """What reaches the outside world cannot be taken back: it waits for whoever might, after
+        all, change what it rests on."""
+        for writer, name in sorted(doubt for link in group.links for doubt in link.doubts):
+            because = (
+                f"`{self.names[writer]}` might change `{name}`, though no run has seen it do so; "
+                f"`{self.names[group.key]}` has an outside effect, so it waits all the same"
+            )
+            self._add(writer, group.key, "order", because, names=(name,), certainty="may")
 
     def _order(self, before: str, after: str, because: str) -> None:
         self._add(before, after, "order", because, certainty="may")

@@ -71,6 +71,7 @@ class CellFacts:
     binds: names that are surely rebound on every path before any read of the old value (so the
     earlier
         version is not needed). A subset of the names in `writes`.
+    bound: names bound on some path; the other `writes` are changes in place.
     writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally
     appears
         here and in `reads`.
@@ -98,6 +99,7 @@ class CellFacts:
     reads: tuple[Use, ...] = ()
     writes: tuple[Use, ...] = ()
     binds: frozenset[Name] = frozenset()
+    bound: frozenset[Name] = frozenset()
     aliases: tuple[frozenset[Name], ...] = ()
     late: tuple[Use, ...] = ()
     late_writes: tuple[Use, ...] = ()

@@ -79,10 +79,34 @@ class _Leaving:
         for lesson in self.link.lessons:
             if lesson.what == "writes":
                 found.append(Use(name=lesson.name, line=1, certainty=Certainty.MAY))
-        for use in found:
+        for use in self._without_kept(found):
             self.writes.setdefault(self._canonical(use.name), use)
         learned = {ls.name for ls in self.link.lessons if ls.what == "writes"}
-        self.link.learned |= learned - {use.name for use in self.link.facts.writes}
+        sure = {u.name for u in self.link.facts.writes if u.certainty is Certainty.SURE}
+        self.link.learned |= learned - sure
+
+    def _without_kept(self, found: list[Use]) -> Iterator[Use]:
+        """All but what the cell only seems to change, as runs have shown."""
+        sure = {use.name for use in found if use.certainty is Certainty.SURE}
+        for use in found:
+            if use.name in sure or not self._is_kept(use.name):
+                yield use
+            else:
+                self._spare(use.name, use.line)
+
+    def _is_kept(self, name: Name) -> bool:
+        if name not in self.link.kept or name in self.link.facts.bound:
+            return False
+        return name in RANDOM_CHANNELS or self.standing.of_step(name)
+
+    def _spare(self, name: Name, line: int) -> None:
+        """It still reads the name, and must not do so before those who change it."""
+        if name not in self.standing.current or self.link.key is None:
+            return
+        self.link.spared.setdefault(name, line)
+        if name not in RANDOM_CHANNELS:
+            use = Use(name=name, line=line, certainty=Certainty.MAY)
+            read_more(self.standing, self.link, [use])
 
     def _define_own(self) -> None:
         if not self.standing.replaying or self.link.tags.raises_exception:
@@ -124,6 +148,9 @@ class _Leaving:
                     self._may_write(other, use.line)
 
     def _may_write(self, name: Name, line: int) -> None:
+        if self._is_kept(name):
+            self._spare(name, line)
+            return
         self.writes.setdefault(name, Use(name=name, line=line, certainty=Certainty.MAY))
 
     def _read_what_is_changed(self) -> None:
@@ -153,7 +180,7 @@ class _Leaving:
 
     def _join(self, group: frozenset[Name], load: _Load) -> None:
         """Names share objects from here on: if that can ever be seen, they are stored together."""
-        sharers = (name for name in group if name in self.writes or self._may_be_shared(name))
+        sharers = (n for n in group if n in self.writes or self._may_be_shared(n))
         members = self.standing.aliases.join(sharers)
         shown = self.standing.sharing.shows(members, self.link.cell.index)
         if not shown and not self._told_apart(members, load):
@@ -162,9 +189,12 @@ class _Leaving:
             if self._may_be_shared(name):
                 line = next((u.line for u in self.link.facts.reads if u.name == name), 1)
                 self._may_write(name, line)
-                read_more(self.standing, self.link, [self.writes[name]])
+                if name in self.writes:
+                    read_more(self.standing, self.link, [self.writes[name]])
 
     def _may_be_shared(self, name: Name) -> bool:
+        if self._is_kept(name):
+            return False
         defined = self.standing.definition(name)
         return self.standing.of_step(name) or (defined is not None and defined.changeable)
 
@@ -191,6 +221,17 @@ class _Leaving:
             link.left[name] = self._version(name, use, _NOTHING if free else load, why.get(name))
         self._even_out()
         self.standing.current.update(link.left)
+        self._pass_doubts_on()
+
+    def _pass_doubts_on(self) -> None:
+        """What rests on a doubt hands it on; and the cell's own begin below it."""
+        link, doubts = self.link, self.standing.doubts
+        for name in link.left:
+            old = frozenset() if name in self.binds else doubts.get(name, frozenset())
+            doubts[name] = old | link.doubts
+        for name in link.spared.keys() - link.left.keys():
+            assert link.key is not None
+            doubts[name] = doubts.get(name, frozenset()) | {(link.key, name)}
 
     def _version(self, name: Name, use: Use, load: _Load, affinity: str | None) -> Version:
         old = None if name in self.binds else self.standing.current.get(name)

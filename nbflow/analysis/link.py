@@ -76,7 +76,14 @@ def _walk(
 ) -> tuple[Standing, list[CellLink]]:
     by_cell: dict[CellId, list[Learned]] = {}
     for lesson in lessons:
-        by_cell.setdefault(CellId(lesson.step.split("+")[-1]), []).append(lesson)
+        cells = lesson.step.split("+")
+        if lesson.what == "keeps":
+            # In one kernel there is nothing to gain, and nobody watches.
+            taught = cells if replaying else []
+        else:
+            taught = cells[-1:]
+        for cell in taught:
+            by_cell.setdefault(CellId(cell), []).append(lesson)
     standing = Standing(
         injected=injected, sharing=sharing_in(notebook, facts, lessons), replaying=replaying
     )

@@ -30,7 +30,7 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
         link.replays.update(standing.setup)
     lessons = (ls.name for ls in link.lessons if ls.what == "reads")
     reading = _Reading(standing=standing, link=link)
-    reading.ask(facts.reads)
+    reading.ask(use for use in facts.reads if not _is_spared_draw(use, link))
     reading.ask(Use(name=name, line=1, certainty=Certainty.MAY) for name in lessons)
     reading.ask((*facts.late, *facts.late_writes), late=True)
     for fragment in facts.fragments:
@@ -39,6 +39,12 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
     reading.run()
     _read_settings(standing, link)
     return reading.written
+
+
+def _is_spared_draw(use: Use, link: CellLink) -> bool:
+    """It might draw from a generator, but runs have shown that it does not."""
+    may = use.certainty is Certainty.MAY
+    return may and use.name in RANDOM_CHANNELS and use.name in link.kept
 
 
 def read_more(standing: Standing, link: CellLink, uses: Iterable[Use]) -> None:
@@ -53,6 +59,7 @@ def read_channel(standing: Standing, link: CellLink, use: Use) -> None:
     version = standing.current.get(use.name)
     if version is not None:
         link.inputs[use.name] = Resolved(version=version, line=use.line, certainty="sure")
+        link.doubts |= standing.doubts.get(use.name, frozenset())
         if use.name in RANDOM_CHANNELS:
             link.seeded.add(use.name)
 
@@ -107,6 +114,7 @@ class _Reading:
         sure = use.certainty is Certainty.SURE and version.sure
         resolved = Resolved(version=version, line=use.line, certainty="sure" if sure else "may")
         self.link.inputs.setdefault(version.name, resolved)
+        self.link.doubts |= self.standing.doubts.get(version.name, frozenset())
         for carried in in_order(version.carried):
             self._replay(carried, use)
         self._later(sorted(version.late | version.late_writes), use)

@@ -15,7 +15,9 @@ class Standing:
     cell then is a step of its own and nothing is replayed.
 
     setup: what every step replays. skipped: names that only skipped cells write. one_lane: reasons
-    for which the notebook cannot be split. injected: the source of the given parameters.
+    for which the notebook cannot be split. injected: the source of the given parameters. doubts:
+    for each name the steps above that might have changed it, or what it was made of, although no
+    run has seen that.
     """
 
     injected: str
@@ -27,6 +29,7 @@ class Standing:
     skipped: dict[Name, Cell] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     one_lane: list[str] = field(default_factory=list)
+    doubts: dict[Name, frozenset[tuple[str, Name]]] = field(default_factory=dict)
 
     def of_step(self, name: Name) -> bool:
         """The name's version is what a step left."""

@@ -55,6 +55,8 @@ class StepMaker:
             optional_outputs=extra,
             reads=_unique(name for link in links for name in link.inputs),
             declared_writes=writes,
+            may_writes=tuple(name for name in writes if self._may_keep(group, name)),
+            spared=_unique(n for link in links for n in link.spared if n not in writes),
             defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
             replays=tuple(replay_of(defined) for defined in replays),
@@ -75,6 +77,18 @@ class StepMaker:
         """The cell's text; given parameters follow a parameters cell that is a step itself."""
         given = self.standing.injected if link.tags.parameters else ""
         return f"{link.cell.source}\n{given}" if given else link.cell.source
+
+    def _may_keep(self, group: Group, name: Name) -> bool:
+        """Only calls whose effect is not known might change it: running will tell."""
+        if kind_of(name) is not NameKind.VARIABLE and name not in RANDOM_CHANNELS:
+            return False
+        if (group.key, name) in self.learned or not any(name in ln.inputs for ln in group.links):
+            return False
+        return not any(
+            name in link.facts.bound or link.writes[name].certainty is Certainty.SURE
+            for link in group.links
+            if name in link.writes
+        )
 
     def _inputs(self, group: Group) -> Iterator[Input]:
         seen: set[Name] = set()

@@ -40,15 +40,15 @@ class Definition:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """What a run taught about a step: it also `writes` or `reads` `name`, or its value stays in the
-    lane.
+    lane; or it `keeps` `name`, which its text only seemed to change.
 
-    `source_hash` is the step's source as it was then; the lesson is forgotten when the source
-    changes.
+    `source_hash` is the step's source as it was then (for `keeps` also all that it calls, and the
+    versions of its packages); the lesson is forgotten when that changes.
     """
 
     step: StepId
     name: Name
-    what: Literal["writes", "reads", "affinity", "one_lane"]
+    what: Literal["writes", "reads", "affinity", "one_lane", "keeps"]
     reason: str
     source_hash: str = ""
 

@@ -113,7 +113,9 @@ class Step:
         that is final, ambient channels included.
     optional_outputs: those of the outputs that no step reads; kept only if that costs little.
     declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
-        these is a found mutation.
+        these is a found mutation. may_writes: those of them that it perhaps never changes: calls
+        whose effect is not known. spared: names that it might change by its text, though runs have
+        shown that it does not; it is watched that this stays so.
     defines: functions, classes and imports of its own cells that other lanes replay; values refer
         to them by name.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
@@ -143,6 +145,8 @@ class Step:
     optional_outputs: tuple[Name, ...] = ()
     reads: tuple[Name, ...] = ()
     declared_writes: tuple[Name, ...] = ()
+    may_writes: tuple[Name, ...] = ()
+    spared: tuple[Name, ...] = ()
     defines: tuple[Name, ...] = ()
     python_reads: tuple[Name, ...] = ()
     replays: tuple[Replay, ...] = ()

@@ -72,7 +72,8 @@ class TaskSpec:
     inputs: blobs to load, with absolute file paths; a group's members that are not in `input_names`
     are loaded too (they are watched) but not bound. superseded: for each of the inputs, the members
     that have a newer version by now; they are neither bound nor watched. outputs: names to capture.
-    declared_writes: names it is expected to change. staging: an existing folder for staged files.
+    declared_writes: names it is expected to change; may_writes: those that it perhaps never changes;
+    spared: those that it is not expected to change any more. staging: an existing folder for staged files.
     key_file: the project's sealing key.
     lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
     python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
@@ -95,6 +96,8 @@ class TaskSpec:
     outputs: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     declared_writes: tuple[str, ...] = ()
+    may_writes: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
     python_reads: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -134,7 +137,8 @@ class TaskReport:
     """What the kernel saw of a step that ran to its end.
 
     found_mutations: inputs (or hidden members of their groups, or module state `@module:NAME`) that
-    changed without being declared. alias_groups: names, captured or loaded, that share mutable
+    changed without being declared. untouched: those of `may_writes` that did not change, and share
+    nothing with what did. alias_groups: names, captured or loaded, that share mutable
     objects.
     dynamic_effects: seen at run time: `network`, `subprocess`, `threads`, `children`, `tasks`,
     `index_names` (a loaded pandas Index, which other names may use too, was renamed in place) …
@@ -143,6 +147,7 @@ class TaskReport:
     outputs: tuple[StagedBlob, ...] = ()
     unstorable: tuple[Unstorable, ...] = ()
     found_mutations: tuple[str, ...] = ()
+    untouched: tuple[str, ...] = ()
     alias_groups: tuple[tuple[str, ...], ...] = ()
     files_read: tuple[FileTouch, ...] = ()
     files_written: tuple[FileTouch, ...] = ()

@@ -35,6 +35,17 @@ def lessons_of(step: Step, graph: Graph, outcome: TaskOutcome) -> tuple[Learned,
     return tuple(dict.fromkeys(found))
 
 
+def evidence_of(step: Step, outcome: TaskOutcome) -> tuple[Learned, ...]:
+    """What the attempt showed that the step leaves alone, though its text could not say so."""
+    if outcome.report is None or outcome.status != "succeeded":
+        return ()
+    return tuple(
+        _learned(step, name, "keeps", f"`{step.name}` left `{name}` as it was")
+        for name in outcome.report.untouched
+        if name in step.may_writes
+    )
+
+
 def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learned]:
     for name in report.found_mutations:
         if name.startswith(MODULE_PREFIX):
@@ -90,5 +101,5 @@ def _found_read(step: Step, graph: Graph, outcome: TaskOutcome) -> Iterator[Lear
 
 
 def _learned(step: Step, name: str, what: str, reason: str) -> Learned:
-    assert what in ("writes", "reads", "affinity", "one_lane")
+    assert what in ("writes", "reads", "affinity", "one_lane", "keeps")
     return Learned(step=step.id, name=Name(name), what=what, reason=reason)  # type: ignore[arg-type]

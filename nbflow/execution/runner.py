@@ -35,7 +35,7 @@ from nbflow.execution.checks import checked
 from nbflow.execution.conflicts import Touch, file_conflicts, touch_of
 from nbflow.execution.display_ids import plain, settled
 from nbflow.execution.executor import Executor, OutputEvent
-from nbflow.execution.lessons import lessons_of
+from nbflow.execution.lessons import evidence_of, lessons_of
 from nbflow.execution.machine import EndLane, Finish, Kill, Note, Start
 
 HEARTBEAT_SECONDS: Final = 2.0
@@ -217,12 +217,14 @@ class Runner:
         replan: Callable[[frozenset[Learned]], Plan],
         clock: Clock,
         jobs: int,
+        remember: Callable[[tuple[Learned, ...]], object] = lambda _: None,
         written: Callable[[Step], tuple[FileTouch, ...]] = lambda _: (),
         cancelled: Callable[[], bool] = lambda: False,
         on_event: Callable[[Event], None] = lambda _: None,
         force: frozenset[StepId] = frozenset(),
     ) -> None:
-        """`replan` gets all lessons of this run; `cancelled` is asked a few times a second.
+        """`replan` gets all lessons of this run, `remember` what steps were seen to leave alone,
+        for later plans; `cancelled` is asked a few times a second.
 
         `written` tells the files that a step's text says it writes, as they are now: those that C++
         code wrote are seen by nobody else.
@@ -230,7 +232,7 @@ class Runner:
         self._run, self._fence = run, fence
         self._executor, self._recorder, self._displays = executor, recorder, displays
         self._spec_for, self._decide = spec_for, decide
-        self._commit, self._replan = commit, replan
+        self._commit, self._replan, self._remember = commit, replan, remember
         self._clock, self._cancelled, self._on_event = clock, cancelled, on_event
         self._force = force
         self._written = written
@@ -393,6 +395,8 @@ class Runner:
         outcome, met = self._met_at_files(step, outcome, attempt)
         outputs = self._committed(outcome)
         lessons = self._new_lessons(step, outcome)
+        if not self._state.plan.graph.one_lane and (evidence := evidence_of(step, outcome)):
+            self._remember(evidence)
         if lessons or met:
             self._learn((*lessons, *met))
         if lessons and outcome.status == "failed":

@@ -25,7 +25,8 @@ from nbflow.inside.values import CannotStore, Packing, Stored
 
 ABSENT_DIGEST: Final = blake3(b"absent").hexdigest()
 # Every cell may draw: a generator counts only where the plan follows it.
-_GENERATORS: Final = frozenset({"@random", "@numpy.random"})
+_NUMPY: Final = "@numpy.random"
+_GENERATORS: Final = frozenset({"@random", _NUMPY})
 
 
 def capture(
@@ -55,6 +56,7 @@ def capture(
         outputs=tuple(staging.staged),
         unstorable=(*seen.unstorable, *staging.unstorable),
         found_mutations=tuple(sorted(seen.mutations(changed_tables))),
+        untouched=tuple(sorted(seen.untouched(changed_tables))),
         alias_groups=tuple(seen.undeclared_groups()),
         dynamic_effects=(*surroundings.left_behind(loaded.living), *seen.renamed_indexes()),
         peak_memory=_peak_memory(),
@@ -121,13 +123,38 @@ class _Seen:
             if watched.name not in declared and self._changed(watched):
                 yield watched.name
         yield from (self.loaded.tables & changed_tables) - declared
-        for channel in changed_channels(self.loaded.ambient, self.loaded.start) - declared:
-            if channel not in _GENERATORS or channel in self.spec.input_names:
+        followed = {*self.spec.input_names, *self.spec.spared}
+        for channel in self._changed_channels() - declared:
+            if channel not in _GENERATORS or channel in followed:
                 yield channel
         for module in surroundings.changed_modules(self.loaded.modules):
             yield f"@module:{module}"
         if surroundings.changed_loggers(self.loaded.loggers):
             yield "@module:logging"
+
+    def _changed_channels(self) -> frozenset[str]:
+        found = frozenset(changed_channels(self.loaded.ambient, self.loaded.start))
+        # A generator that the step itself brought in may have been drawn from.
+        brought_in = self.loaded.ambient.values[_NUMPY] is None and "numpy.random" in sys.modules
+        return found | {_NUMPY} if brought_in else found
+
+    def untouched(self, changed_tables: frozenset[str]) -> Iterator[str]:
+        """Names that the step might have changed, but did not; nor can it later by way of what it
+        wrote. What has no content to compare is not among them."""
+        wanted = set(self.spec.may_writes)
+        same = {
+            one.name
+            for one in self.loaded.watched
+            if one.name in wanted and one.before is not None and not self._changed(one)
+        }
+        same |= (self.loaded.tables & wanted) - changed_tables
+        written = set(self.spec.declared_writes) - same
+        for group in self._shared():
+            if written.intersection(group):
+                same.difference_update(group)
+        yield from same
+        channels = {name for name in wanted if kind_of(Name(name)) is NameKind.AMBIENT}
+        yield from channels - self._changed_channels()
 
     def renamed_indexes(self) -> Iterator[str]:
         """Other tables may use the same Index object, and are not here to be looked at."""

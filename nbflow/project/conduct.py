@@ -5,7 +5,7 @@ Papermill's engine calls `conduct`; everything about a run's status comes from t
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -205,12 +205,13 @@ def _runner(
     known = _memory(desk, opened, order, plan.graph).known()
     folder = order.folder or opened.path.parent
 
-    def replan(lessons: frozenset[Learned]) -> Plan:
-        signed = frozenset(
-            replace(lesson, source_hash=opened.source_hash(lesson.step)) for lesson in lessons
-        )
+    def remember(lessons: Iterable[Learned]) -> frozenset[Learned]:
+        signed = frozenset(opened.signed(lessons))
         desk.ledger.learn(opened.notebook.path, *signed)
-        return make_plan(desk, opened, values, order, signed)
+        return signed
+
+    def replan(lessons: frozenset[Learned]) -> Plan:
+        return make_plan(desk, opened, values, order, remember(lessons))
 
     return Runner(
         plan,
@@ -233,6 +234,7 @@ def _runner(
         decide=lambda step, inputs, *, force: decide(step, inputs, known, force=force),
         commit=desk.blobs.commit,
         replan=replan,
+        remember=remember,
         written=lambda step: files_in_text(step.files_written, folder),
         clock=SystemClock(),
         jobs=jobs,

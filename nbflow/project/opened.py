@@ -1,6 +1,6 @@
 """A notebook that was read and understood: what `inspect`, `plan` and `run` start from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from nbflow.core.diagnostic import Diagnostic, Place
 from nbflow.core.errors import NotebookError
 from nbflow.core.graph import Graph, Learned
 from nbflow.core.notebook import CellId, Notebook
-from nbflow.core.step import CellTags, Parameter
+from nbflow.core.step import CellTags, Parameter, Step
+from nbflow.execution import surroundings
 from nbflow.notebook.literals import injected_source
 from nbflow.notebook.parameters import parameters_cell, read_parameters
 from nbflow.notebook.read import INJECTED_ID, Reading, read_file
 from nbflow.notebook.tags import parse_tags
-from nbflow.planning.fingerprint import text_digest
+from nbflow.planning.fingerprint import digest, step_parts, text_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,54 @@ class Opened:
             self.tags,
             self.parameters,
             injected=self.injected(values or {}),
-            learned=[lesson for lesson in learned if self.holds(lesson)],
+            learned=self.holding(learned),
             one_lane=one_lane,
         )
         return with_diagnostics(graph, (*self.diagnostics, *graph.diagnostics))
+
+    def holding(self, lessons: Iterable[Learned]) -> tuple[Learned, ...]:
+        """The lessons that still hold: what taught them is as it was then."""
+        found = tuple(lessons)
+        signed = zip(found, self.signed(found), strict=True)
+        return tuple(old for old, now in signed if old.source_hash == now.source_hash)
+
+    def signed(self, lessons: Iterable[Learned]) -> tuple[Learned, ...]:
+        """The lessons with the digest of what teaches them: the source of the step; for what a
+        step leaves alone also the definitions, local modules and packages that it uses."""
+        found = tuple(lessons)
+        bases: Mapping[str, str] = {}
+        if any(lesson.what == "keeps" for lesson in found):
+            bases = self._bases({lesson.step for lesson in found if lesson.what == "keeps"})
+        return tuple(
+            replace(
+                lesson,
+                source_hash=bases.get(lesson.step, "")
+                if lesson.what == "keeps"
+                else self.source_hash(lesson.step),
+            )
+            for lesson in found
+        )
+
+    def _bases(self, steps: Collection[str]) -> Mapping[str, str]:
+        """Digests of all that decides what the steps do, besides their data. The plain graph tells
+        what they use: lessons must not change what lessons are made of."""
+        plain = link(self.notebook, self.facts, self.tags, self.parameters)
+        return {step.id: self._basis(step) for step in plain.steps if step.id in steps}
+
+    def _basis(self, step: Step) -> str:
+        folder = self.path.parent
+        return digest(
+            step_parts(
+                step,
+                inputs={},
+                files={},
+                modules=surroundings.module_digests(step.modules, folder),
+                environment={},
+                packages=surroundings.package_versions(step.modules, folder),
+                python=surroundings.PYTHON,
+                platform=surroundings.PLATFORM,
+            )
+        )
 
     def injected(self, values: Mapping[str, Any]) -> str:
         """The source of papermill's injected cell; empty without values."""
@@ -66,10 +111,6 @@ class Opened:
         """The author's node with papermill's injected cell in its place, if values were given."""
         source = self.injected(values)
         return with_injected_cell(self.node, source) if source else self.node
-
-    def holds(self, lesson: Learned) -> bool:
-        """The step's source is still the one that taught the lesson."""
-        return lesson.source_hash == self.source_hash(lesson.step)
 
     def source_hash(self, step: str) -> str:
         """Digest of the sources of a step's cells; empty if a cell is gone."""

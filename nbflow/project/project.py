@@ -7,6 +7,7 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, Self
 
+from nbflow.analysis.lint.linting import lint
 from nbflow.core.choices import Choices
 from nbflow.core.diagnostic import Diagnostic
 from nbflow.core.errors import UsageError
@@ -76,15 +77,17 @@ class Project:
         Raises:
             NotebookError: the file cannot be read as a notebook.
         """
-        opened = self._open(notebook)
-        if not self.layout.ledger.exists():
-            return opened.graph()
-        with self._desk() as desk:
-            return opened.graph(learned=desk.ledger.learned(opened.notebook.path))
+        return self._graph(self._open(notebook))
 
     def check(self, notebook: Path, *, actor: str = "") -> tuple[Diagnostic, ...]:
-        """Everything there is to say about a notebook before it runs."""
-        return self.inspect(notebook, actor=actor).diagnostics
+        """Everything there is to say about a notebook before it runs: the graph's findings, and
+        those of a linter.
+
+        Raises:
+            NotebookError: the file cannot be read as a notebook.
+        """
+        opened = self._open(notebook)
+        return lint(opened.notebook, self._graph(opened), opened.facts, opened.tags)
 
     def plan(
         self,
@@ -286,6 +289,12 @@ class Project:
         return demo_files.write_demo(folder)
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _graph(self, opened: Opened) -> Graph:
+        if not self.layout.ledger.exists():
+            return opened.graph()
+        with self._desk() as desk:
+            return opened.graph(learned=desk.ledger.learned(opened.notebook.path))
 
     def _open(self, notebook: Path) -> Opened:
         path = notebook if notebook.is_absolute() else Path.cwd() / notebook

@@ -60,6 +60,8 @@ class SpecMaker:
             outputs=tuple(str(name) for name in step.outputs),
             optional=() if self.keep_all else tuple(str(n) for n in step.optional_outputs),
             declared_writes=tuple(str(name) for name in step.declared_writes),
+            may_writes=tuple(str(name) for name in step.may_writes),
+            spared=tuple(str(name) for name in step.spared),
             python_reads=tuple(str(name) for name in step.python_reads),
             provided=tuple(provided),
             parameters=dict(plan.parameters),

@@ -737,3 +737,44 @@ def test_a_change_of_a_figure_is_a_change_of_its_axes(bench: Bench) -> None:
     changed = bench.run("fig.suptitle('x')", declared_writes=("fig",), **given)
     assert changed.found_mutations == ("ax",)
     assert bench.run("fig.draw_without_rendering()", **given).found_mutations == ()
+
+
+# -- what is left alone
+
+
+def left_alone(bench: Bench, made: Any, source: str, *names: str, writes: Any = ()) -> set[str]:
+    report = bench.run(
+        source, inputs=made, input_names=names, may_writes=names, outputs=(*names, *writes),
+        declared_writes=(*names, *writes), python_reads=names,
+    )  # fmt: skip
+    return set(report.untouched)
+
+
+def test_what_a_step_might_have_changed_and_did_not(bench: Bench) -> None:
+    made = bench.made("import pandas as pd\na = [1]; df = pd.DataFrame({'x': [1]})", "a", "df")
+    assert left_alone(bench, made, "len(a); df.sum()", "a", "df") == {"a", "df"}
+    assert left_alone(bench, made, "a.append(1)", "a", "df") == {"df"}
+    assert left_alone(bench, made, "df['y'] = 1", "a", "df") == {"a"}
+    assert left_alone(bench, made, "a = [1]", "a", "df") == {"df"}
+
+
+def test_what_shares_with_a_result_may_change_later(bench: Bench) -> None:
+    made = bench.made("a = [[1]]; b = [2]", "a", "b")
+    assert left_alone(bench, made, "c = a[0]", "a", "b", writes=("c",)) == {"b"}
+
+
+def test_a_value_without_content_is_never_left_alone(bench: Bench) -> None:
+    namespace = {"g": (i for i in [1])}
+    report = bench.run("", namespace=namespace, lane_inputs=("g",), may_writes=("g",))
+    assert report.untouched == ()
+
+
+def test_a_generator_that_was_not_drawn_from(bench: Bench) -> None:
+    wanted = {"may_writes": ("@random",), "declared_writes": ("@random",)}
+    assert bench.run("", **wanted).untouched == ("@random",)
+    assert bench.run("import random; random.random()", **wanted).untouched == ()
+
+
+def test_a_draw_from_a_spared_generator_is_found(bench: Bench) -> None:
+    report = bench.run("import random; random.random()", spared=("@random",))
+    assert report.found_mutations == ("@random",)

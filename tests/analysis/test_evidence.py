@@ -1,0 +1,139 @@
+"""May-edges dissolve where runs have shown that nothing is written, and only there.
+
+`keep` below stands for the lesson of such a run. `stranger` is a library whose functions nobody knows.
+"""
+
+from collections.abc import Iterable
+
+import pytest
+
+from nbflow.analysis.cells import read_cells
+from nbflow.analysis.link import link
+from nbflow.core.graph import Graph, Learned
+from nbflow.core.names import Name
+from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
+from nbflow.core.step import StepId
+
+
+def linked(sources: Iterable[str], *lessons: Learned) -> Graph:
+    cells = tuple(
+        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
+        for i, source in enumerate(sources)
+    )
+    notebook = Notebook(path="n.ipynb", cells=cells)
+    return link(notebook, read_cells(notebook), {}, learned=lessons)
+
+
+def keep(cell: int, *names: str) -> tuple[Learned, ...]:
+    return tuple(
+        Learned(step=StepId(f"c{cell}"), name=Name(name), what="keeps", reason="seen")
+        for name in names
+    )
+
+
+def changes(cell: int, name: str) -> Learned:
+    return Learned(step=StepId(f"c{cell}"), name=Name(name), what="writes", reason="seen")
+
+
+def edges(graph: Graph) -> set[tuple[str, str, str]]:
+    return {
+        (edge.writer, edge.reader, edge.kind)
+        for edge in graph.edges
+        if "definitions" not in (edge.writer, edge.reader)
+    }
+
+
+HEAD = "import wordcloud as stranger"
+UNKNOWN = [HEAD, "xs = [1]", "n = stranger.look(xs)", "m = len(xs)"]
+
+
+def test_an_unknown_call_is_obeyed_until_a_run_has_seen_it() -> None:
+    assert ("c2", "c3", "data") in edges(linked(UNKNOWN))
+    after = linked(UNKNOWN, *keep(2, "xs"))
+    assert edges(after) == {("c1", "c2", "data"), ("c1", "c3", "data")}
+    step = after.step(StepId("c2"))
+    assert "xs" in step.spared
+    assert "xs" not in step.declared_writes
+
+
+def test_what_may_be_dissolved_is_told_beforehand() -> None:
+    assert linked(UNKNOWN).step(StepId("c2")).may_writes == ("xs",)
+
+
+def test_a_change_that_a_run_has_seen_outweighs_what_others_have_not() -> None:
+    graph = linked(UNKNOWN, *keep(2, "xs"), changes(2, "xs"))
+    assert ("c2", "c3", "data") in edges(graph)
+    assert graph.step(StepId("c2")).may_writes == ()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "xs.append(2)",
+        "xs += stranger.look(xs)",
+        "if stranger.ask(xs):\n    xs = [2]",
+        "for x in xs:\n    xs = [x]",
+        "try:\n    xs = stranger.look(xs)\nexcept ValueError:\n    pass",
+    ],
+)
+def test_visible_changes_and_bindings_on_some_path_never_dissolve(cell: str) -> None:
+    sources = [HEAD, "xs = [1]", cell, "m = len(xs)"]
+    assert ("c2", "c3", "data") in edges(linked(sources, *keep(2, "xs")))
+
+
+def test_shared_names_dissolve_together() -> None:
+    sources = [HEAD, "xs = [1]\nys = [xs]", "n = stranger.look(xs)", "m = len(ys)"]
+    assert ("c2", "c3", "data") in edges(linked(sources))
+    assert ("c2", "c3", "data") not in edges(linked(sources, *keep(2, "xs", "ys")))
+
+
+def test_a_result_that_was_seen_apart_shares_nothing() -> None:
+    sources = [HEAD, "xs = [1]", "ys = stranger.pick(xs)", "ys.append(2)", "print(xs)"]
+    assert ("c3", "c4", "data") in edges(linked(sources))
+    after = edges(linked(sources, *keep(2, "xs")))
+    assert ("c3", "c4", "data") not in after
+    assert ("c2", "c3", "data") in after
+
+
+def test_draws_that_were_never_seen_do_not_wait_for_the_seed() -> None:
+    sources = [
+        "import numpy as np, wordcloud as stranger",
+        "np.random.seed(1)",
+        "n = stranger.look(3)",
+        "r = np.random.rand()",
+    ]
+    before = edges(linked(sources))
+    assert {("c1", "c2", "ambient"), ("c2", "c3", "ambient")} <= before
+    after = linked(sources, *keep(2, "@numpy.random"))
+    assert edges(after) == {("c1", "c3", "ambient")}
+    assert "@numpy.random" in after.step(StepId("c2")).spared
+
+
+OUTSIDE = [
+    HEAD,
+    "xs = [1]",
+    "n = stranger.look(xs)",
+    "ys = [len(xs)]",
+    "with open('out.txt', 'w') as f:\n    f.write(str(ys))",
+]
+
+
+def test_outside_effects_obey_every_may_edge_always() -> None:
+    after = linked(OUTSIDE, *keep(2, "xs"))
+    assert ("c2", "c3", "data") not in edges(after)
+    waits = next(e for e in after.edges if (e.writer, e.reader) == ("c2", "c4"))
+    assert (waits.kind, waits.certainty) == ("order", "may")
+    assert "might change `xs`" in waits.because
+
+
+def test_a_name_bound_anew_rests_on_no_doubt() -> None:
+    sources = [*OUTSIDE[:3], "ys = [1]", *OUTSIDE[4:]]
+    after = linked(sources, *keep(2, "xs"))
+    assert all((e.writer, e.reader) != ("c2", "c4") for e in after.edges)
+
+
+def test_in_one_kernel_nothing_dissolves() -> None:
+    sources = ["xs = [1]", "eval('xs')", "print(xs)"]
+    graph = linked(sources, *keep(1, "xs"))
+    assert graph.one_lane
+    assert not any(step.spared for step in graph.steps)

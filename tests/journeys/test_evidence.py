@@ -1,0 +1,61 @@
+"""Graphs that get better by running: doubts that a run dissolves, and brings back when it must."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from bench import Bench, printed
+
+pytestmark = pytest.mark.slow
+
+HELPERS = "def look(xs):\n    if len(xs) > 2:\n        xs.append(0)\n    return len(xs)\n"
+CELLS = (
+    "import json, helpers",
+    ("xs = json.load(open('numbers.json'))", ["step:numbers"]),
+    ("handler = vars(helpers)['look']\nn = handler(xs)", ["step:look"]),
+    ("print('sum', sum(xs))", ["step:sum"]),
+)
+
+
+def waits(bench: Bench) -> set[tuple[str, str]]:
+    said = bench.say("show", "story.ipynb", "--json")
+    assert said.code == 0, said.err
+    return {(edge["from"], edge["to"]) for edge in json.loads(said.out)["edges"]}
+
+
+def shown(bench: Bench) -> str:
+    said = bench.run()
+    assert said.code == 0, said.out + said.err
+    return printed(bench.result(said))
+
+
+def test_a_run_dissolves_a_doubt_and_another_brings_it_back(bench: Bench) -> None:
+    bench.path("helpers.py").write_text(HELPERS)
+    bench.path("numbers.json").write_text("[1, 2]")
+    bench.notebook(*CELLS)
+    assert ("look", "sum") in waits(bench)
+
+    assert "sum 3" in shown(bench)
+    assert ("look", "sum") not in waits(bench)
+
+    # The data changes, and with it what the helper does: Run All would now print 7 with the zero.
+    bench.path("numbers.json").write_text("[1, 2, 4]")
+    bench.notebook(*CELLS[:3], ("print('all', xs)", ["step:sum"]))
+    assert "all [1, 2, 4, 0]" in shown(bench)
+    assert ("look", "sum") in waits(bench)
+
+
+@pytest.mark.ci
+def test_evidence_ends_with_the_code_that_gave_it(bench: Bench) -> None:
+    bench.path("helpers.py").write_text(HELPERS)
+    bench.path("numbers.json").write_text("[1, 2]")
+    bench.notebook(*CELLS)
+    shown(bench)
+    assert ("look", "sum") not in waits(bench)
+
+    bench.path("helpers.py").write_text(HELPERS.replace("> 2", "> 1"))
+    assert ("look", "sum") in waits(bench)
+    assert "sum 3" in shown(bench)
