@@ -30,7 +30,8 @@ class CellLink:
 
     unknown: names that it asks for and nothing above writes. defines: names of its fragments that
     other lanes replay. spared: names that it might change by its text, but runs have shown that it
-    does not. doubts: such steps and names above (group keys) on which what it reads rests.
+    does not. asked: names that it
+    really looks at; passed: versions that it would only have handed on to nobody. doubts: such steps and names above (group keys) on which what it reads rests.
     """
 
     cell: Cell
@@ -48,6 +49,8 @@ class CellLink:
     seeded: set[Name] = field(default_factory=set)
     unknown: list[Use] = field(default_factory=list)
     defines: set[Name] = field(default_factory=set)
+    asked: set[Name] = field(default_factory=set)
+    passed: dict[Name, Version] = field(default_factory=dict)
     spared: dict[Name, int] = field(default_factory=dict)
     doubts: set[Doubt] = field(default_factory=set)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nbflow.analysis.aliases import groups, kept_elsewhere, objects_of
+from nbflow.analysis.aliases import kept_elsewhere, objects_of
 from nbflow.analysis.calls import ANY_PATH, unknown_arguments
 from nbflow.analysis.expressions import Shared
 from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
@@ -248,7 +248,8 @@ class _Facts:
             writes=writes,
             binds=self._binds(),
             bound=frozenset(Name(name) for name in self.bound),
-            aliases=self._aliases(),
+            passes=frozenset(Name(name) for name in self._passes()),
+            reach={Name(name): objects for name, objects in self.reached.items()},
             late=self._late(),
             fragments=fragments,
             is_definition=self._is_definition(),
@@ -319,13 +320,20 @@ class _Facts:
             if sure or name in known or name.startswith("@")
         ]
         seen = {name for name, _, _ in found}
-        for name, sure in self.bound.items():
-            if not sure and name in known and name not in seen:
-                found.append((name, record.writes.get(name, 1), False))
-                seen.add(name)
+        for name in self._passes():
+            found.append((name, record.writes.get(name, 1), False))
+            seen.add(name)
         found += [(n, line, sure) for n, (line, sure) in self.changed.items() if n not in seen]
         files = ((path, line, sure) for path, (line, sure) in record.files_read.items())
         return _uses(found) + _file_uses(files)
+
+    def _passes(self) -> list[str]:
+        """Names that some path leaves as they were, and that the cell does not look at."""
+        return [
+            name
+            for name, sure in self.bound.items()
+            if not sure and name in self.shared.globals and name not in self.record.reads
+        ]
 
     def _writes(self) -> tuple[Use, ...]:
         record = self.record
@@ -352,9 +360,6 @@ class _Facts:
         }
         seeded = (n for n, sure in self.reader.state.bound.items() if n.startswith("@") and sure)
         return frozenset(found | {Name(name) for name in seeded})
-
-    def _aliases(self) -> tuple[frozenset[Name], ...]:
-        return tuple(frozenset(Name(n) for n in group) for group in groups(self.reached))
 
     def _affinity(self) -> tuple[tuple[Name, str], ...]:
         made = self.record.made

@@ -3,12 +3,15 @@
 `CHECKS` is the pipeline; a new check is one more function in it. Codes are stable.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 from nbflow.analysis.cell_link import CellLink, Group
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.lint.ignores import kept
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.versions import Defined, Version
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
@@ -16,6 +19,8 @@ from nbflow.core.graph import Graph
 from nbflow.core.names import Name
 from nbflow.core.notebook import Notebook
 from nbflow.core.step import StepId
+
+_ASKS: Final = re.compile(r"\b(input|getpass|breakpoint|set_trace)\s*\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +36,15 @@ class Linked:
 def findings(
     graph: Graph, notebook: Notebook, standing: Standing, groups: Mapping[str, Group]
 ) -> tuple[Diagnostic, ...]:
-    """All diagnostics, in notebook order, errors first among equals."""
+    """All diagnostics but those that a comment silences, in notebook order, errors first."""
     linked = Linked(graph=graph, notebook=notebook, standing=standing, groups=groups)
     found = [*standing.diagnostics, *(d for check in CHECKS for d in check(linked))]
     order = list(Severity)
     return tuple(
-        sorted(found, key=lambda d: (d.place.cell_index or 0, order.index(d.severity), d.code))
+        sorted(
+            kept(notebook, found),
+            key=lambda d: (d.place.cell_index or 0, order.index(d.severity), d.code),
+        )
     )
 
 
@@ -230,6 +238,7 @@ def _interactive(linked: Linked) -> Iterator[Diagnostic]:
                 Severity.WARNING,
                 "this cell asks a person for input, which a run cannot give",
                 link,
+                line=_line_of(_ASKS, link),
                 hint="make it a parameter: tag a cell `parameters` and set the value there",
             )
 
@@ -250,6 +259,12 @@ def _links(linked: Linked) -> list[CellLink]:
     return [link for group in linked.groups.values() for link in group.links]
 
 
+def _line_of(pattern: re.Pattern[str], link: CellLink) -> int | None:
+    """The first line of the cell's text on which the pattern is found."""
+    lines = enumerate(link.cell.source.split("\n"), start=1)
+    return next((number for number, text in lines if pattern.search(text)), None)
+
+
 def _first_writer_below(linked: Linked, name: Name, link: CellLink) -> int | None:
     folded = name.casefold()
     for other in _links(linked):
@@ -263,7 +278,7 @@ def _first_writer_below(linked: Linked, name: Name, link: CellLink) -> int | Non
 
 
 def _nearest(name: Name, known: Mapping[Name, object]) -> str | None:
-    near = get_close_matches(name, known, n=3)
+    near = get_close_matches(name, known.keys() - {name}, n=3)
     return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
 
 

@@ -452,7 +452,15 @@ class Expressions:
             return UNKNOWN
         if kind in ("ndarray", "Axes"):
             return Value(type=kind, objs=base.objs, weak=base.weak)
+        if isinstance(node, ast.Call) and base.elem is not None and self._is_complete(base):
+            return base.elem
         return self.any_part(base)
+
+    def _is_complete(self, base: Value) -> bool:
+        """What `zip(…)` or `d.items()` gives is known part by part, if it is looped over where it
+        stands and nothing was put into what it goes through."""
+        known = base.elem is not None and base.elem.items is not None
+        return known and self.record.forgotten.isdisjoint(self.record.reach(base.objs))
 
     def _list(self, node: ast.List) -> Value:
         return self._display(node, "list", node.elts)

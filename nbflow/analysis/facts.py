@@ -3,9 +3,11 @@
 Everything here is about one cell's text. Which writer a read belongs to is `link.py`'s business.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from nbflow.analysis.aliases import groups
 from nbflow.core.names import Name
 from nbflow.core.notebook import CellId
 
@@ -72,11 +74,11 @@ class CellFacts:
     earlier
         version is not needed). A subset of the names in `writes`.
     bound: names bound on some path; the other `writes` are changes in place.
+    passes: names among the reads that are only handed on, where no path binds them.
     writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally
     appears
         here and in `reads`.
-    aliases: groups of names of this cell that may share mutable objects afterwards (`b = a` →
-        {a, b}; `fig, ax = plt.subplots()` → {fig, ax}). Only groups of two or more.
+    reach: the objects that names of this cell may reach when it has ended (`aliases.py`).
     late: global names read inside functions and lambdas that this cell builds as *values* (not
         fragments); whoever uses what the cell wrote may read them.
     late_writes: the same for globals that such functions may write.
@@ -100,7 +102,8 @@ class CellFacts:
     writes: tuple[Use, ...] = ()
     binds: frozenset[Name] = frozenset()
     bound: frozenset[Name] = frozenset()
-    aliases: tuple[frozenset[Name], ...] = ()
+    passes: frozenset[Name] = frozenset()
+    reach: Mapping[Name, frozenset[str]] = field(default_factory=dict)
     late: tuple[Use, ...] = ()
     late_writes: tuple[Use, ...] = ()
     fragments: tuple[Fragment, ...] = ()
@@ -115,3 +118,14 @@ class CellFacts:
     syntax_error: tuple[int, str] | None = None
     displays: bool = False
     value_types: tuple[tuple[Name, str], ...] = field(default=())
+
+    @property
+    def aliases(self) -> tuple[frozenset[Name], ...]:
+        """Groups of names that may share mutable objects when the cell has ended (`b = a` → {a, b};
+        `fig, ax = plt.subplots()` → {fig, ax}). Only groups of two or more."""
+        return self.aliases_among(self.reach)
+
+    def aliases_among(self, names: Collection[Name]) -> tuple[frozenset[Name], ...]:
+        """The same, if of the names that the cell binds only these count."""
+        kept = {str(n): o for n, o in self.reach.items() if n in names or n not in self.bound}
+        return tuple(frozenset(Name(n) for n in group) for group in groups(kept))

@@ -47,13 +47,15 @@ _NOTHING = _Load(carried=frozenset(), late=frozenset(), late_writes=frozenset(),
 @dataclass(slots=True, kw_only=True)
 class _Leaving:
     """`writes` grows while it is found out what the cell's own writes entail. `own` are names of
-    its fragments that other lanes will replay instead of loading them."""
+    its fragments that other lanes will replay instead of loading them; `entailed` names that it may
+    change by way of others."""
 
     standing: Standing
     link: CellLink
     writes: dict[Name, Use] = field(default_factory=dict)
     binds: frozenset[Name] = frozenset()
     own: set[Name] = field(default_factory=set)
+    entailed: set[Name] = field(default_factory=set)
 
     def leave(self, called: Mapping[Name, Use]) -> None:
         facts = self.link.facts
@@ -64,7 +66,8 @@ class _Leaving:
         load = self._load()
         for name in self.binds:
             self.standing.aliases.leave(name)
-        for group in facts.aliases:
+        index, live = self.link.cell.index, self.standing.liveness.is_live_below
+        for group in facts.aliases_among([name for name in facts.bound if live(name, index)]):
             self._join(group, load)
         self._make_versions(self._load())
 
@@ -75,10 +78,12 @@ class _Leaving:
         found = [use for use in self.link.facts.writes if use.name not in self.own]
         found += self._undefined_fragments()
         found += called.values()
+        self.entailed.update(called)
         found += self._given()
         for lesson in self.link.lessons:
             if lesson.what == "writes":
                 found.append(Use(name=lesson.name, line=1, certainty=Certainty.MAY))
+                self.entailed.add(lesson.name)
         for use in self._without_kept(found):
             self.writes.setdefault(self._canonical(use.name), use)
         learned = {ls.name for ls in self.link.lessons if ls.what == "writes"}
@@ -143,7 +148,7 @@ class _Leaving:
         for name, use in list(self.writes.items()):
             if name in self.binds:
                 continue
-            for other in sorted(self.standing.aliases.of(name)):
+            for other in sorted(self.standing.aliases.of(name) - {name}):
                 if other in self.standing.current:
                     self._may_write(other, use.line)
 
@@ -151,11 +156,15 @@ class _Leaving:
         if self._is_kept(name):
             self._spare(name, line)
             return
+        self.entailed.add(name)
         self.writes.setdefault(name, Use(name=name, line=line, certainty=Certainty.MAY))
 
     def _read_what_is_changed(self) -> None:
+        told = {use.name for use in self.link.facts.writes}
         for name, use in list(self.writes.items()):
             if name not in self.standing.current:
+                continue
+            if name in self.link.facts.passes and name in told - self.entailed:
                 continue
             defined = self.standing.definition(name)
             if defined is not None and name not in self.binds:

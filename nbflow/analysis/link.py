@@ -15,6 +15,7 @@ from nbflow.analysis.checks import findings
 from nbflow.analysis.edges import Edges
 from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.analysis.labels import label, unique
+from nbflow.analysis.liveness import drop_idle, liveness_in
 from nbflow.analysis.sharing import sharing_in
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.steps import StepMaker, replay_of, top_modules, versions_read
@@ -85,7 +86,10 @@ def _walk(
         for cell in taught:
             by_cell.setdefault(CellId(cell), []).append(lesson)
     standing = Standing(
-        injected=injected, sharing=sharing_in(notebook, facts, lessons), replaying=replaying
+        injected=injected,
+        sharing=sharing_in(notebook, facts, lessons),
+        liveness=liveness_in(facts, lessons),
+        replaying=replaying,
     )
     walk = Walk(standing=standing, learned={cell: tuple(ls) for cell, ls in by_cell.items()})
     links = [
@@ -95,6 +99,7 @@ def _walk(
     ]
     if hidden:
         walk.end(links)
+    drop_idle(links)
     return standing, links
 
 

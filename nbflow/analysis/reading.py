@@ -30,12 +30,16 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
         link.replays.update(standing.setup)
     lessons = (ls.name for ls in link.lessons if ls.what == "reads")
     reading = _Reading(standing=standing, link=link)
-    reading.ask(use for use in facts.reads if not _is_spared_draw(use, link))
+    real = [use for use in facts.reads if use.name not in facts.passes]
+    reading.ask(use for use in real if not _is_spared_draw(use, link))
     reading.ask(Use(name=name, line=1, certainty=Certainty.MAY) for name in lessons)
     reading.ask((*facts.late, *facts.late_writes), late=True)
     for fragment in facts.fragments:
         reading.ask((*fragment.late, *fragment.late_writes), late=True)
         reading.may_write((use.name for use in fragment.late_writes), fragment.line)
+    reading.run()
+    link.asked |= reading.seen
+    reading.ask(use for use in facts.reads if use.name in facts.passes)
     reading.run()
     _read_settings(standing, link)
     return reading.written
@@ -52,6 +56,7 @@ def read_more(standing: Standing, link: CellLink, uses: Iterable[Use]) -> None:
     reading = _Reading(standing=standing, link=link)
     reading.ask(uses)
     reading.run()
+    link.asked |= reading.seen
 
 
 def read_channel(standing: Standing, link: CellLink, use: Use) -> None:

@@ -164,6 +164,8 @@ def _visit(node: exp.Expr, scope: Scope, reader: _Reader) -> Iterator[tuple[Any,
             skip |= {"db", "catalog"} | (
                 {"this"} if isinstance(node.this, exp.Identifier) else set()
             )
+        case exp.Insert() | exp.Update() if isinstance(node.parent, exp.When):
+            pass  # a branch of MERGE changes the target of the MERGE
         case exp.Insert() | exp.Update() | exp.Delete() | exp.Merge():
             skip |= _note_target(node, reader)
         case exp.Func():
@@ -251,8 +253,6 @@ def _is_text(node: Any) -> bool:
 def _note_target(node: exp.Expr, reader: _Reader) -> set[str]:
     """DML reads and writes its target, which no CTE can hide. Returns the keys that are done."""
     target = node.this.this if isinstance(node.this, exp.Schema) else node.this
-    if target is None:  # the INSERT of a MERGE
-        return set()
     if isinstance(target, exp.Table) and isinstance(target.this, exp.Identifier):
         note_written(target, reader.found, reader.use(target))
         reader.found.reads.append(reader.use(target))

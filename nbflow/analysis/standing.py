@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from nbflow.analysis.liveness import Liveness
 from nbflow.analysis.sharing import Sharing
 from nbflow.analysis.versions import Aliases, Defined, Version
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
@@ -22,6 +23,7 @@ class Standing:
 
     injected: str
     sharing: Sharing
+    liveness: Liveness
     replaying: bool = True
     current: dict[Name, Version] = field(default_factory=dict)
     aliases: Aliases = field(default_factory=Aliases)

@@ -39,10 +39,10 @@ def join_states(one: State, other: State, before: Callable[[str], Value | None])
         if mine is not value:
             earlier = mine if mine is not None else before(name)
             values[name] = value if earlier is None else join(earlier, value)
-    for name in one.values.keys() - other.values.keys():
+    for name in [name for name in one.values if name not in other.values]:
         earlier = before(name)
         values[name] = values[name] if earlier is None else join(values[name], earlier)
-    names = one.bound.keys() | other.bound.keys()
+    names = dict.fromkeys((*one.bound, *other.bound))  # in the order of the text
     bound = {n: one.bound.get(n, False) and other.bound.get(n, False) for n in names}
     return State(values, bound, one.dead)
 

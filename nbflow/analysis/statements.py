@@ -752,6 +752,11 @@ def _matches_all(pattern: ast.pattern) -> bool:
     return False
 
 
+_GOES_THROUGH: Final = frozenset({"enumerate", "sorted", "list", "tuple", "reversed", "tqdm"})
+"""Callables that give all that they are given. If one of them is something else by now, a loop that
+runs not at all was planned as one that runs: the run then misses a name, and finds it."""
+
+
 def _surely_some(source: ast.expr) -> bool:
     """Whether a loop over this expression runs at least once."""
     match source:
@@ -761,8 +766,14 @@ def _surely_some(source: ast.expr) -> bool:
             return bool(text)
         case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(count))]):
             return count > 0
-        case ast.Call(func=ast.Name(id="enumerate" | "sorted" | "list"), args=[inner, *_]):
+        case ast.Dict(keys=keys):
+            return any(key is not None for key in keys)
+        case ast.Call(func=ast.Attribute(value=inner, attr="items" | "keys" | "values"), args=[]):
+            return isinstance(inner, ast.Dict) and _surely_some(inner)
+        case ast.Call(func=ast.Name(id=name), args=[inner, *_]) if name in _GOES_THROUGH:
             return _surely_some(inner)
+        case ast.Call(func=ast.Name(id="zip"), args=[_, *_] as inners):
+            return all(_surely_some(inner) for inner in inners)
     return False
 
 

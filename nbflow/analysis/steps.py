@@ -56,6 +56,7 @@ class StepMaker:
             reads=_unique(name for link in links for name in link.inputs),
             declared_writes=writes,
             may_writes=tuple(name for name in writes if self._may_keep(group, name)),
+            passes=_unique(n for link in links for n in link.passed),
             spared=_unique(n for link in links for n in link.spared if n not in writes),
             defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
@@ -108,10 +109,14 @@ class StepMaker:
 
     def _is_final(self, key: str, name: Name) -> bool:
         """It is the name's last version: what `get` and `verify` ask for."""
-        final = self.standing.current.get(name)
-        if final is None or final.step != key or name.startswith("_"):
+        if name.startswith("_") or kind_of(name) is not NameKind.VARIABLE:
             return False
-        return kind_of(name) is NameKind.VARIABLE
+        final = self.standing.current.get(name)
+        while final is not None and final.step is not None and final.step != key:
+            # Perhaps that step leaves the name alone: then the version before it is the last one.
+            before = (link.passed.get(name) for link in self.groups[final.step].links)
+            final = next((version for version in before if version is not None), None)
+        return final is not None and final.step == key
 
 
 def versions_read(groups: Iterable[Group]) -> frozenset[tuple[str, Name]]:

@@ -1,6 +1,8 @@
 """What an SQL text does, statement by statement: the noun that analysis and the kernel share."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,42 @@ class TableUse:
     written: str
 
 
+class ObjectKind(StrEnum):
+    """What a session holds beside tables. Views are named like tables, for they are read so."""
+
+    MACRO = "macro"
+    SCHEMA = "schema"
+    TYPE = "type"
+    SETTING = "setting"
+    VARIABLE = "variable"
+    SEQUENCE = "sequence"
+    DATABASE = "database"
+    VIEW = "view"
+
+
+STATE: Final = frozenset({ObjectKind.SEQUENCE, ObjectKind.DATABASE})
+"""What no text can make again as it was: it changes while it is used, or lies outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlObject:
+    """A macro, schema, type … that a statement makes or removes; its name is folded.
+
+    `key` stands among the names of variables and tables, and can be neither.
+
+    >>> SqlObject(kind=ObjectKind.MACRO, name="mart.net").key
+    'macro/mart.net'
+    """
+
+    kind: ObjectKind
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Its name in the graph."""
+        return f"{self.kind.value}/{self.name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlStatement:
     """One statement.
@@ -38,6 +76,12 @@ class SqlStatement:
     binds. `opaque` says why the statement could not be understood (it may then touch anything),
     else None. `returns_rows` tells whether it is a query. `volatile` names calls whose result is
     not a function of the inputs (`now`, `random`, …). `remote` says that it reads or writes a URL.
+    `defines` and `removes`: the macro, schema, view … that it makes or drops; a view is also among
+    `creates` or `drops`. `calls` are the names of all functions that it calls, `words` all folded
+    names in it, `variables` and `sequences` those of the session that it asks for by name.
+    `unknown_calls` are table functions that are no part of DuckDB: macros, if such are defined, and
+    else they may read anything. `reading`: although it is opaque, it only reads, and only what its
+    words name.
     """
 
     text: str
@@ -54,6 +98,14 @@ class SqlStatement:
     volatile: tuple[str, ...] = ()
     remote: bool = False
     opaque: str | None = None
+    reading: bool = False
+    defines: SqlObject | None = None
+    removes: SqlObject | None = None
+    calls: tuple[str, ...] = ()
+    unknown_calls: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import click
 
 from nbflow.core.choices import Choices
-from nbflow.core.diagnostic import Diagnostic, Severity
-from nbflow.core.errors import NbflowError, NotebookError
+from nbflow.core.errors import NbflowError
 from nbflow.core.graph import Graph
 from nbflow.core.run import Event, Run
-from nbflow.faces import given, options, outcome, running, text, wire
+from nbflow.faces import checking, given, options, outcome, running, text, wire
 from nbflow.faces.screen import Screen
 from nbflow.faces.session import Find, Session
 
@@ -198,50 +197,37 @@ def _show_graph(screen: Screen, graph: Graph) -> None:
 
 @nbflow.command()
 @click.argument(
-    "notebooks",
-    metavar="NOTEBOOK...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "notebooks", metavar="NOTEBOOK...", nargs=-1, type=click.Path(exists=True, path_type=Path)
 )
+@click.option("--select", multiple=True, metavar="CODES", help="Only these findings.")
+@click.option("--ignore", multiple=True, metavar="CODES", help="Not these findings.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--format", "form", type=click.Choice(checking.FORMS), help="How to print them.")
+@click.option("--explain", metavar="CODE", help="Print the page of a code.")
 @options.as_json
-@click.pass_obj
-def check(session: Session, /, notebooks: tuple[Path, ...]) -> int:
-    """Say what is wrong or doubtful in notebooks."""
-    found = [(str(path), each) for path in notebooks for each in _checked(session, path)]
-    if session.json:
-        session.document(wire.checks(found))
-    else:
-        _show_checks(session.screen, [str(path) for path in notebooks], found)
-    bad = any(each.severity is Severity.ERROR for _, each in found)
-    return outcome.UNUSABLE if bad else outcome.SUCCEEDED
-
-
-def _checked(session: Session, /, notebook: Path) -> tuple[Diagnostic, ...]:
-    """The findings; that a notebook cannot be read is one too, so the others are still checked."""
-    try:
-        return session.project_of(notebook).check(notebook, actor=session.actor)
-    except NotebookError as error:
-        unreadable = Diagnostic(
-            code="notebook", severity=Severity.ERROR, message=error.message, hint=error.hint
-        )
-        return error.diagnostics or (unreadable,)
-
-
-def _show_checks(
-    screen: Screen, notebooks: Sequence[str], found: Sequence[tuple[str, Diagnostic]]
-) -> None:
-    for notebook in notebooks:
-        mine = [each for name, each in found if name == notebook]
-        for each in mine:
-            screen.say(running.coloured(text.diagnostic_text(each, notebook)), "")
-        counts = [
-            text.counted(number, severity.value)
-            for severity in (Severity.ERROR, Severity.WARNING)
-            if (number := sum(each.severity is severity for each in mine))
-        ]
-        mark = "✗" if any(each.severity is Severity.ERROR for each in mine) else "✓"
-        screen.say(f"{mark} {text.visible(notebook)}: {', '.join(counts) or 'nothing to mend'}")
+@click.pass_context
+def check(
+    context: click.Context,
+    notebooks: tuple[Path, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+    form: checking.Form | None,
+    explain: str | None,
+) -> int:
+    """Say what is wrong or doubtful in notebooks, or in all notebooks of folders."""
+    session = cast(Session, context.obj)
+    options.one_of(**{"json": session.json, f"format {form}": form not in (None, "json")})
+    session.json = session.json or form == "json"
+    if explain is not None:
+        checking.explain(session, explain)
+        return outcome.SUCCEEDED
+    if not notebooks:
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+    is_wanted = checking.wanted(select, ignore)
+    checked = checking.check_all(session, checking.notebooks_in(notebooks), is_wanted)
+    checking.show(session, checked, "json" if session.json else form or "text")
+    return outcome.UNUSABLE if checking.fails(checked, strict=strict) else outcome.SUCCEEDED
 
 
 @nbflow.command()

@@ -88,7 +88,7 @@ class _Seen:
             elif name in self.namespace:
                 if name not in self.spec.optional or _is_light(self.namespace[name]):
                     self._look_at(name, self.namespace[name])
-            else:
+            elif name not in self.spec.passes:
                 self.absent.append(name)
         self._take_shared_tables()
 

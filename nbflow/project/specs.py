@@ -62,6 +62,7 @@ class SpecMaker:
             declared_writes=tuple(str(name) for name in step.declared_writes),
             may_writes=tuple(str(name) for name in step.may_writes),
             spared=tuple(str(name) for name in step.spared),
+            passes=tuple(str(name) for name in step.passes),
             python_reads=tuple(str(name) for name in step.python_reads),
             provided=tuple(provided),
             parameters=dict(plan.parameters),
