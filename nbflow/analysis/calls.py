@@ -5,6 +5,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from nbflow.analysis.arguments import Arguments, meet_parameters
@@ -14,6 +15,7 @@ from nbflow.analysis.facts import Effect
 from nbflow.analysis.recursion import CallKey
 from nbflow.analysis.scopes import parameters, root_name
 from nbflow.analysis.state import Record, Summary, tidied
+from nbflow.analysis.trust import is_trusted
 from nbflow.analysis.values import (
     FIGURE,
     IMMUTABLE,
@@ -461,6 +463,8 @@ class Calls(Expressions):
     # -- unknown callables --------------------------------------------------------------------
 
     def _unknown_library(self, dotted: str, given: Arguments, node: ast.Call) -> Value:
+        if is_trusted(node):
+            return self.new(node, "")
         library = dotted.partition(".")[0]
         if library == "builtins":
             return self.suspect(UNKNOWN, given, node)
@@ -481,6 +485,8 @@ class Calls(Expressions):
 
     def suspect(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
         """A call of something unknown: it may change what it can reach, keep it, return it."""
+        if is_trusted(node):
+            return self.new(node, "")
         line = node.lineno
         objects = strong(callee) | given.objects()
         self._changed_by_keyword(None, given, line)
@@ -640,7 +646,10 @@ class Calls(Expressions):
         if function.frame is not None:
             return self._call_nested(function, bound, node)
         summary = self.summarise(function, bound)
-        return self.apply_summary(summary, bound, node)
+        if is_trusted(node):
+            summary = _trusted(summary)
+        result = self.apply_summary(summary, bound, node)
+        return self.new(node, result.type) if is_trusted(node) else result
 
     def _call_nested(self, function: Function, bound: dict[str, Value], node: ast.AST) -> Value:
         """A function made inside a running one is read in place: it shares its variables."""
@@ -874,6 +883,12 @@ def unknown_arguments(function: Function) -> dict[str, Value]:
         name = parameter.arg
         found[name] = _typed_by(function, name, Value(objs=frozenset({f"any:{name}"})))
     return found
+
+
+def _trusted(summary: Summary) -> Summary:
+    """Without the changes that nobody can see in the text."""
+    changed = {obj: change for obj, change in summary.record.changed.items() if change.sure}
+    return replace(summary, record=replace(summary.record, changed=changed))
 
 
 def _outline(summary: Summary) -> tuple[object, ...]:

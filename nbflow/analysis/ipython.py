@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from nbflow.analysis.trust import mark_trusted
+
 _CELL_MAGIC: Final = re.compile(r"\s*%%([\w.]+)[ \t]*(.*)")
 _FIRST_WORD: Final = re.compile(r"\s*([A-Za-z_]\w*)(\s+[^=\s(.\[].*)?\s*")
 
@@ -105,7 +107,9 @@ def _cell_magic(source: str) -> CellMagic | None:
 def _parse(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        tree = ast.parse(source)
+    mark_trusted(tree, source)
+    return tree
 
 
 def _is_automagic(tree: ast.Module, known: Container[str]) -> bool:
