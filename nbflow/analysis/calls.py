@@ -21,6 +21,8 @@ from nbflow.analysis.values import (
     IMMUTABLE,
     NO_OBJECTS,
     ONE_SHOT,
+    PLOTS,
+    SETTINGS,
     TABLES,
     UNKNOWN,
     Class,
@@ -33,6 +35,7 @@ from nbflow.analysis.values import (
     incoming,
     join,
     remap,
+    settings_of_type,
     strong,
 )
 
@@ -57,6 +60,8 @@ _ROUNDS: Final = 12
 """A recursive function is read again so often at most; each round finds more, so few are needed."""
 
 _NESTED: Final = 4
+
+_PLOTTING: Final = frozenset({"matplotlib", "seaborn", "pylab"})
 
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
@@ -215,6 +220,7 @@ class Calls(Expressions):
     ) -> Value:
         """Do what a rule of the table says; returns the result."""
         line = node.lineno
+        self._looks_at_settings(rule, base, called)
         if rule.mutates_self and base is not None:
             self.change(base, line)
             if base.files:
@@ -241,6 +247,19 @@ class Calls(Expressions):
         result = self._result(rule, base, given, node)
         self.record.hold(result.objs, results)
         return result
+
+    def _looks_at_settings(self, rule: Rule, base: Value | None, called: str) -> None:
+        """A known call looks at the settings of its library, and of those whose values it uses."""
+        settings = self.record.settings
+        library = called.partition(".")[0]
+        if base is not None:
+            settings |= settings_of_type(base.type)
+        if "figure" in rule.result or rule.returns in PLOTS or library in _PLOTTING:
+            settings |= set(SETTINGS)
+        elif library == "numpy":
+            settings.add("@numpy.options")
+        elif library and library != "builtins" and library not in sys.stdlib_module_names:
+            settings |= set(SETTINGS[1:])
 
     def _keep(self, base: Value, given: Arguments) -> None:
         kept = given.objects()
@@ -487,6 +506,7 @@ class Calls(Expressions):
         """A call of something unknown: it may change what it can reach, keep it, return it."""
         if is_trusted(node):
             return self.new(node, "")
+        self.record.settings |= set(SETTINGS)
         line = node.lineno
         objects = strong(callee) | given.objects()
         self._changed_by_keyword(None, given, line)
@@ -514,6 +534,7 @@ class Calls(Expressions):
                 continue
             summary = self.summarise(function, unknown_arguments(function))
             self.record.effects |= summary.record.effects
+            self.record.settings |= summary.record.settings
             if not effects_only:
                 self._apply_globals(summary, node.lineno, sure=False)
 
@@ -778,6 +799,7 @@ class Calls(Expressions):
             for made in real(obj):
                 self.record.made[made] = why
         self.record.effects |= found.effects
+        self.record.settings |= found.settings
         self._apply_globals(summary, line, sure=True, real=real)
         self._apply_outside(found, line)
         return remap(summary.result, real)

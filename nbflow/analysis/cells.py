@@ -23,11 +23,21 @@ from nbflow.analysis.fragments import (
     written_globals,
 )
 from nbflow.analysis.ipython import CellCode, read_code
-from nbflow.analysis.magics import Magics, table_key
+from nbflow.analysis.magics import Magics
 from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
+from nbflow.analysis.sql_cells import table_key
 from nbflow.analysis.statements import DELETED
-from nbflow.analysis.values import NO_OBJECTS, TABLES, Function, Objects, Value, carried, incoming
+from nbflow.analysis.values import (
+    NO_OBJECTS,
+    SETTINGS,
+    TABLES,
+    Function,
+    Objects,
+    Value,
+    carried,
+    incoming,
+)
 from nbflow.core.names import ANY_FILE, Name, file_name
 from nbflow.core.notebook import Cell, CellKind, Notebook
 from nbflow.core.sql import SqlText
@@ -107,11 +117,9 @@ class _Pass:
             self.shared.known[name] = self.shared.known.get(name, 0) + 1
 
     def _sql_names(self, text: str) -> list[str]:
-        return [
-            table_key(use)
-            for statement in self.shared.parse_sql(text).statements
-            for use in (*statement.writes, *statement.creates)
-        ]
+        statements = self.shared.parse_sql(text).statements
+        tables = [table_key(use) for one in statements for use in (*one.writes, *one.creates)]
+        return tables + [one.defines.key for one in statements if one.defines is not None]
 
     # -- one cell -----------------------------------------------------------------------------
 
@@ -238,6 +246,8 @@ class _Facts:
         """The facts."""
         record = self.record
         fragments = tuple(f for part in self.parts for f in part.fragments)
+        if self.code.magic is not None:
+            fragments = self.reader.sql_fragments
         sql = self.code.magic is not None and self.code.magic.name == "sql"
         writes = self._writes()
         return CellFacts(
@@ -263,6 +273,7 @@ class _Facts:
             syntax_error=self.code.error or self.reader.sql_error,
             displays=self._displays(),
             value_types=self._types(writes),
+            settings=self._settings(),
         )
 
     def _same_as_before(self, name: str) -> bool:
@@ -403,11 +414,20 @@ class _Facts:
         return found
 
     def _is_definition(self) -> bool:
+        if self.code.magic is not None:
+            return self.reader.sql_only_defines and not self.record.one_lane
         if self.code.tree is None or self.record.one_lane:
             return False
         if self.record.effects - {Effect.CLOCK} or self.record.files_written:
             return False
         return all(part.fragments or part.silent for part in self.parts)
+
+    def _settings(self) -> frozenset[str]:
+        magic = self.code.magic
+        if magic is not None:
+            return frozenset(SETTINGS[1:] if magic.name == "sql" else SETTINGS)
+        mentions_magic = "get_ipython()" in self.code.source
+        return frozenset(SETTINGS if mentions_magic else self.record.settings)
 
     def _displays(self) -> bool:
         if self.record.displays or self.code.tree is None or not self.code.tree.body:

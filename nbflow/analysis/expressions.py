@@ -36,6 +36,7 @@ from nbflow.analysis.values import (
     fresh,
     incoming,
     join,
+    settings_of_type,
     strong,
 )
 from nbflow.core.sql import SqlText
@@ -139,6 +140,8 @@ class Expressions:
             self.record.read(name, line)
         if value.callables:
             self.record.calls.setdefault(name, line)
+        elif value.ref is None:
+            self.record.settings |= settings_of_type(value.type)
         return value
 
     def peek(self, name: str) -> Value | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from nbflow.analysis.aliases import groups
+from nbflow.analysis.values import SETTINGS
 from nbflow.core.names import Name
 from nbflow.core.notebook import CellId
 
@@ -78,6 +79,8 @@ class CellFacts:
     writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally
     appears
         here and in `reads`.
+    settings: the channels of settings that it may look at, of those that only some code looks at
+        (`values.SETTINGS`).
     reach: the objects that names of this cell may reach when it has ended (`aliases.py`).
     late: global names read inside functions and lambdas that this cell builds as *values* (not
         fragments); whoever uses what the cell wrote may read them.
@@ -103,6 +106,7 @@ class CellFacts:
     binds: frozenset[Name] = frozenset()
     bound: frozenset[Name] = frozenset()
     passes: frozenset[Name] = frozenset()
+    settings: frozenset[str] = frozenset(SETTINGS)
     reach: Mapping[Name, frozenset[str]] = field(default_factory=dict)
     late: tuple[Use, ...] = ()
     late_writes: tuple[Use, ...] = ()

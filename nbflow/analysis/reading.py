@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nbflow.analysis.cell_link import CellLink, Resolved
 from nbflow.analysis.facts import Certainty, Use
 from nbflow.analysis.standing import Standing
+from nbflow.analysis.values import SETTINGS
 from nbflow.analysis.versions import Defined, Version, fold_match, in_order
 from nbflow.core.names import Name, NameKind, kind_of
 
@@ -63,16 +64,20 @@ def read_channel(standing: Standing, link: CellLink, use: Use) -> None:
     """Resolve an ambient channel, if something above set it."""
     version = standing.current.get(use.name)
     if version is not None:
-        link.inputs[use.name] = Resolved(version=version, line=use.line, certainty="sure")
+        certainty = use.certainty.value
+        link.inputs[use.name] = Resolved(version=version, line=use.line, certainty=certainty)
         link.doubts |= standing.doubts.get(use.name, frozenset())
         if use.name in RANDOM_CHANNELS:
             link.seeded.add(use.name)
 
 
 def _read_settings(standing: Standing, link: CellLink) -> None:
-    """Settings (options, styles, environment) hold for everything below their change."""
+    """Settings (options, styles, environment) hold for everything below that may look at them."""
+    unused = set(SETTINGS) - link.facts.settings
     for name in standing.current:
-        if kind_of(name) is NameKind.AMBIENT and name not in RANDOM_CHANNELS:
+        if kind_of(name) is not NameKind.AMBIENT or name in RANDOM_CHANNELS:
+            continue
+        if name not in unused:
             read_channel(standing, link, Use(name=name, line=1))
 
 

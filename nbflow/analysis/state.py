@@ -63,7 +63,8 @@ class Record:
     binds each name. changed: objects that were changed. holds: object → objects that it may
     contain. made: objects made here that cannot leave the kernel → why. built: functions made as
     values; consumed: those that were only handed to a known callable that does not keep them.
-    forgotten: containers whose elements may now be anything.
+    forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
+    may look at.
     """
 
     reads: dict[str, tuple[int, bool]] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class Record:
     consumed: set[ast.AST] = field(default_factory=set)
     shown: set[str] = field(default_factory=set)
     displays: bool = False
+    settings: set[str] = field(default_factory=set)
 
     def read(self, name: str, line: int, *, sure: bool = True) -> None:
         """A name was asked for before this code surely bound it."""

@@ -34,6 +34,28 @@ IMMUTABLE: Final = frozenset(
 TABLES: Final = frozenset({"DataFrame", "Series", "NDFrame", "Index", "GroupBy", "Indexer"})
 """pandas types; `NDFrame` is a DataFrame or a Series, `Indexer` what `.loc` and `.iloc` are."""
 
+PLOTS: Final = frozenset({"Figure", "Axes", "Artist", "Plot", "Grid"})
+"""Types whose values matplotlib draws."""
+
+SETTINGS: Final = ("@rcParams", "@pandas.options", "@numpy.options")
+"""Channels that only some code looks at."""
+
+_NO_SETTINGS: Final = frozenset({"function", "method", "class", "module", "Generator", "tuple"})
+
+
+def settings_of_type(kind: str) -> frozenset[str]:
+    """The settings that working with a value of a type, or showing it, may depend on.
+
+    >>> sorted(settings_of_type("DataFrame"))
+    ['@numpy.options', '@pandas.options']
+    """
+    if kind in PLOTS or kind in ("", "instance"):
+        return frozenset(SETTINGS)
+    if kind in IMMUTABLE or kind in _NO_SETTINGS:
+        return frozenset()
+    return frozenset({"@numpy.options"} if kind == "ndarray" else SETTINGS[1:])
+
+
 ONE_SHOT: Final = frozenset({"generator", "iterator", "file", "cursor", "relation"})
 """Types that reading uses up."""
 

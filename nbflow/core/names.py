@@ -24,6 +24,7 @@ AMBIENT_CHANNELS: Final = (
     "@numpy.random",
     "@rcParams",
     "@pandas.options",
+    "@numpy.options",
     "@environ",
     "@cwd",
     "@sys.path",

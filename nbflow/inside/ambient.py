@@ -98,7 +98,7 @@ def _is_change(channel: str, was: Any, now: Any, imported: frozenset[str]) -> bo
         case "@decimal":
             # Signals are raised by any rounding; they are carried on, but are no setting.
             return {**was, "flags": None} != {**now, "flags": None}
-        case "@rcParams" | "@pandas.options":
+        case "@rcParams" | "@pandas.options" | "@numpy.options":
             return (was or {}) != (now or {})  # None: not imported, hence nothing set
         case "@numpy.random":
             return was is not None and digest(was) != digest(now)
@@ -200,6 +200,32 @@ def _read_pandas(_start: Start) -> Any:
         if key not in config._deprecated_options
         and not _same(value := config.get_option(key), option.defval)
     }
+
+
+_PRINTING: Final[Mapping[str, Any]] = {
+    **{"edgeitems": 3, "threshold": 1000, "floatmode": "maxprec", "precision": 8, "sign": "-"},
+    **{"suppress": False, "linewidth": 75, "nanstr": "nan", "infstr": "inf", "formatter": None},
+}
+_FLOATING: Final = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+
+
+def _read_arrays(_start: Start) -> Any:
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "get_printoptions"):
+        return None
+    printing, floating = numpy.get_printoptions(), numpy.geterr()
+    return {
+        **{key: printing[key] for key, usual in _PRINTING.items() if printing[key] != usual},
+        **{key: floating[key] for key, usual in _FLOATING.items() if floating[key] != usual},
+    }
+
+
+def _write_arrays(value: Any, _start: Start) -> None:
+    if not value and "numpy" not in sys.modules:
+        return
+    numpy = importlib.import_module("numpy")
+    numpy.set_printoptions(**{key: value.get(key, usual) for key, usual in _PRINTING.items()})
+    numpy.seterr(**{key: value.get(key, usual) for key, usual in _FLOATING.items()})
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -359,6 +385,7 @@ _CHANNELS: Final[Mapping[str, _Channel]] = {
     "@numpy.random": _Channel(read=_read_numpy, write=_write_numpy),
     "@rcParams": _Channel(read=_read_rc, write=_write_rc),
     "@pandas.options": _Channel(read=_read_pandas, write=_write_pandas),
+    "@numpy.options": _Channel(read=_read_arrays, write=_write_arrays),
     "@environ": _Channel(read=_read_environ, write=_write_environ),
     "@cwd": _Channel(read=_read_cwd, write=_write_cwd),
     "@sys.path": _Channel(read=_read_path, write=_write_path),

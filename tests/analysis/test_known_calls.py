@@ -264,7 +264,7 @@ def test_what_stays_in_its_kernel(cell: str, wanted: str) -> None:
         "duckdb.execute('CREATE TABLE t AS SELECT 1')",
         "q = df.a[0]\nduckdb.sql(q)",
         "con = duckdb.connect()\ncon.sql(f'SELECT * FROM {df.a[0]}')",
-        "np.seterr(all='raise')",
+        "np.setbufsize(16384)",
         "logging.basicConfig()",
         "df.query(df.a[0])",
         "%who",

@@ -53,6 +53,7 @@ CHANGES: dict[str, Any] = {
     "@numpy.random": lambda: np.random.seed(7),
     "@rcParams": set_rc,
     "@pandas.options": lambda: pd.set_option("display.max_rows", 7, "display.precision", 3),
+    "@numpy.options": lambda: np.set_printoptions(precision=3, suppress=True),
     "@environ": lambda: os.environ.update(NBFLOW_A="é", PATH="/nowhere"),
     "@cwd": lambda: os.chdir("/"),
     "@sys.path": lambda: sys.path.insert(0, "/nowhere"),

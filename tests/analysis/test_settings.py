@@ -1,0 +1,69 @@
+"""Settings hold for everything below that may look at them, and for nothing else."""
+
+import pytest
+
+from nbflow.analysis.cells import read_cells
+from nbflow.analysis.link import link
+from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
+
+HEAD = (
+    "import numpy as np, pandas as pd, matplotlib.pyplot as plt, seaborn as sns, math, json\n"
+    "import wordcloud as stranger"
+)
+DATA = (
+    "df = pd.DataFrame({'x': [1, 2]})\narray = np.zeros(3)\nn = 1\ntext = 'a'\n"
+    "fig, ax = plt.subplots()\nthing = stranger.Thing()\nmany = {'a': df}"
+)
+SETTERS = {
+    "@rcParams": "plt.rcParams['figure.dpi'] = 50",
+    "@pandas.options": "pd.set_option('display.precision', 3)",
+    "@numpy.options": "np.set_printoptions(precision=3)",
+}
+
+
+def settings_read(cell: str) -> set[str]:
+    sources = [HEAD, DATA, *SETTERS.values(), cell]
+    cells = tuple(
+        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
+        for i, source in enumerate(sources)
+    )
+    notebook = Notebook(path="n.ipynb", cells=cells)
+    graph = link(notebook, read_cells(notebook), {})
+    assert not graph.one_lane
+    return {name for edge in graph.edges if edge.reader == "c5" for name in edge.names} & set(
+        SETTERS
+    )
+
+
+TABLES = {"@pandas.options", "@numpy.options"}
+ALL = set(SETTERS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("print(n + 1, text.upper(), math.sqrt(n))", set()),
+        ("def f(v):\n    return v.plot()\nm = n", set()),
+        ("json.dumps({'n': n})", set()),
+        ("print(array)", {"@numpy.options"}),
+        ("np.log(n)", {"@numpy.options"}),
+        ("df", TABLES),
+        ("df.groupby('x').sum()", TABLES),
+        ("%%sql\nFROM df", TABLES),
+        ("print(many)", TABLES),
+        ("df.plot()", ALL),
+        ("plt.plot([1])", ALL),
+        ("sns.color_palette()", ALL),
+        ("fig", ALL),
+        ("ax.set_title('a')", ALL),
+        ("thing", ALL),
+        ("stranger.draw(n)", ALL),
+        ("def f():\n    return plt.plot([1])\nf()", ALL),
+        ("def f(v):\n    return v.sum()\nf(df)", TABLES),
+        ("%timeit n", ALL),
+    ],
+)
+def test_what_a_cell_may_look_at(cell: str, expected: set[str]) -> None:
+    if cell.startswith("stranger"):
+        cell = f"found = {cell}"
+    assert settings_read(cell) == expected
