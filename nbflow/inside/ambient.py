@@ -362,16 +362,16 @@ def _pattern_from(plain: Any) -> Any:
 
 
 def _warnings_changed(was: Any, now: Any, imported: frozenset[str]) -> bool:
-    """Libraries add filters about themselves when they are imported: these are no change."""
-    kept = [entry for entry in now if entry in was or not _is_of_import(entry, imported)]
-    return bool(kept != was)
+    """Libraries add filters about themselves when they, or parts of them, are imported, or move
+    them to the front: these are no change."""
+    if not imported:
+        return bool(was != now)
+    return [e for e in was if not _is_of_library(e)] != [e for e in now if not _is_of_library(e)]
 
 
-def _is_of_import(entry: Any, imported: frozenset[str]) -> bool:
+def _is_of_library(entry: Any) -> bool:
     _, message, category, module, _ = entry
-    return bool(imported) and bool(
-        message or module or category.partition(":")[0].partition(".")[0] in imported
-    )
+    return bool(message or module) or not category.startswith("builtins:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,9 @@ from nbflow.inside.homes import homes
 _CHUNK_BYTES: Final = 2**20
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 _SYSTEM: Final = ("/proc/", "/dev/", "/sys/", "/etc/", "/usr/share/", "/usr/lib/", "/run/")
+_PROBES: Final = frozenset(
+    {"lscpu", "uname", "ldconfig", "nvidia-smi", "sysctl", "fc-list", "getconf", "arch", "nproc"}
+)
 _IMPORTLIB: Final = str(Path(importlib.__file__).parent)
 _OF_USER: Final = (
     ".cache",
@@ -193,8 +196,9 @@ class Watcher:
     def looked_up(self, *_: Any) -> None:
         self._effects.add("network")
 
-    def launched(self, *_: Any) -> None:
-        self._effects.add("subprocess")
+    def launched(self, program: Any = "", *_: Any) -> None:
+        if not _only_looks_at_the_machine(program):
+            self._effects.add("subprocess")
 
     # -- remembering
 
@@ -236,6 +240,11 @@ class Watcher:
     def _shown(self, place: str) -> str:
         inside = place.startswith(self._folder + os.sep)
         return Path(os.path.relpath(place, self._folder) if inside else place).as_posix()
+
+
+def _only_looks_at_the_machine(program: Any) -> bool:
+    """Libraries ask such programs about processors, fonts and the like."""
+    return isinstance(program, str | bytes) and Path(os.fsdecode(program)).name in _PROBES
 
 
 def _is_pythons_own(frame: types.FrameType | None) -> bool:

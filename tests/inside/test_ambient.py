@@ -197,3 +197,20 @@ def test_a_time_zone_counts_if_the_author_made_it_count(monkeypatch: pytest.Monk
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_filters_that_libraries_add_or_move_are_no_change() -> None:
+    start = start_here(os.getcwd())
+    warnings.simplefilter("always", np.exceptions.ComplexWarning)
+    warnings.simplefilter("ignore", UserWarning)
+    before = watch_channels(start)
+    sys.modules["nbflow_test_lazy"] = sys
+    try:
+        # As when a part of a library is imported late.
+        warnings.simplefilter("always", np.exceptions.ComplexWarning)
+        warnings.filterwarnings("ignore", "the matrix subclass")
+        assert "@warnings" not in changed_channels(before, start)
+        warnings.simplefilter("error", UserWarning)
+        assert "@warnings" in changed_channels(before, start)
+    finally:
+        del sys.modules["nbflow_test_lazy"]

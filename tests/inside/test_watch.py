@@ -203,6 +203,11 @@ def test_other_threads_of_the_step_are_heard(listening: Watcher, tmp_path: Path)
     assert set(written_of(listening.stop())) == {"t"}
 
 
+def test_questions_to_the_machine_are_no_effect(listening: Watcher, tmp_path: Path) -> None:
+    subprocess.run(["uname", "-a"], check=True, stdout=subprocess.DEVNULL)
+    assert listening.stop().effects == ()
+
+
 def test_network_subprocesses_and_databases_are_effects(listening: Watcher, tmp_path: Path) -> None:
     with socket.socket() as server, socket.socket() as client:
         server.bind(("127.0.0.1", 0))
