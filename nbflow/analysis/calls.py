@@ -197,7 +197,7 @@ class Calls(Expressions):
             return found
         rule = self.effects.method(base.type, name) if base.type else None
         if rule is None and not base.type and base.instance is None:
-            rule = self.effects.method("unknown", name)
+            rule = self.effects.method_by_name(name)
         if rule is None:
             found = self.suspect(base, given, node)
             self._call_taken(node, effects_only=True)
@@ -358,13 +358,18 @@ class Calls(Expressions):
         if rule.words & {"opens", "connects"}:
             made = self._opened(rule, made, given, node)
         if not rule.result:
-            if self.shared.renames_index and made.type in TABLES and base is not None:
-                return made._replace(objs=made.objs | base.objs, weak=base.weak)
-            inner = (
-                base.objs | base.weak if base is not None and made.type in TABLES else NO_OBJECTS
-            )
-            return made._replace(weak=inner) if inner else made
+            return self._fresh_table(made, base, given) if made.type in TABLES else made
         return self._related(rule, made, base, given)
+
+    def _fresh_table(self, made: Value, base: Value | None, given: Arguments) -> Value:
+        """A new table may hold, in its cells, the very objects of what it was made from; and its
+        index may be the same object."""
+        sources = given.all() if base is None else [base, *given.all()]
+        weak = NO_OBJECTS.union(*(everything(source) for source in sources))
+        if self.shared.renames_index:
+            shared = NO_OBJECTS.union(*(strong(source) for source in sources))
+            return made._replace(objs=made.objs | shared, weak=made.weak | weak)
+        return made._replace(weak=made.weak | weak)
 
     def _related(self, rule: Rule, made: Value, base: Value | None, given: Arguments) -> Value:
         shared: Objects = NO_OBJECTS
@@ -385,6 +390,8 @@ class Calls(Expressions):
                 weak |= part.weak
         if "figure" in rule.result:
             shared |= frozenset({FIGURE})
+            axes = given.keywords.get("ax")
+            shared |= NO_OBJECTS if axes is None else strong(axes)
         found = self._share(made, shared, weak)
         if "holds" in rule.result:
             elements |= given.objects()
@@ -533,7 +540,7 @@ class Calls(Expressions):
             if function.frame is not None:
                 continue
             summary = self.summarise(function, unknown_arguments(function))
-            self.record.effects |= summary.record.effects
+            self.record.effects |= _seen_from_outside(summary.record.effects, caught=True)
             self.record.settings |= summary.record.settings
             if not effects_only:
                 self._apply_globals(summary, node.lineno, sure=False)
@@ -798,7 +805,7 @@ class Calls(Expressions):
         for obj, why in found.made.items():
             for made in real(obj):
                 self.record.made[made] = why
-        self.record.effects |= found.effects
+        self.record.effects |= _seen_from_outside(found.effects, caught=self.guarded > 0)
         self.record.settings |= found.settings
         self._apply_globals(summary, line, sure=True, real=real)
         self._apply_outside(found, line)
@@ -905,6 +912,12 @@ def unknown_arguments(function: Function) -> dict[str, Value]:
         name = parameter.arg
         found[name] = _typed_by(function, name, Value(objs=frozenset({f"any:{name}"})))
     return found
+
+
+def _seen_from_outside(effects: set[Effect], *, caught: bool) -> set[Effect]:
+    """What a function raises is mostly about its arguments. `caught`: or it goes no further."""
+    rest = effects - {Effect.RAISES, Effect.RAISES_INSIDE}
+    return rest if caught or rest == effects else rest | {Effect.RAISES_INSIDE}
 
 
 def _trusted(summary: Summary) -> Summary:

@@ -14,6 +14,7 @@ from nbflow.analysis.aliases import kept_elsewhere, objects_of
 from nbflow.analysis.calls import ANY_PATH, unknown_arguments
 from nbflow.analysis.expressions import Shared
 from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
+from nbflow.analysis.foreign_sql import ASSIGNED
 from nbflow.analysis.fragments import (
     Fragments,
     Part,
@@ -109,10 +110,13 @@ class _Pass:
             names += _declared_globals(tree)
             self.shared.changed_attributes |= changed_attributes(tree)
             self.shared.renames_index |= _renames_index(tree)
+            self.shared.used_as_tables |= _used_as_tables(tree)
         elif code.magic is not None:
             names += [word for word in code.magic.line.split() if word.isidentifier()]
             if code.magic.name == "sql":
                 names += self._sql_names(code.magic.body)
+                found = (ASSIGNED.match(text) for text in (code.magic.line, code.magic.body))
+                names += [one[1] for one in found if one is not None]
         for name in names:
             self.shared.known[name] = self.shared.known.get(name, 0) + 1
 
@@ -249,6 +253,7 @@ class _Facts:
         if self.code.magic is not None:
             fragments = self.reader.sql_fragments
         sql = self.code.magic is not None and self.code.magic.name == "sql"
+        sql = sql and not self.reader.foreign_sql
         writes = self._writes()
         return CellFacts(
             cell=self.cell.id,
@@ -459,6 +464,28 @@ def _kept_functions(reader: Magics, parts: tuple[Part, ...]) -> Iterable[Functio
         for function in reader.record.built
         if function.node not in inside and function.node not in reader.record.consumed
     ]
+
+
+_ONLY_TABLES: Final = frozenset(
+    {
+        *("loc", "iloc", "iterrows", "itertuples", "value_counts", "dropna", "fillna", "resample"),
+        *("pivot_table", "reset_index", "set_index", "sort_values", "sort_index", "drop_duplicates"),
+        *("isnull", "notnull", "select_dtypes", "nunique", "to_csv", "to_parquet", "melt"),
+    }
+)
+"""Attributes that nothing but pandas tables (and what is made like them) has."""
+
+
+def _used_as_tables(tree: ast.Module) -> set[str]:
+    """Names that must be tables for the notebook to run: `sales.loc[…]`, `sales.dropna()`."""
+    return {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in _ONLY_TABLES
+        and isinstance(node.value, ast.Name)
+        and isinstance(node.ctx, ast.Load)
+    }
 
 
 def _renames_index(tree: ast.Module) -> bool:

@@ -11,7 +11,9 @@ from typing import Final
 
 from nbflow.analysis.cell_link import CellLink, Group
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.lint.hidden import first_hiding
 from nbflow.analysis.lint.ignores import kept
+from nbflow.analysis.lint.look import is_session_object
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.versions import Defined, Version
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
@@ -56,11 +58,19 @@ def _syntax_errors(linked: Linked) -> Iterator[Diagnostic]:
 
 
 def _undefined(linked: Linked) -> Iterator[Diagnostic]:
-    """Names that nothing above writes: wrong in SQL, a `NameError` to come in Python."""
-    for link, use in ((ln, use) for ln in _links(linked) for use in ln.unknown):
+    """Names that nothing above writes: wrong in SQL, a `NameError` to come in Python. Where code
+    above binds names that its text does not show, nobody can tell."""
+    missing = [(link, use) for link in _links(linked) for use in link.unknown]
+    facts = (link.facts for link in _links(linked))
+    hiding = first_hiding(linked.notebook, facts) if missing else 0
+    for link, use in missing:
+        if is_session_object(use.name):
+            continue
         below = _first_writer_below(linked, use.name, link)
         if link.facts.sql:
             yield _unknown_table(linked, link, use.name, use.line, below)
+        elif link.cell.index >= hiding:
+            continue
         elif below is not None:
             yield _finding(
                 "out-of-order",

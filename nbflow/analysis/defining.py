@@ -91,6 +91,8 @@ def _made(
 ) -> Defined | None:
     if any(standing.of_step(use.name) for use in fragment.needs):
         return None
+    if fragment.mutable_state and not setup:
+        return None  # a replay would begin again with the state that the text shows
     needs = (standing.definition(use.name) for use in fragment.needs)
     return Defined(
         cell=cell.id,
@@ -114,6 +116,8 @@ def _take(standing: Standing, cell: Cell, defined: Defined) -> None:
 
 
 def _all_replayable(standing: Standing, facts: CellFacts) -> bool:
+    if any(fragment.mutable_state for fragment in facts.fragments):
+        return False
     own = {name for fragment in facts.fragments for name in fragment.names}
     needs: list[Use] = [use for fragment in facts.fragments for use in fragment.needs]
     return all(use.name in own or not standing.of_step(use.name) for use in needs)

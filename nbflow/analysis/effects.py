@@ -15,8 +15,8 @@ section's default, and `*Upper` the default for names with a capital.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +57,7 @@ class Rule:
     one_lane: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Effects:
     """The table, ready to be asked.
 
@@ -103,6 +103,33 @@ class Effects:
         """
         return self._of_type(self.methods, type, name)
 
+    def method_by_name(self, name: str) -> Rule | None:
+        """The rule of a method whose receiver is not known: where all types that have it agree on
+        what it does. What it gives may be what it is for any of them.
+
+        >>> load_effects().method_by_name("set_title").mutates_self
+        True
+        >>> load_effects().method_by_name("get") is None
+        True
+        """
+        rule = self.methods.get("unknown", {}).get(name)
+        return rule if rule is not None else self._agreed.get(name)
+
+    @cached_property
+    def _agreed(self) -> Mapping[str, Rule]:
+        owners: dict[str, list[Rule]] = {}
+        common: set[str] = set()
+        for kind, rules in self.methods.items():
+            if kind in _COMMON_TYPES:
+                common |= rules.keys()
+            for name, rule in rules.items():
+                owners.setdefault(name, []).append(rule)
+        return {
+            name: _united(rules)
+            for name, rules in owners.items()
+            if name not in common | _COMMON_NAMES | {"*"} and len({_deeds(rule) for rule in rules}) == 1
+        }
+
     def attribute(self, type: str, name: str) -> Rule | None:
         """The rule of an attribute of one of our types."""
         return self._of_type(self.attributes, type, name)
@@ -135,6 +162,34 @@ class Effects:
             if "*" in table.get(kind, {}):
                 return table[kind]["*"]
         return None
+
+
+_COMMON_TYPES: Final = frozenset(
+    {"list", "dict", "set", "str", "bytes", "tuple", "file", "object", "connection", "session"}
+)
+"""Types whose methods have names that anything may have (`get`, `read`, `close`)."""
+
+
+_COMMON_NAMES: Final = frozenset(
+    {
+        *("apply", "clone", "collect", "create", "filter", "first", "insert_into", "item", "last"),
+        *("limit", "log", "order", "put", "save", "select", "show", "sql", "start", "submit"),
+        *("take", "terminate", "train", "fill", "resize", "seed", "shutdown", "match", "search"),
+    }
+)
+"""The same for single methods: things with a state of their own have them, too."""
+
+
+def _deeds(rule: Rule) -> Rule:
+    """What a rule says apart from what comes out."""
+    return replace(rule, returns="", result=frozenset())
+
+
+def _united(rules: list[Rule]) -> Rule:
+    result = frozenset[str]().union(*(rule.result for rule in rules))
+    kinds = {rule.returns for rule in rules}
+    returns = kinds.pop() if len(kinds) == 1 else ""
+    return replace(rules[0], returns="" if returns == "same" else returns, result=result)
 
 
 @cache

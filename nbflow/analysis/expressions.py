@@ -62,6 +62,7 @@ class Shared:
     call of them. nested: functions inside functions that are being read in place.
     renames_index: some cell names an index in place, which tables made from each other may share.
     objects_as_keys: instances of notebook classes are keys of dicts.
+    used_as_tables: names with which the notebook does what only pandas tables can do.
     fuel: how much more may be read before calls are judged bluntly.
     """
 
@@ -76,7 +77,13 @@ class Shared:
     changed_attributes: set[str] = field(default_factory=set)
     nested: set[Function] = field(default_factory=set)
     taken: list[Function] = field(default_factory=list)
+    used_as_tables: set[str] = field(default_factory=set)
     fuel: int = 0
+
+
+def _is_unknown(value: Value) -> bool:
+    known = value.type or value.ref or value.callables or value.instance or value.items
+    return not known and value.elem is None
 
 
 class Expressions:
@@ -92,6 +99,7 @@ class Expressions:
         self.trails: list[State] = []
         self.yielded: Value | None = None
         self.bare: ast.expr | None = None
+        self.guarded = 0
 
     # -- what the layers above add ------------------------------------------------------------
 
@@ -189,6 +197,8 @@ class Expressions:
                 trail.bound.setdefault(key, False)
         self.state.values[key] = value
         if self.is_global(key):
+            if _is_unknown(value) and key in self.shared.used_as_tables:
+                self.state.values[key] = value._replace(type="NDFrame")
             self.state.bound[key] = True
             self.record.writes.setdefault(key, line)
 

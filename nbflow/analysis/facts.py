@@ -38,6 +38,7 @@ class Effect(StrEnum):
     CLOCK = "clock"  # now(), today(), time.time(): never the same twice
     RANDOM = "random"  # draws from an unseeded or global generator
     RAISES = "raises"  # assert, raise, sys.exit, validators: may stop the notebook on purpose
+    RAISES_INSIDE = "raises_inside"  # a notebook function that it calls may
     INPUT = "input"  # input(), getpass, breakpoint: cannot be answered in a run
     WRITES_FILES = "writes_files"  # an outside effect; the paths are `file:` names in `writes`
 

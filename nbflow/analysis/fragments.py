@@ -12,6 +12,7 @@ from typing import Final
 
 from nbflow.analysis.calls import TOO_DEEP, unknown_arguments
 from nbflow.analysis.facts import Certainty, Fragment, Use
+from nbflow.analysis.foreign_sql import is_foreign_setting
 from nbflow.analysis.magics import Magics
 from nbflow.analysis.scopes import (
     bound_names,
@@ -544,7 +545,7 @@ def _harmless_magic(call: ast.Call) -> str | None:
                 value=ast.Call(func=ast.Name(id="get_ipython")), attr="run_line_magic"
             ),
             args=[ast.Constant(value=str(name)), ast.Constant(value=str(line))],
-        ) if name in _MAGICS:
+        ) if name in _MAGICS and not is_foreign_setting(name, line):
             return f"%{name} {line}".rstrip()
     return None
 

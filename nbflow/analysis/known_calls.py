@@ -14,6 +14,7 @@ from nbflow.analysis.facts import Effect
 from nbflow.analysis.values import (
     IMMUTABLE,
     NO_OBJECTS,
+    ONE_SHOT,
     STR,
     TABLES,
     UNKNOWN,
@@ -33,6 +34,12 @@ _REFLECTION: Final = frozenset(
 _MENTIONED: Final = re.compile(r"@(\w+)")
 _OPEN: Final = parse_rule("file opens affine=an_open_file")
 _CONNECT: Final = parse_rule("duckdb connects affine=a_DuckDB_connection")
+_DEFAULT_CONNECTION: Final = "database/default connection"
+_READS_NOW: Final = re.compile(
+    r"\s*(SELECT|FROM|WITH|INSERT|UPDATE|DELETE|COPY|(CREATE|DROP)\s+(OR\s+REPLACE\s+)?TABLE)\b"
+    r"(?!.*\b(VIEW|MACRO|FUNCTION)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _QUERIES: Final = frozenset({"sql", "query", "execute", "from_query", "executemany"})
 _READERS: Final = frozenset(
     {"read_csv", "read_parquet", "read_json", "from_csv_auto", "from_parquet"}
@@ -80,8 +87,6 @@ class KnownCalls(Calls):
         if name == "pipe" and given.positional:
             rest = Arguments([base, *given.positional[1:]], given.keywords, given.rest)
             return self.call_value(given.positional[0], rest, node)
-        if base.type == "DisplayHandle" and any(obj.startswith("in:") for obj in base.objs):
-            self.one_lane("it updates what another cell shows", node.lineno)
         if name == "open" and base.type == "Path":
             return self._open(Arguments([base, *given.positional], given.keywords), node)
         return None
@@ -227,18 +232,9 @@ class KnownCalls(Calls):
 
     def _show(self, given: Arguments, node: ast.Call) -> Value:
         self.record.displays = True
-        name = given.keywords.get("display_id")
-        if name is None:
+        if "display_id" not in given.keywords:
             return Value(type="None")
-        if name.text is not None:
-            self.record.shown.add(name.text)
         return self.new(node, "DisplayHandle")
-
-    def _show_again(self, given: Arguments, node: ast.Call) -> Value:
-        name = given.keywords.get("display_id")
-        if name is None or name.text not in self.record.shown:
-            self.one_lane("it updates what another cell shows", node.lineno)
-        return self._show(given, node)
 
     def _loaded_array(self, result: Value, given: Arguments, node: ast.Call) -> Value:
         mode = given.keywords.get("mmap_mode")
@@ -272,6 +268,13 @@ class KnownCalls(Calls):
             return result
         parts = tuple(self.iterate(value, node) for value in given.positional)
         return result._replace(elem=_tuple(parts))
+
+    def _next(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        """What an iterator gives is a part of it, not the iterator."""
+        source = given.get("0")
+        if source is None or source.type not in ONE_SHOT or len(given.positional) > 1:
+            return result
+        return self.any_part(source)
 
     def _same_path(self, result: Value, given: Arguments, node: ast.Call) -> Value:
         path = given.first("0", "path")
@@ -390,8 +393,12 @@ class KnownCalls(Calls):
     ) -> Value:
         text = given.first("0", "query")
         read: set[str] = set()
-        if text is None or text.text is None or not text.exact:
+        if text is None or text.text is None or not (text.exact or _is_plain(text.text)):
             self.one_lane("SQL whose text is not literal may read any variable", node.lineno)
+        elif not text.exact:
+            read = self._any_table(node.lineno)
+            if connection is None:
+                self._default_connection(node.lineno, changes=True)
         else:
             read = self._duckdb_text(text.text, node, connection)
         objects = NO_OBJECTS.union(*(strong(self.peek(n) or UNKNOWN) for n in read))
@@ -427,18 +434,48 @@ class KnownCalls(Calls):
     def _duckdb_statement(
         self, statement: SqlStatement, node: ast.Call, connection: Value | None
     ) -> set[str]:
-        line = node.lineno
-        if statement.opaque is not None:
-            self.record.opaque.setdefault(statement.opaque, line)
-            self.one_lane("SQL that cannot be understood may use any variable", line)
-        if connection is None and (statement.writes or statement.creates or statement.drops):
-            self.one_lane("it changes tables of DuckDB's default connection", line)
+        line, read = node.lineno, set[str]()
+        why = statement.opaque or _beyond(statement)
+        if why is not None:
+            self.record.opaque.setdefault(why, line)
+            if statement.reading:
+                read = self._any_table(line, None if "*" in statement.words else statement.words)
+            else:
+                self.one_lane("SQL that cannot be understood may use any variable", line)
+        if connection is None:
+            made = statement.defines is not None or statement.removes is not None
+            self._default_connection(line, changes=made or bool(statement.writes))
         self.sql_outside(statement, line)
         found = {use.written.strip('"') for use in statement.reads if not use.table.schema}
         names = {name for name in found if self.peek(name) is not None}
         for name in sorted(names):
             self.load(name, line)
-        return names
+        return names | read
+
+    def _any_table(self, line: int, words: frozenset[str] | None = None) -> set[str]:
+        """Read every variable that SQL may take for a table, if its name is among the words."""
+        found: set[str] = set()
+        for name in dict.fromkeys((*self.shared.globals, *self.state.values)):
+            value = self.peek(name)
+            plain = value is not None and not value.callables and value.ref is None
+            wanted = name.isidentifier() and (words is None or name.lower() in words)
+            if wanted and plain and value is not None and (value.type in TABLES or not value.type):
+                self.load(name, line)
+                found.add(name)
+        return found
+
+    def _default_connection(self, line: int, *, changes: bool) -> None:
+        """Tables of DuckDB's default connection stay in the kernel that made them."""
+        known = self.peek(_DEFAULT_CONNECTION)
+        if known is None and changes:
+            made = Value(objs=frozenset({f"new:{_DEFAULT_CONNECTION}"}))
+            self.bind_key(_DEFAULT_CONNECTION, made, line)
+            self.record.made.update(dict.fromkeys(made.objs, "DuckDB's default connection"))
+        elif known is not None:
+            if not self.state.bound.get(_DEFAULT_CONNECTION, False):
+                self.record.read(_DEFAULT_CONNECTION, line)
+            if changes:
+                self.record.change(known.objs, line, sure=True)
 
     def sql_outside(self, statement: SqlStatement, line: int) -> None:
         """Files, clocks and networks that an SQL statement touches."""
@@ -452,7 +489,23 @@ class KnownCalls(Calls):
             random = any(
                 word in function.lower() for word in ("random", "uuid", "setseed", "sample")
             )
-            self.record.effects.add(Effect.RANDOM if random else Effect.CLOCK)
+            self.record.effects.add(Effect.CLOCK)  # no seed of Python's reaches DuckDB's generator
+            if random:
+                self.record.effects.add(Effect.RANDOM)
+
+
+def _beyond(statement: SqlStatement) -> str | None:
+    """Why what a statement reads is more than its text tells."""
+    if statement.unknown_calls:
+        return f"what {statement.unknown_calls[0]}() reads is not known"
+    if statement.defines is not None and statement.reads:
+        return f"a {statement.defines.kind.value} reads its tables each time it is used"
+    return None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether SQL of which parts are not known only reads variables while it runs."""
+    return _READS_NOW.match(text) is not None
 
 
 def _tuple(parts: tuple[Value, ...]) -> Value:
@@ -479,7 +532,7 @@ _SPECIAL: Final[dict[str, _Special]] = {
     "builtins.id": KnownCalls._identity,
     "builtins.hash": KnownCalls._hash,
     "IPython.display.display": KnownCalls._show,
-    "IPython.display.update_display": KnownCalls._show_again,
+    "IPython.display.update_display": KnownCalls._show,
     "builtins.super": KnownCalls._super,
     "builtins.open": KnownCalls._open,
     "io.open": KnownCalls._open,
@@ -496,6 +549,7 @@ _SPECIAL: Final[dict[str, _Special]] = {
 _Refine = Callable[[KnownCalls, Value, Arguments, ast.Call], Value]
 _REFINE: Final[dict[str, _Refine]] = {
     "builtins.enumerate": KnownCalls._enumerate,
+    "builtins.next": KnownCalls._next,
     "builtins.zip": KnownCalls._zip,
     "glob.glob": KnownCalls._glob,
     "glob.iglob": KnownCalls._glob,

@@ -293,6 +293,8 @@ class _Leaving:
         held = {d for d in link.replays | self._own_definitions() if d.is_held(mentioned)}
         late = {u.name for u in (*facts.late, *(u for f in kept for u in f.late))}
         writes = {u.name for u in (*facts.late_writes, *(u for f in kept for u in f.late_writes))}
+        # Whatever works with a class that has a state of its own may change that state.
+        writes |= {name for fragment in kept if fragment.mutable_state for name in fragment.names}
         return _Load(
             carried=frozenset(held).union(*(v.carried for v in inputs)),
             late=frozenset(late).union(*(v.late for v in inputs)),
@@ -306,9 +308,13 @@ class _Leaving:
 
     def _pinned(self, inputs: list[Version]) -> str | None:
         """Instances of a class that no other kernel can make again cannot leave its lane."""
-        for name in _classes_in(self.link.cell.source) if self.standing.replaying else ():
-            if name not in self.own:
-                return f"the class `{name}` depends on what steps left"
+        if self.standing.replaying:
+            for fragment in self.link.facts.fragments:
+                if fragment.mutable_state and not self.own.issuperset(fragment.names):
+                    return f"`{fragment.names[0]}` has a state of its own"
+            for name in _classes_in(self.link.cell.source):
+                if name not in self.own:
+                    return f"the class `{name}` depends on what steps left"
         return next((version.pinned for version in inputs if version.pinned), None)
 
 

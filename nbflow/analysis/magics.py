@@ -8,10 +8,9 @@ from itertools import pairwise
 from typing import Final
 
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.foreign_sql import ForeignSql
 from nbflow.analysis.ipython import CellMagic, read_code
-from nbflow.analysis.statements import DELETED, Statements
-from nbflow.analysis.values import NO_OBJECTS, STR, UNKNOWN, Value
-from nbflow.core.sql import SqlStatement, TableUse
+from nbflow.analysis.values import STR, UNKNOWN, Value
 
 _EXPANDED: Final = re.compile(r"\{([^{}]+)\}|\$(\w+)")
 _OPTION: Final = re.compile(r"\s*-(?:[nrtp]\s*\S+|[a-zA-Z-]+)(?=\s|$)")
@@ -49,7 +48,7 @@ _TIMERS: Final = frozenset({"time", "prun", "memit", "lprun", "mprun"})
 _INSTALL: Final = re.compile(r"\s*(python3?\s+-m\s+)?(pip3?|conda|mamba|uv)\s")
 
 
-class Magics(Statements):
+class Magics(ForeignSql):
     """Reads magics. This is the whole reader: cells and functions are read with it."""
 
     def magic(self, node: ast.Call, name: str) -> Value:
@@ -80,6 +79,8 @@ class Magics(Statements):
     def line_magic(self, name: str, line: str, node: ast.Call) -> Value:
         """`%name line`; returns its value (`x = %name line`)."""
         at = node.lineno
+        if self.is_foreign_sql(name):
+            return self.run_foreign_sql(line, "", at)
         if name == "sql":
             self.record.displays = True
             return self.sql(line, at, first_line=at, bound_name=None)
@@ -125,6 +126,8 @@ class Magics(Statements):
             self.one_lane(f"figures stay open from cell to cell with `%matplotlib {line}`", at)
 
     def _config(self, line: str, at: int) -> None:
+        if self.configure_foreign_sql(line, at):
+            return
         if "close_figures" in line and "False" in line.replace("0", "False"):
             self.one_lane("figures stay open from cell to cell (close_figures)", at)
         elif line.strip() and not line.strip().startswith(_SHOWING):
@@ -132,9 +135,11 @@ class Magics(Statements):
 
     def _load_extension(self, line: str, at: int) -> None:
         name = line.strip()
-        if name in ("autoreload", "nbflow"):
-            if name == "autoreload":
-                self._autoreload(line, at)
+        if name == "autoreload":
+            self._autoreload(line, at)
+            return
+        if name in ("nbflow", "sql"):
+            self.load_sql_extension(name, at)
             return
         self.one_lane(f"what the extension `{name}` does is not known", at)
 
@@ -186,7 +191,9 @@ class Magics(Statements):
     def cell_magic(self, magic: CellMagic, at: int) -> None:
         """`%%name line`, with its body."""
         name = magic.name
-        if name == "sql":
+        if self.is_foreign_sql(name):
+            self.run_foreign_sql(magic.line, magic.body, at)
+        elif name == "sql":
             self._sql_cell(magic, at)
         elif name in ("time", "prun"):
             self._timed_cell(magic, at)
@@ -239,61 +246,8 @@ class Magics(Statements):
             self.one_lane(f"what `%%sql {magic.line}` asks for is not known", at)
         if name is None:
             self.record.displays = True
-        self.sql(magic.body, at, first_line=at + 1, bound_name=name)
+        self.sql(magic.body, at, first_line=at + 1, bound_name=name, cell=True)
 
-    def sql(self, text: str, at: int, *, first_line: int, bound_name: str | None) -> Value:
-        """An SQL text: its tables are names, its `$parameters` too. Returns its result."""
-        parsed = self.shared.parse_sql(text)
-        if parsed.error is not None:
-            line = first_line + (parsed.error_line or 1) - 1
-            self.record.opaque.setdefault(f"SQL that cannot be read: {parsed.error}", line)
-            self.sql_error = (line, parsed.error)
-        for statement in parsed.statements:
-            self._sql_statement(statement, first_line)
-        result = Value(type="DataFrame", objs=frozenset({f"new:sql:{at}"}))
-        if bound_name is not None:
-            self.bind_key(bound_name, result, at)
-        return result
-
-    def _sql_statement(self, statement: SqlStatement, first_line: int) -> None:
-        line = first_line + statement.line - 1
-        if statement.opaque is not None:
-            self.record.opaque.setdefault(statement.opaque, line)
-            self.one_lane(f"SQL that cannot be followed: {statement.opaque}", line)
-        for use in statement.reads:
-            self._sql_read(table_key(use), first_line + use.line - 1)
-        for name in statement.parameters:
-            self.load(name, line)
-        self.sql_outside(statement, line)
-        self._sql_writes(statement, first_line)
-
-    def _sql_read(self, name: str, line: int) -> None:
-        if not self.state.bound.get(name, False):
-            self.record.read(name, line)
-
-    def _sql_writes(self, statement: SqlStatement, first_line: int) -> None:
-        read = {table_key(use) for use in statement.reads}
-        dropped = {table_key(use) for use in statement.drops}
-        created = {table_key(use) for use in statement.creates}
-        for use in (*statement.writes, *statement.creates, *statement.drops):
-            name, line = table_key(use), first_line + use.line - 1
-            made = Value(type="DataFrame", objs=frozenset({f"new:sql:{name}:{line}"}))
-            if name in created and name in read:
-                with self.branch():
-                    self.bind_key(name, made, line)
-            elif name in created:
-                self.bind_key(name, made, line)
-            elif name in dropped:
-                if self.peek(name) is not None:  # `DROP TABLE IF EXISTS` needs none
-                    self._sql_read(name, line)
-                self.bind_key(name, DELETED, line)
-            else:
-                self._sql_read(name, line)
-                known = self.peek(name)
-                objects = NO_OBJECTS if known is None else known.objs
-                self.record.change(objects or frozenset({f"in:{name}"}), line, sure=True)
-
-    sql_error: tuple[int, str] | None = None
     last: list[ast.stmt] | None = None
 
 
@@ -308,18 +262,6 @@ class _Restored:
 
     def __exit__(self, *_: object) -> None:
         self._reader.state = self._state
-
-
-def table_key(use: TableUse) -> str:
-    """A table's name as a variable is named: the author's spelling, with its schema if it has one.
-
-    >>> from nbflow.core.sql import TableName
-    >>> table_key(TableUse(table=TableName(name="sales"), line=1, written="Sales"))
-    'Sales'
-    """
-    parts = [part.strip('"') for part in re.findall(r'"[^"]*"|[^.]+', use.written)]
-    wanted = 1 + bool(use.table.schema) + bool(use.table.catalog)
-    return ".".join(parts[-wanted:]) if parts else str(use.table)
 
 
 def _split(text: str) -> list[str]:

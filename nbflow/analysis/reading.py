@@ -21,6 +21,7 @@ RANDOM_CHANNELS = (Name("@random"), Name("@numpy.random"))
 
 _SHELL = {"display", "get_ipython", "In", "Out", "exit", "quit", "__file__", "__builtins__"}
 _SHELL |= {"_", "__", "___", "_i", "_ih", "_oh", "_dh", "_exit_code"}
+_SQL = "%%sql"
 _ALWAYS_THERE = frozenset(dir(builtins)) | _SHELL
 
 
@@ -83,13 +84,15 @@ def _read_settings(standing: Standing, link: CellLink) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class _Reading:
-    """`waiting` holds reads with whether they are late: a late name may be bound below only."""
+    """`waiting` holds reads with whether they are late: a late name may be bound below only.
+    `for_sql`: what only the text of a view or macro reads."""
 
     standing: Standing
     link: CellLink
     waiting: deque[tuple[Use, bool]] = field(default_factory=deque)
     seen: set[Name] = field(default_factory=set)
     written: dict[Name, Use] = field(default_factory=dict)
+    for_sql: set[Name] = field(default_factory=set)
 
     def ask(self, uses: Iterable[Use], *, late: bool = False) -> None:
         self.waiting.extend((use, late) for use in uses)
@@ -116,7 +119,7 @@ class _Reading:
                 _unknown(self.standing, self.link, use)
 
     def _read(self, version: Version, use: Use) -> None:
-        if not self.link.facts.sql:
+        if not self.link.facts.sql and version.name not in self.for_sql:
             self.link.python_reads.add(version.name)
         if version.defined is not None:
             self._replay(version.defined, use)
@@ -134,13 +137,21 @@ class _Reading:
         for needed in defined.chain():
             self.link.replays.add(needed)
             fragment = needed.fragment
-            self._later((u.name for u in (*fragment.late, *fragment.late_writes)), use)
+            names = [u.name for u in (*fragment.late, *fragment.late_writes)]
+            self._later(self._tables(names) if fragment.source.startswith(_SQL) else names, use)
             self.may_write((u.name for u in fragment.late_writes), use.line)
             if fragment.mutable_state:
                 self.standing.one_lane.append(
                     f"cell {self.link.cell.number} uses `{fragment.names[0]}`, a class whose "
                     "methods change the class itself"
                 )
+
+    def _tables(self, names: Iterable[Name]) -> list[Name]:
+        """Names in SQL: case does not count, and Python code does not see them."""
+        found = [fold_match(name, self.standing.current) or name for name in names]
+        direct = {use.name for use in self.link.facts.reads}
+        self.for_sql.update(name for name in found if name not in direct)
+        return found
 
     def _later(self, names: Iterable[Name], use: Use) -> None:
         self.ask((Use(name=name, line=use.line) for name in names), late=True)

@@ -20,11 +20,12 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from nbflow.core.sql import SqlStatement, SqlText, TableUse
+from nbflow.core.sql import ObjectKind, SqlObject, SqlStatement, SqlText, TableUse
 
 if TYPE_CHECKING:
     import duckdb
 
+    from nbflow.analysis.sql_objects import ObjectText
     from nbflow.analysis.sql_tokens import Word
     from nbflow.analysis.sql_tree import Found
 
@@ -56,19 +57,17 @@ _STATE: Final = {
     "UPDATE_EXTENSIONS": "an extension changes what SQL means",
     "VARIABLE_SET": "it changes the session for all that follows",
 }
-_HARMLESS_SETTINGS: Final = frozenset(
-    {
-        "threads",
-        "worker_threads",
-        "memory_limit",
-        "max_memory",
-        "temp_directory",
-        "enable_progress_bar",
-        "enable_progress_bar_print",
-        "progress_bar_time",
-        "max_temp_directory_size",
-    }
+_PIVOTS: Final = frozenset({"PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"})
+_NULLS: Final = frozenset({"INCLUDE", "EXCLUDE"})
+_BEHIND_PIVOT: Final = frozenset({"ORDER BY", "LIMIT", "OFFSET", "RETURNING", "UNION", "EXCEPT"})
+_OPENERS: Final = frozenset(
+    {"SELECT", "FROM", "WITH", "VALUES", "TABLE", "DESCRIBE", "SUMMARIZE", "SHOW", *_PIVOTS}
 )
+_ONLY_WORDS: Final = ("its grammar is not understood", "the part about ")
+_DYNAMIC: Final = "its text is made while it runs"
+_CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "COPY", "INTO"})
+ANY_TABLE: Final = "*"
+"""Among the words of a statement whose text is made while it runs: it may read any table."""
 
 
 @lru_cache(maxsize=2048)
@@ -168,7 +167,21 @@ def _statement(piece: _Piece, connection: "duckdb.DuckDBPyConnection", depth: in
     if depth > _MAX_DEPTH:
         return _opaque(piece, kind="unknown", why="it is nested too deeply")
     statement = _by_kind(piece, tokens, connection, depth)
-    return _positional(statement, tokens)
+    return _positional(_with_words(statement, tokens), tokens)
+
+
+def _with_words(statement: SqlStatement, tokens: "tuple[Word, ...]") -> SqlStatement:
+    """Add what the bare tokens tell: functions, session's objects and all names."""
+    from nbflow.analysis.sql_tokens import called_names, folded_words, names_in_calls
+
+    dynamic = {ANY_TABLE} if statement.opaque == _DYNAMIC else set()
+    return replace(
+        statement,
+        calls=called_names(tokens),
+        sequences=names_in_calls(tokens, "nextval", "currval"),
+        variables=names_in_calls(tokens, "getvariable"),
+        words=folded_words(tokens) | dynamic,
+    )
 
 
 def _positional(statement: SqlStatement, tokens: "tuple[Word, ...]") -> SqlStatement:
@@ -200,16 +213,103 @@ def _by_kind(
     connection: "duckdb.DuckDBPyConnection",
     depth: int,
 ) -> SqlStatement:
+    from nbflow.analysis.sql_objects import is_harmless_setting, object_text
+
     kind = _kind(piece, tokens)
     if piece.type == "EXPLAIN":
         return _explain(piece, tokens, connection, depth)
     if piece.type in ("VACUUM", "ANALYZE") or kind in ("checkpoint", "analyze"):
         return _maintenance(piece, tokens, kind)
-    if piece.type == "SET" and _is_harmless_setting(tokens):
+    if is_harmless_setting(tokens):
         return SqlStatement(text=piece.text, line=piece.line, kind="set")
+    found = object_text(tokens)
+    if found is not None:
+        return _object(piece, tokens, found, connection, depth)
     if piece.type in _STATE or kind == "deallocate":
         return _opaque(piece, kind=kind, why=_STATE.get(piece.type, _STATE["PREPARE"]))
     return _understood(piece, tokens, connection, depth, kind)
+
+
+def _object(
+    piece: _Piece,
+    tokens: "tuple[Word, ...]",
+    found: "ObjectText",
+    connection: "duckdb.DuckDBPyConnection",
+    depth: int,
+) -> SqlStatement:
+    """A macro, schema, type … that is made or dropped, with all that its text reads."""
+    inner = _insides(piece, tokens, found, connection, depth)
+    paths = [found.path] if found.path else []
+    why = next((statement.opaque for statement in inner if statement.opaque), None)
+    if any(statement.writes for statement in inner):
+        why = why or "its body changes tables"
+    return SqlStatement(
+        text=piece.text,
+        line=piece.line,
+        kind=_kind(piece, tokens),
+        parameters=piece.parameters,
+        reads=_unique([use for statement in inner for use in statement.reads]),
+        files_read=(*(p for s in inner for p in s.files_read), *paths),
+        files_written=() if found.read_only else tuple(paths),
+        volatile=tuple(dict.fromkeys(v for s in inner for v in s.volatile)),
+        remote=any(statement.remote for statement in inner),
+        unknown_calls=tuple(dict.fromkeys(c for s in inner for c in s.unknown_calls)),
+        opaque=found.opaque or why,
+        defines=found.object if found.makes else None,
+        removes=None if found.makes else found.object,
+    )
+
+
+def _insides(
+    piece: _Piece,
+    tokens: "tuple[Word, ...]",
+    found: "ObjectText",
+    connection: "duckdb.DuckDBPyConnection",
+    depth: int,
+) -> list[SqlStatement]:
+    """The queries that an object's text holds. `a, (b) AS c` is one body of a macro, or two."""
+    inner: list[SqlStatement] = []
+    for overloads in (False, True):
+        bodies = _bodies(piece, tokens, found, overloads=overloads)
+        inner = [_inner(text, start, piece, connection, depth) for text, start in bodies]
+        if all(statement.kind != "unknown" for statement in inner):
+            break
+    return inner
+
+
+def _bodies(
+    piece: _Piece, tokens: "tuple[Word, ...]", found: "ObjectText", *, overloads: bool
+) -> Iterator[tuple[str, int]]:
+    """The queries in an object's text, each with where it starts there."""
+    from nbflow.analysis.sql_objects import macro_bodies
+
+    for start, end in found.bodies:
+        text = piece.text[start:end]
+        if found.object.kind is ObjectKind.VARIABLE:
+            yield f"SELECT ({text})", start
+        elif found.object.kind is ObjectKind.TYPE:
+            if any(token.upper in ("SELECT", "FROM") for token in tokens):
+                yield f"SELECT ({text[text.find('(') : text.rfind(')') + 1]})", start
+        else:
+            for first, last, query in macro_bodies(tokens, start, overloads=overloads):
+                body = piece.text[first:last]
+                yield (body if query else f"SELECT ({body})"), first
+
+
+def _inner(
+    text: str,
+    start: int,
+    piece: _Piece,
+    connection: "duckdb.DuckDBPyConnection",
+    depth: int,
+) -> SqlStatement:
+    """What a text inside a statement says, with the lines of the whole."""
+    parsed = _parse(text, connection, depth + 1)
+    if parsed.error is not None or len(parsed.statements) != 1:
+        return _opaque(piece, kind="unknown", why="its body is not understood")
+    above = piece.line - 1 + piece.text.count("\n", 0, start)
+    [statement] = parsed.statements
+    return replace(statement, reads=_moved(statement.reads, above))
 
 
 def _kind(piece: _Piece, tokens: "tuple[Word, ...]") -> str:
@@ -239,11 +339,6 @@ def _maintenance(piece: _Piece, tokens: "tuple[Word, ...]", kind: str) -> SqlSta
     return _also_opaque(plain, f"only {kind.upper()} without a table is understood")
 
 
-def _is_harmless_setting(tokens: "tuple[Word, ...]") -> bool:
-    names = [t.text.lower() for t in tokens[1:3] if t.upper not in ("GLOBAL", "SESSION", "LOCAL")]
-    return tokens[0].upper == "SET" and bool(names) and names[0] in _HARMLESS_SETTINGS
-
-
 def _explain(
     piece: _Piece,
     tokens: "tuple[Word, ...]",
@@ -258,6 +353,8 @@ def _explain(
     if len(inner.statements) != 1:
         return _opaque(piece, kind="explain", why="this form of EXPLAIN is not understood")
     [inside] = inner.statements
+    if inside.defines is not None or inside.removes is not None:
+        return _opaque(piece, kind="explain", why="this form of EXPLAIN is not understood")
     base = replace(
         inside,
         text=piece.text,
@@ -326,7 +423,50 @@ def _understood(
         volatile=volatile_calls(tokens),
         remote=any(is_remote(path) for path in files),
         opaque=found.opaque[0] if found.opaque else None,
+        reading=_only_reads(piece, tokens, found),
+        unknown_calls=_unknown_calls(piece, tokens, found, connection),
+        defines=_object_of(found.creates, found),
+        removes=_object_of(found.drops, found),
     )
+
+
+def _object_of(uses: list[TableUse], found: "Found") -> SqlObject | None:
+    """A view stands among the tables; what rules a table has is known apart from it."""
+    if found.view and uses:
+        return SqlObject(kind=ObjectKind.VIEW, name=str(uses[0].table))
+    if found.rules and found.writes and uses is found.creates:
+        return SqlObject(kind=ObjectKind.RULES, name=str(found.writes[0].table))
+    return None
+
+
+def _only_reads(piece: _Piece, tokens: "tuple[Word, ...]", found: "Found") -> bool:
+    """Whether a query that nobody understands in full can only read what its words name."""
+    if piece.type != "SELECT" or any(token.upper in _CHANGES for token in tokens):
+        return False
+    return all(why == _DYNAMIC or why.startswith(_ONLY_WORDS) for why in found.opaque)
+
+
+def _unknown_calls(
+    piece: _Piece,
+    tokens: "tuple[Word, ...]",
+    found: "Found",
+    connection: "duckdb.DuckDBPyConnection",
+) -> tuple[str, ...]:
+    """Table functions that are no part of DuckDB; its own tree tells those of queries only."""
+    from nbflow.analysis.sql_tokens import fold
+
+    names = set(found.table_functions)
+    for node in _duckdb_nodes(_query_part(piece, tokens), connection):
+        if node.get("type") == "TABLE_FUNCTION":
+            names.add(fold(str(node.get("function", {}).get("function_name", ""))))
+    return tuple(sorted(name for name in names if _is_unknown(name)))
+
+
+def _is_unknown(name: str) -> bool:
+    from nbflow.analysis.sql_tokens import FILE_FUNCTIONS
+    from nbflow.analysis.sql_tree import PURE_TABLE_FUNCTIONS
+
+    return name not in FILE_FUNCTIONS | PURE_TABLE_FUNCTIONS | {"query", "query_table"}
 
 
 def _facts(
@@ -343,6 +483,8 @@ def _facts(
     found.files_read.extend(files_of_functions(tokens))
     _follow_queries(found, piece, connection, depth)
     found.opaque.extend(f"{name}() looks at the session" for name in stateful_calls(tokens))
+    if found.rules and any(token.text.lower() in ("nextval", "currval") for token in tokens):
+        found.opaque.append("a default that counts is known to this session only")
     if any(token.upper == "ROWID" for token in tokens):
         found.opaque.append("row ids differ from session to session")
     seen = _Seen(piece, tokens, found, connection)
@@ -377,14 +519,32 @@ def _tree_facts(piece: _Piece, tokens: "tuple[Word, ...]") -> "Found | None":
 
 
 def _pivot_in_parentheses(text: str, tokens: "tuple[Word, ...]") -> str | None:
-    """`CREATE … AS PIVOT t …` → `CREATE … AS (PIVOT t …)`."""
-    heads = [token.upper for token in tokens]
-    for word in ("PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"):
-        for index in range(1, len(heads)):
-            if heads[0] == "CREATE" and heads[index - 1 : index + 1] == ["AS", word]:
-                start = tokens[index].start
-                return f"{text[:start]}SELECT * FROM ({text[start:]})"
-    return None
+    """`CREATE … AS PIVOT t … ORDER BY x` → `CREATE … AS SELECT * FROM (PIVOT t …) ORDER BY x`."""
+    inserts: list[tuple[int, str]] = []
+    for index, token in enumerate(tokens):
+        if token.upper in _PIVOTS and _is_statement(tokens, index):
+            inserts += [(token.start, "SELECT * FROM ("), (_pivot_end(tokens, index), ")")]
+    for at, piece in sorted(inserts, reverse=True):
+        text = text[:at] + piece + text[at:]
+    return text if inserts else None
+
+
+def _is_statement(tokens: "tuple[Word, ...]", index: int) -> bool:
+    """`PIVOT t …`, not `FROM t PIVOT (…)`, which stands behind a table and before aggregates."""
+    heads = [token.upper for token in tokens[index + 1 : index + 3]]
+    if heads[:1] == ["("]:
+        return heads[1:] != [] and heads[1] in _OPENERS | {"("}
+    return index + 1 < len(tokens) and tokens[index + 1].is_name and heads[0] not in _NULLS
+
+
+def _pivot_end(tokens: "tuple[Word, ...]", index: int) -> int:
+    """Where a PIVOT ends: before ORDER BY, LIMIT …, or the parenthesis that it stands in."""
+    depth = 0
+    for before, token in pairwise(tokens[index:]):
+        depth += (token.upper == "(") - (token.upper == ")")
+        if depth < 0 or (depth == 0 and token.upper in _BEHIND_PIVOT):
+            return before.end
+    return tokens[-1].end
 
 
 def _without_by_position(text: str, tokens: "tuple[Word, ...]") -> str | None:
@@ -394,6 +554,45 @@ def _without_by_position(text: str, tokens: "tuple[Word, ...]") -> str | None:
             blank = " " * (there.end - here.start)
             return text[: here.start] + blank + text[there.end :]
     return None
+
+
+def _without_merge_words(text: str, tokens: "tuple[Word, ...]") -> str | None:
+    """Branches of MERGE that sqlglot does not know: BY POSITION, BY NAME, ERROR 'text'."""
+    if all(token.upper != "MERGE" for token in tokens):
+        return None
+    for index in reversed(range(1, len(tokens))):
+        heads = [token.upper for token in tokens[index - 1 : index + 1]]
+        if heads == ["THEN", "ERROR"]:
+            text = text[: tokens[index].start] + "DO NOTHING" + text[tokens[index].end :]
+        elif heads[0] == "BY" and heads[1] in ("POSITION", "NAME"):
+            text = text[: tokens[index - 1].start] + text[tokens[index].end :]
+    return text
+
+
+def _recursive_view(text: str, tokens: "tuple[Word, ...]") -> str | None:
+    """`CREATE RECURSIVE VIEW v(a) AS …` → `CREATE VIEW v AS WITH RECURSIVE v(a) AS (…) FROM v`."""
+    heads = [token.upper for token in tokens]
+    if heads[0] != "CREATE" or "RECURSIVE" not in heads[:5] or "AS" not in heads:
+        return None
+    name, body = heads.index("VIEW") + 1, heads.index("AS") + 1
+    if "(" not in heads[name:body] or body >= len(tokens):
+        return None
+    full = text[tokens[name].start : tokens[heads.index("(", name) - 1].end]
+    last = tokens[heads.index("(", name) - 1].start
+    columns = text[last : tokens[body - 1].start]
+    query = f"WITH RECURSIVE {columns} AS ({text[tokens[body].start :]}) FROM {full}"
+    return f"CREATE VIEW {full} AS {query}"
+
+
+def _alter_plainly(text: str, tokens: "tuple[Word, ...]") -> str | None:
+    """Any change of a table's columns: what matters is which table it is."""
+    heads = [token.upper for token in tokens]
+    at = 4 if heads[2:4] == ["IF", "EXISTS"] else 2
+    if heads[:2] != ["ALTER", "TABLE"] or {"RENAME", "SELECT", "REFERENCES"} & set(heads):
+        return None
+    while at + 2 < len(tokens) and heads[at + 1] == ".":
+        at += 2
+    return f"{text[: tokens[at].end]} ALTER COLUMN x SET NOT NULL"
 
 
 def _show_as_describe(text: str, tokens: "tuple[Word, ...]") -> str | None:
@@ -407,6 +606,9 @@ def _show_as_describe(text: str, tokens: "tuple[Word, ...]") -> str | None:
 _REWRITES: Final[tuple[Callable[[str, "tuple[Word, ...]"], str | None], ...]] = (
     _pivot_in_parentheses,
     _without_by_position,
+    _without_merge_words,
+    _recursive_view,
+    _alter_plainly,
     _show_as_describe,
 )
 
@@ -418,11 +620,12 @@ def _follow_queries(
     for text in found.queries:
         inner = _parse(text, connection, depth + 1)
         if len(inner.statements) != 1:
-            found.opaque.append("its text is made while it runs")
+            found.opaque.append(_DYNAMIC)
         for statement in inner.statements:
             found.reads.extend(replace(use, line=piece.line) for use in statement.reads)
             found.files_read.extend(statement.files_read)
             found.names |= {use.table.name for use in statement.reads}
+            found.table_functions.update(statement.unknown_calls)
             if statement.opaque:
                 found.opaque.append(statement.opaque)
 
@@ -438,16 +641,9 @@ class _Seen:
 
     def knows(self, *names: str) -> bool:
         """Whether the tree mentions one of these names, as a table, a CTE or a file."""
-        from nbflow.analysis.sql_tree import fold
+        from nbflow.analysis.sql_tokens import fold
 
         return not self.found.names.isdisjoint(fold(name) for name in names)
-
-    def unknown_function(self, name: str) -> bool:
-        """Whether a table function may read what nobody knows."""
-        from nbflow.analysis.sql_tokens import FILE_FUNCTIONS
-        from nbflow.analysis.sql_tree import PURE_TABLE_FUNCTIONS
-
-        return name not in FILE_FUNCTIONS | PURE_TABLE_FUNCTIONS | {"query", "query_table"}
 
 
 def _names_by_tokens(seen: _Seen) -> Iterator[str]:
@@ -460,8 +656,9 @@ def _names_by_tokens(seen: _Seen) -> Iterator[str]:
 
 
 def _names_by_duckdb(seen: _Seen) -> Iterator[str]:
-    """Every table and table function that DuckDB's parser sees must be known to the tree."""
-    from nbflow.analysis.sql_tree import fold
+    """Every table that DuckDB's parser sees must be known to the tree."""
+    from nbflow.analysis.sql_tokens import fold
+    from nbflow.analysis.sql_tree import CATALOG_PREFIXES
 
     for node in _duckdb_nodes(_query_part(seen.piece, seen.tokens), seen.connection):
         shown = node.get("type") == "SHOW_REF" and node.get("table_name")
@@ -473,18 +670,11 @@ def _names_by_duckdb(seen: _Seen) -> Iterator[str]:
             yield "it lists what the session holds"
         elif node.get("type") == "TABLE_FUNCTION":
             name = fold(str(node.get("function", {}).get("function_name", "")))
-            if seen.unknown_function(name):
-                yield f"what {name}() reads is not known"
+            if name.startswith(CATALOG_PREFIXES):
+                yield f"{name}() lists what the session holds"
 
 
-def _functions_by_tree(seen: _Seen) -> Iterator[str]:
-    """A table function in DML must be known as well; DuckDB tells the tree of queries only."""
-    for name in sorted(seen.found.table_functions):
-        if seen.unknown_function(name):
-            yield f"what {name}() reads is not known"
-
-
-_CHECKS: Final = (_names_by_tokens, _names_by_duckdb, _functions_by_tree)
+_CHECKS: Final = (_names_by_tokens, _names_by_duckdb)
 
 
 def _query_part(piece: _Piece, tokens: "tuple[Word, ...]") -> str | None:
@@ -504,8 +694,7 @@ def _query_part(piece: _Piece, tokens: "tuple[Word, ...]") -> str | None:
 
 def _inserted_query(piece: _Piece, tokens: "tuple[Word, ...]", heads: list[str]) -> str | None:
     """What stands between the target and ON CONFLICT or RETURNING."""
-    openers = {"SELECT", "FROM", "WITH", "VALUES", "TABLE", "DESCRIBE", "SUMMARIZE", "SHOW"}
-    first = next((i for i in range(2, len(heads)) if heads[i] in openers), None)
+    first = next((i for i in range(2, len(heads)) if heads[i] in _OPENERS), None)
     if first is None:
         return None
     while first > 0 and heads[first - 1] == "(":

@@ -8,6 +8,7 @@ here, and the statement becomes opaque instead of wrong.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from sqlglot.dialects.duckdb import DuckDB
@@ -101,16 +102,7 @@ _BARE_VOLATILE: Final = frozenset(
     }
 )
 
-STATEFUL: Final = frozenset(
-    {
-        "nextval",
-        "currval",
-        "setval",
-        "setseed",
-        "getvariable",
-        "write_log",
-    }
-)
+STATEFUL: Final = frozenset({"nextval", "currval", "setval", "setseed", "getvariable", "write_log"})
 """Functions that read or change what only the session knows (sequences, seeds, variables)."""
 
 _FILE_ENDING: Final = re.compile(
@@ -190,6 +182,7 @@ _STRINGS: Final = (
 )
 _FIRST: Final = "SELECT "
 _WORD: Final = re.compile(r"[^\W\d]\w*\Z")
+_WORDS: Final = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +231,15 @@ def _word(token: Token) -> Word:
         quoted = '"' if token.token_type == TokenType.IDENTIFIER else ""
     start, end = token.start - len(_FIRST), token.end + 1 - len(_FIRST)
     return Word(text=token.text, quoted=quoted, start=start, end=end)
+
+
+def fold(name: str) -> str:
+    """A name as DuckDB compares it: ASCII letters without case, all others as they are.
+
+    >>> fold("Sales_Ä")
+    'sales_Ä'
+    """
+    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
 
 
 def looks_like_file(name: str) -> bool:
@@ -331,8 +333,61 @@ def _is_age_of_now(tokens: Sequence[Word], index: int) -> bool:
 
 
 def stateful_calls(tokens: Sequence[Word]) -> tuple[str, ...]:
-    """Calls that look at what only the session knows, each once."""
-    return tuple(dict.fromkeys(tokens[index].text.lower() for index in _calls(tokens, STATEFUL)))
+    """Calls that look at what only the session knows, without naming it plainly; each once.
+
+    >>> stateful_calls(words("SELECT nextval('ids'), nextval(x), setseed(0.5)"))
+    ('nextval', 'setseed')
+    """
+    found = [index for index in _calls(tokens, STATEFUL) if _plain_name(tokens, index) is None]
+    return tuple(dict.fromkeys(tokens[index].text.lower() for index in found))
+
+
+def names_in_calls(tokens: Sequence[Word], *functions: str) -> tuple[str, ...]:
+    """The folded names of sequences or variables that functions are called with, as literals.
+
+    >>> names_in_calls(words("SELECT nextval('Ids'), nextval(x)"), "nextval")
+    ('ids',)
+    """
+    found = (_plain_name(tokens, index) for index in _calls(tokens, frozenset(functions)))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _plain_name(tokens: Sequence[Word], index: int) -> str | None:
+    """The one literal argument of a call that starts at a token."""
+    if tokens[index].text.lower() in ("setval", "setseed", "write_log"):
+        return None
+    inside = tokens[index + 2 : index + 4]
+    plain = len(inside) == 2 and inside[0].quoted == "'" and inside[1].upper == ")"
+    return fold(inside[0].text).removeprefix("main.") if plain else None
+
+
+def called_names(tokens: Sequence[Word]) -> tuple[str, ...]:
+    """The folded names of all functions that are called, without their schemas.
+
+    >>> called_names(words("SELECT Net(x), mart.dice(y) FROM f(1)"))
+    ('net', 'dice', 'f')
+    """
+    names = (
+        fold(token.text)
+        for token, after in pairwise(tokens)
+        if after.upper == "(" and token.quoted != "'" and token.is_name
+    )
+    return tuple(dict.fromkeys(names))
+
+
+def folded_words(tokens: Sequence[Word]) -> frozenset[str]:
+    """All names in a text, folded, those inside strings too: more than it reads, never less.
+
+    >>> sorted(folded_words(words("FROM f('a B')")))
+    ['a', 'a b', 'b', 'f', 'from']
+    """
+    found: set[str] = set()
+    for token in tokens:
+        if token.is_name:
+            found.add(fold(token.text))
+        if token.quoted:
+            found.update(fold(word) for word in _WORDS.findall(token.text))
+    return frozenset(found)
 
 
 def names_after_keywords(tokens: Sequence[Word]) -> Iterator[tuple[str, ...]]:
@@ -353,6 +408,13 @@ def names_after_keywords(tokens: Sequence[Word]) -> Iterator[tuple[str, ...]]:
         if not follows or index + 1 >= len(tokens):
             continue
         before = tokens[index - 1].upper if index else ""
+        after = tokens[index + 1].upper
+        if token.upper == "UPDATE" and before in ("THEN", "DO"):  # branches name no table
+            continue
+        if token.upper == "UNPIVOT" and after in ("INCLUDE", "EXCLUDE"):
+            continue
+        if token.upper == "USING" and tokens[0].upper == "ALTER":
+            continue
         special_from = token.upper == "FROM" and (
             before == "DISTINCT" or (openers and openers[-1] in _FROM_INSIDE)
         )

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 
-from nbflow.analysis.sql_tokens import looks_like_file
+from nbflow.analysis.sql_tokens import fold, looks_like_file
 from nbflow.core.sql import TableName, TableUse
 
 PURE_TABLE_FUNCTIONS: Final = frozenset(
@@ -40,8 +40,14 @@ PURE_TABLE_FUNCTIONS: Final = frozenset(
 """Table functions that look at nothing but their arguments."""
 
 _CATALOG_SCHEMAS: Final = frozenset(["information_schema", "pg_catalog"])
-_CATALOG_PREFIXES: Final = ("duckdb_", "pg_", "pragma_", "sqlite_")
+CATALOG_PREFIXES: Final = ("duckdb_", "pg_", "pragma_", "sqlite_")
 _HOME_CATALOGS: Final = frozenset(["memory", "temp"])
+
+_BEYOND_TABLES: Final = (
+    exp.Reference,
+    exp.GeneratedAsIdentityColumnConstraint,
+    exp.ComputedColumnConstraint,
+)
 
 Scope = frozenset[str]
 
@@ -61,15 +67,8 @@ class Found:
     functions: set[str] = field(default_factory=set)
     table_functions: set[str] = field(default_factory=set)
     opaque: list[str] = field(default_factory=list)
-
-
-def fold(name: str) -> str:
-    """A name as DuckDB compares it: ASCII letters without case, all others as they are.
-
-    >>> fold("Sales_Ä")
-    'sales_Ä'
-    """
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
+    view: bool = False
+    rules: bool = False
 
 
 def parse_tree(text: str) -> exp.Expr | None:
@@ -224,7 +223,7 @@ def _note_read(node: exp.Table, reader: _Reader) -> None:
         return
     use = reader.use(node)
     found.reads.append(use)
-    catalog_table = use.table.name.startswith(_CATALOG_PREFIXES)
+    catalog_table = use.table.name.startswith(CATALOG_PREFIXES)
     if use.table.schema in _CATALOG_SCHEMAS or (not use.table.schema and catalog_table):
         found.opaque.append(f"{use.written} lists what the session holds")
 
@@ -239,6 +238,8 @@ def _note_table_function(node: Any, found: Found) -> None:
     name = _function_name(node)
     found.functions.add(name)
     found.table_functions.add(name)
+    if name.startswith(CATALOG_PREFIXES):
+        found.opaque.append(f"{name}() lists what the session holds")
     arguments = node.expressions if isinstance(node, exp.Anonymous) else []
     if name == "query" and len(arguments) == 1 and _is_text(arguments[0]):
         found.queries.append(arguments[0].name)
@@ -284,7 +285,7 @@ def note_written(node: exp.Table, found: Found, use: TableUse) -> None:
 def statement_facts(tree: exp.Expr, *, first_line: int, text: str) -> Found:
     """What one statement reads, writes, creates and drops.
 
-    Opaque is what is no query, DML or COPY, nor CREATE, DROP or ALTER of a table.
+    Opaque is what is no query, DML or COPY, nor CREATE, DROP or ALTER of a table or view.
     """
     reader = _Reader(Found(), first_line, text)
     match tree:
@@ -355,6 +356,8 @@ def _copy(tree: exp.Copy, reader: _Reader) -> Found:
 def _create(tree: exp.Create, reader: _Reader) -> Found:
     found, table = Found(), _plain_table(tree.this)
     _merge_walk(tree.args.get("expression"), reader, found)
+    if tree.kind == "INDEX":
+        return _create_index(tree, reader)
     if tree.kind not in ("TABLE", "VIEW") or table is None:
         found.opaque.append(f"CREATE {tree.kind} changes the session for all that follows")
         return found
@@ -363,33 +366,45 @@ def _create(tree: exp.Create, reader: _Reader) -> Found:
     found.creates.append(use)
     if tree.args.get("exists"):  # the earlier one may stay
         found.reads.append(use)
-    if tree.kind == "VIEW":
-        found.opaque.append("a view looks at its tables each time it is read")
-    elif _has_rules(tree):
-        found.opaque.append("constraints and defaults of a table cannot be handed on")
+    found.view = tree.kind == "VIEW"
+    if not found.view:
+        _note_rules(tree, found)
     return found
 
 
-def _has_rules(tree: exp.Create) -> bool:
+def _create_index(tree: exp.Create, reader: _Reader) -> Found:
+    """An index changes what may be inserted, and nothing that a query sees."""
+    found, table = Found(), _plain_table(tree.this.args.get("table"))
+    if table is None:
+        found.opaque.append("the table that it changes is not named plainly")
+        return found
+    note_written(table, found, reader.use(table))
+    found.reads.append(reader.use(table))
+    found.rules = True
+    return found
+
+
+def _note_rules(tree: exp.Create, found: Found) -> None:
     columns = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
     for column in columns:
         named_only = isinstance(column, exp.Identifier)
         typed_only = isinstance(column, exp.ColumnDef) and not column.args.get("constraints")
-        if not (named_only or typed_only):
-            return True
+        found.rules = found.rules or not (named_only or typed_only)
+        if column.find(*_BEYOND_TABLES):
+            found.opaque.append("foreign keys and generated columns cannot be handed on")
     properties = tree.args.get("properties")
-    kinds = properties.expressions if properties else []
-    return any(not isinstance(kind, exp.TemporaryProperty) for kind in kinds)
+    known = (exp.TemporaryProperty, exp.WithDataProperty)
+    if any(not isinstance(kind, known) for kind in (properties.expressions if properties else [])):
+        found.opaque.append("what it asks for beyond its columns is not understood")
 
 
 def _drop(tree: exp.Drop, reader: _Reader) -> Found:
     found = Found()
     tables = [_plain_table(node) for node in tree.args.get("tables") or [tree.this]]
     if tree.args.get("kind") not in ("TABLE", "VIEW"):
-        found.opaque.append(
-            f"DROP {tree.args.get('kind')} changes the session for all that follows"
-        )
+        found.opaque.append(f"what DROP {tree.args.get('kind')} changes is not known")
         return found
+    found.view = tree.args.get("kind") == "VIEW"
     for table in tables:
         if table is None:
             found.opaque.append("what it drops is not named plainly")
@@ -411,19 +426,32 @@ def _alter(tree: exp.Alter, reader: _Reader) -> Found:
     note_written(table, found, use)
     found.reads.append(use)
     for action in tree.args.get("actions") or []:
-        if isinstance(action, exp.AlterRename) and isinstance(action.this, exp.Table):
-            # Written without a schema, the new name stays where the table was.
-            new = action.this.copy()
-            new.set("db", table.args.get("db"))
-            new.set("catalog", table.args.get("catalog"))
-            new.this.meta.update(action.this.this.meta)
-            note_written(new, found, reader.use(new))
-            found.creates.append(reader.use(new))
-            found.drops.append(use)
-        elif not isinstance(action, (exp.RenameColumn, exp.Drop)) and not _is_bare_column(action):
-            found.opaque.append("constraints and defaults of a table cannot be handed on")
-            _merge_walk(action, reader, found)
+        _alter_one(action, table, found, reader, column=bool(tree.args.get("options")))
     return found
+
+
+def _alter_one(
+    action: Any, table: exp.Table, found: Found, reader: _Reader, *, column: bool
+) -> None:
+    """One action. `column`: sqlglot takes `RENAME a TO b` for the renaming of a table to `a`."""
+    if isinstance(action, exp.AlterRename) and isinstance(action.this, exp.Table):
+        if column:
+            return
+        # Written without a schema, the new name stays where the table was.
+        new = action.this.copy()
+        new.set("db", table.args.get("db"))
+        new.set("catalog", table.args.get("catalog"))
+        new.this.meta.update(action.this.this.meta)
+        note_written(new, found, reader.use(new))
+        found.creates.append(reader.use(new))
+        found.drops.append(reader.use(table))
+    elif isinstance(action, exp.RenameColumn | exp.Drop) or _is_bare_column(action):
+        return
+    else:
+        found.rules = True
+        if action.find(exp.Reference):
+            found.opaque.append("foreign keys and generated columns cannot be handed on")
+        _merge_walk(action, reader, found)
 
 
 def _is_bare_column(action: Any) -> bool:
@@ -443,9 +471,13 @@ def _truncate(tree: exp.TruncateTable, reader: _Reader) -> Found:
 
 
 def _comment(tree: exp.Comment, reader: _Reader) -> Found:
-    found, table = Found(), _plain_table(tree.this)
-    if str(tree.args.get("kind")).upper() != "TABLE" or table is None:
-        found.opaque.append("only comments on tables are understood")
+    found, kind, node = Found(), str(tree.args.get("kind")).upper(), tree.this
+    table = _plain_table(node) if kind in ("TABLE", "VIEW") else None
+    if kind == "COLUMN" and isinstance(node, exp.Column) and node.args.get("table"):
+        parts = {"this": "table", "db": "db", "catalog": "catalog"}
+        table = exp.Table(**{key: node.args.get(part) for key, part in parts.items()})
+    if table is None:
+        found.opaque.append("only comments on tables, views and columns are understood")
         return found
     note_written(table, found, reader.use(table))
     found.reads.append(reader.use(table))

@@ -84,7 +84,6 @@ class Record:
     forgotten: set[str] = field(default_factory=set)
     generators: list[tuple[str, ast.GeneratorExp]] = field(default_factory=list)
     consumed: set[ast.AST] = field(default_factory=set)
-    shown: set[str] = field(default_factory=set)
     displays: bool = False
     settings: set[str] = field(default_factory=set)
 

@@ -90,7 +90,6 @@ class Statements(KnownCalls):
 
     def __init__(self, shared: Shared, base: Callable[[str], Value | None]) -> None:
         super().__init__(shared, base)
-        self.guarded = 0
         self.leaving: list[tuple[list[State], list[State]]] = []
         self.exits: list[State] = []
         self.returned: Value | None = None

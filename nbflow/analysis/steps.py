@@ -64,7 +64,7 @@ class StepMaker:
             files_read=_paths(files, writes=False),
             files_written=_paths(files, writes=True),
             any_file=any(use.name == ANY_FILE for use in files),
-            effects=tuple(sorted(effect.value for effect in group.effects())),
+            effects=tuple(sorted(e.value for e in group.effects() - {Effect.RAISES_INSIDE})),
             outside_effects=bool(group.effects() & OUTSIDE),
             guard=may_stop(group),
             lane=self.lanes[group.key],
@@ -142,10 +142,18 @@ def replay_of(defined: Defined) -> Replay:
 
 
 def may_stop(group: Group) -> bool:
-    """A guard by its code, or a check by its tag (one that only warns stops nothing)."""
+    """A guard by its code, or a check by its tag (one that only warns stops nothing).
+
+    Functions that raise are guards where they are called for nothing else.
+    """
     if options_of(group).check not in (None, CheckMode.WARN):
         return True
-    return Effect.RAISES in group.effects()
+    effects = group.effects()
+    if Effect.RAISES in effects:
+        return True
+    written = (use for link in group.links for use in link.writes.values())
+    changes = any(use.certainty is Certainty.SURE for use in written)
+    return Effect.RAISES_INSIDE in effects and not changes
 
 
 def options_of(group: Group) -> StepOptions:

@@ -42,6 +42,7 @@ class ObjectKind(StrEnum):
     SEQUENCE = "sequence"
     DATABASE = "database"
     VIEW = "view"
+    RULES = "rules"  # constraints, defaults and indexes of a table
 
 
 STATE: Final = frozenset({ObjectKind.SEQUENCE, ObjectKind.DATABASE})
@@ -65,6 +66,21 @@ class SqlObject:
     def key(self) -> str:
         """Its name in the graph."""
         return f"{self.kind.value}/{self.name}"
+
+    @property
+    def last(self) -> str:
+        """Its name without schemas."""
+        return self.name.rpartition(".")[2]
+
+    @classmethod
+    def of(cls, key: str) -> "SqlObject":
+        """The object of a key.
+
+        >>> SqlObject.of("type/mood").kind
+        <ObjectKind.TYPE: 'type'>
+        """
+        kind, _, name = key.partition("/")
+        return cls(kind=ObjectKind(kind), name=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +122,36 @@ class SqlStatement:
     variables: tuple[str, ...] = ()
     sequences: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
+
+    @property
+    def tables(self) -> tuple[TableUse, ...]:
+        """All tables that it mentions in any way."""
+        return (*self.reads, *self.writes, *self.creates, *self.drops)
+
+    def may_use(self, thing: SqlObject) -> bool:
+        """Whether it uses an object of the session: more often than it does, never less."""
+        name, tables = thing.name, self.tables
+        match thing.kind:
+            case ObjectKind.MACRO:
+                return thing.last in self.calls
+            case ObjectKind.TYPE:
+                return thing.last in self.words
+            case ObjectKind.SETTING:
+                return self.kind not in ("set", "reset")
+            case ObjectKind.VARIABLE:
+                return name in self.variables
+            case ObjectKind.SEQUENCE:
+                return name in self.sequences
+            case ObjectKind.SCHEMA:
+                made = self.defines or self.removes
+                inside = made is not None and made.name.startswith(f"{name}.")
+                return inside or any(use.table.schema == name for use in tables)
+            case ObjectKind.DATABASE:
+                return any(name in (use.table.schema, use.table.catalog) for use in tables)
+            case ObjectKind.VIEW:
+                return any(str(use.table) == name for use in self.reads)
+            case ObjectKind.RULES:
+                return any(str(use.table) == name for use in self.writes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

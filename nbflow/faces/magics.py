@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COMMANDS: Final = ("show", "check", "runs")
+_LATER: Final = "--later"
+"""What lanes replay: definitions of other cells, to be made when a statement needs them."""
+
 _TAIL: Final = re.compile(r"[^\W\d][\w.]*\Z")
 
 
@@ -83,6 +86,9 @@ class SqlMagics(Magics):
         try:
             if cell is None:
                 return self.session.run(line)
+            if line.strip() == _LATER:
+                self.session.define(cell)
+                return None
             return self.session.run(cell, name=_result_name(line))
         except NbflowError as error:
             if error.hint:

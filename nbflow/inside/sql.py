@@ -12,6 +12,7 @@ whether the name was rebound, deleted or changed in place, and then Python owns 
 SQL the owner. Open notebooks and the lanes of runs use this same class.
 """
 
+import contextlib
 import difflib
 import keyword
 import re
@@ -28,10 +29,11 @@ import pandas as pd
 import pyarrow as pa
 
 from nbflow.core.errors import NbflowError, NotebookError
-from nbflow.core.sql import SqlStatement, SqlText, TableUse
+from nbflow.core.sql import ObjectKind, SqlStatement, SqlText, TableUse
 from nbflow.inside.digest import Undigestible
 from nbflow.inside.found_reads import FoundReads, words_of
 from nbflow.inside.sql_catalog import Catalog, Entry, fold
+from nbflow.inside.sql_later import Later, replacing, stays
 from nbflow.inside.sql_values import bindable, is_table_like, not_a_table
 from nbflow.inside.tables import content_digest, natural, to_pandas
 
@@ -116,6 +118,7 @@ class SqlSession:
             threads=threads, memory_limit=memory_limit, temp_directory=temp_directory
         )
         self._held: dict[str, _Held] = {}  # by folded name
+        self._later = Later()
         self._copies: dict[str, _Copy] = {}  # by Python name
         self._changed: set[str] = set()
         self._late_words: set[str] = set()
@@ -126,12 +129,12 @@ class SqlSession:
 
     def names(self) -> tuple[str, ...]:
         """The names whose truth is SQL's, sorted."""
-        return tuple(sorted(held.name for held in self._held.values()))
+        return tuple(sorted({*(held.name for held in self._held.values()), *self._later.views()}))
 
     def is_sql(self, name: str) -> bool:
         """Whether SQL is the truth of a name."""
         held = self._held.get(fold(name))
-        return held is not None and held.name == name
+        return (held is not None and held.name == name) or name in self._later.views()
 
     def tables(self) -> tuple[str, ...]:
         """All names that SQL can read here, Python's tables included, sorted."""
@@ -152,7 +155,67 @@ class SqlSession:
     def _known(self, name: str) -> _Held:
         if not self.is_sql(name):
             raise self._unknown(name)
+        if name in self._later.views():
+            self._make_later(f"{ObjectKind.VIEW.value}/{fold(name)}")
         return self._held[fold(name)]
+
+    # -- definitions of other cells
+
+    def define(self, text: str) -> None:
+        """Keep views, macros, types … for when a statement needs them; the last of a name counts.
+
+        Raises:
+            NotebookError: a syntax error.
+        """
+        with self._lock:
+            for statement in self._checked(text, None):
+                made = self._later.add(statement)
+                if made is not None and made.kind is ObjectKind.VIEW:
+                    name = statement.creates[0].written
+                    self.forget(name)
+                    self._namespace.pop(name, None)
+                    self._later.add(statement)
+                    self._look_up_names()
+
+    def _bring(self, statement: SqlStatement) -> None:
+        """Make what a statement may use, if it still waits."""
+        for key in self._later.needed_by(statement):
+            # What an opaque statement mentions may mean something else.
+            doubts = (duckdb.Error, NbflowError) if statement.opaque is not None else ()
+            with contextlib.suppress(*doubts):
+                self._make_later(key)
+
+    def _make_later(self, key: str) -> None:
+        statement = self._later.waiting.pop(key, None)
+        if statement is None:  # made on the way, by what needs it too
+            return
+        try:
+            self._run_one(replacing(statement), show=False)
+        except BaseException:
+            self._later.waiting.setdefault(key, statement)
+            raise
+
+    def _overtakes(self, statement: SqlStatement) -> bool:
+        """A definition of the cell itself, or a DROP, comes before what waits under its name.
+
+        Returns whether all that the statement asks for is done.
+        """
+        made, gone = statement.defines, statement.removes
+        if made is not None and made.key in self._later.waiting:
+            if stays(statement):
+                self._make_later(made.key)
+            else:
+                del self._later.waiting[made.key]
+        if gone is None or gone.key not in self._later.waiting:
+            return False
+        del self._later.waiting[gone.key]
+        if gone.kind is ObjectKind.SCHEMA:
+            self._later.drop_schema(gone.name)
+            self._run_one(replacing(replace(statement, removes=None, defines=gone)), show=False)
+            return False
+        for use in statement.drops:
+            self._lose(use.written)
+        return gone.kind is not ObjectKind.DATABASE
 
     # -- running SQL
 
@@ -197,6 +260,9 @@ class SqlSession:
     def _run_one(
         self, statement: SqlStatement, *, show: bool, bind: str | None = None
     ) -> pd.DataFrame | None:
+        if self._overtakes(statement):
+            return None
+        self._bring(statement)
         values = self._values(statement)
         tables = self._python_tables(statement)
         room = _Room()
@@ -294,7 +360,8 @@ class SqlSession:
 
     def _late_reads(self, statement: SqlStatement) -> list[str]:
         """Python's tables that views, macros or text that nobody understood may read."""
-        words = {fold(word) for word in words_of(statement.text)} if statement.opaque else set()
+        doubtful = statement.opaque is not None or bool(statement.unknown_calls)
+        words = {fold(word) for word in words_of(statement.text)} if doubtful else set()
         words |= self._late_words
         words -= {use.table.name for use in statement.writes}  # they get tables of their own
         return [n for n in self.tables() if fold(n) in words and not self.is_sql(n)]
@@ -327,7 +394,7 @@ class SqlSession:
     def _own(self, held: _Held) -> None:
         """An attached input is only looked at; to change it takes a table of our own."""
         if held.alias is not None:
-            self._catalog.own(held.name)
+            self._catalog.own(held.name, held.alias)
             self._catalog.detach(held.alias)
             self._held[fold(held.name)] = replace(held, alias=None, path=None)
 
@@ -367,7 +434,8 @@ class SqlSession:
             self._late_words |= {fold(word) for word in words_of(statement.text)}
         if bind is not None:
             self._take(bind, view=False)
-        if not statement.writes and statement.opaque is None:
+        doubtful = statement.opaque is not None or statement.removes is not None
+        if not statement.writes and not doubtful:
             return
         entries = {fold(entry.full): entry for entry in self._catalog.entries()}
         for use in statement.writes:
@@ -380,7 +448,7 @@ class SqlSession:
                 self._lose(name)
             else:
                 self._take(name, view=entry.view)
-        if statement.opaque is not None:
+        if doubtful:
             self._look_again(statement, entries)
 
     def _take(self, name: str, *, view: bool) -> None:
@@ -396,10 +464,13 @@ class SqlSession:
     def _hold(self, held: _Held) -> None:
         """Remember an SQL table; from the first one on, names are looked up with SQL's help."""
         self._held[fold(held.name)] = held
+        self._look_up_names().pop(held.name, None)
+
+    def _look_up_names(self) -> FoundReads:
         found = self._namespace.get("__builtins__")
         if not isinstance(found, FoundReads):
             self._namespace["__builtins__"] = found = FoundReads(self._find)
-        found.pop(held.name, None)
+        return found
 
     def _lose(self, name: str) -> None:
         """A name was dropped."""
@@ -479,6 +550,8 @@ class SqlSession:
         """Drop SQL's table of a name; Python's value, if there is one, stays."""
         held = self._held.pop(fold(name), None) if self.is_sql(name) else None
         self._copies.pop(name, None)
+        if name in self._later.views():
+            del self._later.waiting[f"{ObjectKind.VIEW.value}/{fold(name)}"]
         if held is None:
             return
         self._catalog.drop(held.name)
@@ -521,6 +594,8 @@ class SqlSession:
             if read is None and python:
                 read = partial(_for_sql_only, name)
             self._hold(_Held(name=name, alias=alias, path=Path(path), python=python, read=read))
+            if self._catalog.has_rules(alias):  # they show in DESCRIBE, and count in changes
+                self._own(self._held[fold(name)])
 
     def export(self, name: str, path: Path) -> None:
         """Write an SQL table into a new table file; an unchanged input is copied as it is.

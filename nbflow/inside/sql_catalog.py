@@ -24,6 +24,9 @@ from nbflow.inside.tables import DATA, TEMPLATE
 
 _SMALL_CELLS: Final = 200_000  # below this, small blocks: 45 kB instead of 537 kB for a tiny table
 _QUOTED_LINE: Final = re.compile(r"^LINE (\d+)(:.*\n)( *)(?=\^)", re.MULTILINE)
+_NAME: Final = r'(?:"(?:[^"]|"")*"|\w+)'
+_TABLE: Final = re.compile(rf"CREATE (?:TEMP )?TABLE (?:{_NAME}\.)*{_NAME}(\(.*\));?\Z", re.DOTALL)
+_INDEX: Final = re.compile(rf"CREATE (UNIQUE )?INDEX {_NAME} ON (?:{_NAME}\.)*{_NAME}(\(.*\));?\Z")
 _HOMES: Final = "('memory', 'temp')"
 
 
@@ -222,15 +225,49 @@ class Catalog:
             kind = "VIEW" if entry.view else "TABLE"
             self.execute(f"DROP {kind} {entry.place}")
 
-    def own(self, full: str) -> None:
-        """Turn a view (of an attached file) into a table of the same content."""
+    def own(self, full: str, alias: str) -> None:
+        """Turn what is shown of an attached file into a table of the same content and rules."""
         entry = self.find(full)
         if entry is None or not entry.view:
             return
-        making = f"memory.{quote_part(entry.schema)}.nbflow_new_{uuid.uuid4().hex}"
-        self.execute(f"CREATE TABLE {making} AS FROM {entry.place}")
         self.execute(f"DROP VIEW {entry.place}")
-        self.execute(f"ALTER TABLE {making} RENAME TO {quote_part(entry.name)}")
+        self._copy((alias, "main", DATA), entry.place)
+
+    def _copy(self, source: tuple[str, str, str], place: str) -> None:
+        """Make a table anew at another place: its rows, constraints, defaults and indexes."""
+        rows = ".".join(quote_part(part) for part in source)
+        rules, indexes = self._rules(source)
+        if rules is None:
+            self.execute(f"CREATE TABLE {place} AS FROM {rows}")
+        else:
+            self.execute(f"CREATE TABLE {place}{rules}")
+            self.execute(f"INSERT INTO {place} FROM {rows}")
+        for unique, columns in indexes:
+            name = quote_part(f"nbflow_index_{uuid.uuid4().hex}")
+            self.execute(f"CREATE {unique} INDEX {name} ON {place}{columns}")
+
+    def _rules(
+        self, source: tuple[str, str, str]
+    ) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+        """A table's columns as SQL wrote them, if there is more to them than types; its indexes."""
+        where = "WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+        rules = (
+            f"SELECT 1 FROM duckdb_constraints() {where}",
+            f"SELECT 1 FROM duckdb_columns() {where} AND column_default IS NOT NULL",
+        )
+        texts = self.rows(f"SELECT sql FROM duckdb_indexes() {where}", list(source))
+        found = (_INDEX.match(text) for (text,) in texts)
+        indexes = tuple((f[1] or "", f[2]) for f in found if f is not None)
+        if not any(self.rows(rule, list(source)) for rule in rules):
+            return None, indexes
+        [(text,)] = self.rows(f"SELECT sql FROM duckdb_tables() {where}", list(source))
+        columns = _TABLE.match(text)
+        return (columns[1] if columns is not None else None), indexes
+
+    def has_rules(self, alias: str) -> bool:
+        """Whether an attached file's table is more than its rows."""
+        rules, indexes = self._rules((alias, "main", DATA))
+        return rules is not None or bool(indexes)
 
     # -- files
 
@@ -277,16 +314,15 @@ class Catalog:
         """Write a table or view into a new file, whole on disk when this returns.
 
         Raises:
-            NotebookError: the table has rules (constraints, defaults) that a copy would lose.
+            NotebookError: the table has rules that no copy can have (a default that counts).
             StoreError: the file cannot be written.
         """
-        self.refuse_rules(full)
         alias = f"nbflow_file_{uuid.uuid4().hex}"
         cells = self._size(full)
         small = ", BLOCK_SIZE 16384" if cells <= _SMALL_CELLS else ""
         self._attach(alias, path, f"STORAGE_VERSION 'latest'{small}")
         try:
-            self.execute(f"CREATE TABLE {alias}.main.{DATA} AS FROM {self._place(full)}")
+            self._write(full, f"{alias}.main.{DATA}")
             self.execute(f"CHECKPOINT {alias}")
         except duckdb.IOException as error:
             raise StoreError(f"table file {path}: {error}") from error
@@ -295,24 +331,20 @@ class Catalog:
         if Path(f"{path}.wal").exists():
             raise StoreError(f"table file {path} was left with a .wal beside it")
 
+    def _write(self, full: str, place: str) -> None:
+        entry = self.find(full)
+        if entry is None or entry.view:
+            self.execute(f"CREATE TABLE {place} AS FROM {self._place(full)}")
+            return
+        source = ("temp" if entry.temporary else "memory", entry.schema, entry.name)
+        try:
+            self._copy(source, place)
+        except (duckdb.CatalogException, duckdb.BinderException, duckdb.TransactionException) as e:
+            raise NotebookError(
+                f"the table {full} has rules which cannot be handed on ({e})",
+                hint="run with --one-lane, or make the table with CREATE TABLE … AS SELECT",
+            ) from e
+
     def _size(self, full: str) -> int:
         rows = self.rows(f"SELECT count(*) FROM {self._place(full)}")[0][0]
         return int(rows) * len(self.columns(full))
-
-    def refuse_rules(self, full: str) -> None:
-        """Raise NotebookError if a copy of a table would behave differently from the table."""
-        entry = self.find(full)
-        if entry is None or entry.view:
-            return
-        at = [("temp" if entry.temporary else "memory"), entry.schema, entry.name]
-        where = "WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-        rules = (
-            f"SELECT 1 FROM duckdb_constraints() {where}",
-            f"SELECT 1 FROM duckdb_indexes() {where}",
-            f"SELECT 1 FROM duckdb_columns() {where} AND column_default IS NOT NULL",
-        )
-        if any(self.rows(rule, at) for rule in rules):
-            raise NotebookError(
-                f"the table {full} has constraints, defaults or indexes, which cannot be handed on",
-                hint="run with --one-lane, or make the table with CREATE TABLE … AS SELECT",
-            )

@@ -166,7 +166,7 @@ def test_unknown_calls_may_draw() -> None:
         ("if df.empty: raise ValueError('x')", {Effect.RAISES}),
         ("if df.empty: sys.exit(1)", {Effect.RAISES}),
         ("pd.testing.assert_frame_equal(df, df)", {Effect.RAISES}),
-        ("def check(t): assert len(t)\ncheck(df)", {Effect.RAISES}),
+        ("def check(t): assert len(t)\ncheck(df)", {Effect.RAISES_INSIDE}),
         ("def check(t): assert len(t)", set()),
         ("try:\n    raise ValueError\nexcept ValueError: pass", set()),
         ("x = input()", {Effect.INPUT}),
@@ -278,7 +278,6 @@ def test_what_stays_in_its_kernel(cell: str, wanted: str) -> None:
         "logging.getLogger('x').setLevel(10)",
         "log = logging.getLogger('x')\nlog.propagate = False",
         "from IPython import get_ipython\nx = get_ipython().user_ns",
-        "from IPython.display import update_display\nupdate_display(df, display_id='x')",
         "def f(): exec('x = 1')\nf()",
     ],
 )

@@ -211,7 +211,7 @@ def test_a_seed_orders_the_draws_below_it() -> None:
 
 
 def test_settings_reach_every_step_below() -> None:
-    graph = linked("import pandas as pd", "pd.set_option('display.max_rows', 5)", "print(1)")
+    graph = linked("import pandas as pd", "pd.set_option('display.max_rows', 5)", "pd.isna(1)")
     assert edges(graph, "ambient") == {"cell-2>cell-3:@pandas.options"}
 
 

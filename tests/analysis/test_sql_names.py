@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbflow.analysis.sql_names import parse_sql
-from nbflow.core.sql import SqlStatement
+from nbflow.core.sql import SqlObject, SqlStatement
 
 
 class Case(NamedTuple):
@@ -192,6 +192,85 @@ UNDERSTOOD = [
     Case("ALTER TABLE t ADD COLUMN x INTEGER", "t", "t"),
     Case("ALTER TABLE t DROP COLUMN x", "t", "t"),
     Case("COMMENT ON TABLE t IS 'x'", "t", "t"),
+    Case("ALTER TABLE t RENAME a TO b", "t", "t"),
+    Case("ALTER TABLE t ALTER a TYPE VARCHAR USING a::VARCHAR", "t", "t"),
+    Case("ALTER TABLE t ALTER COLUMN a SET DATA TYPE BIGINT", "t", "t"),
+    Case("ALTER TABLE t ADD COLUMN s.k INTEGER", "t", "t"),
+    Case("ALTER TABLE mart.t ADD COLUMN s.k INTEGER", "mart.t", "mart.t"),
+    Case("ALTER TABLE IF EXISTS t DROP COLUMN a", "t", "t"),
+    Case("CREATE TABLE t AS FROM u WITH NO DATA", "u", "t"),
+    Case("CREATE TABLE t (i DECIMAL(10, 2), m MAP(VARCHAR, INTEGER), u UNION(a INT))", "", "t"),
+    Case("COMMENT ON COLUMN t.a IS 'x'", "t", "t"),
+    Case("COMMENT ON COLUMN mart.t.a IS 'x'", "mart.t", "mart.t"),
+    Case("COMMENT ON VIEW v IS 'x'", "v", "v"),
+    # MERGE, in all its branches
+    Case(
+        "MERGE INTO d USING s ON d.i = s.i WHEN MATCHED THEN UPDATE SET a = s.a, b = s.b "
+        "WHEN NOT MATCHED THEN INSERT (i, a) VALUES (s.i, s.a)",
+        "d s",
+        "d",
+    ),
+    Case(
+        "MERGE INTO d USING s USING (i) WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT",
+        "d s",
+        "d",
+    ),
+    Case("MERGE INTO d USING s USING (i) WHEN NOT MATCHED THEN INSERT BY NAME", "d s", "d"),
+    Case("MERGE INTO d USING s USING (i) WHEN NOT MATCHED THEN INSERT BY POSITION", "d s", "d"),
+    Case("MERGE INTO d USING s USING (i) WHEN MATCHED THEN ERROR", "d s", "d"),
+    Case(
+        "MERGE INTO mart.d AS x USING (SELECT 1 AS i) AS y ON x.i = y.i WHEN MATCHED AND "
+        "x.j > (SELECT max(j) FROM u) THEN DELETE WHEN MATCHED THEN DO NOTHING",
+        "mart.d u",
+        "mart.d",
+    ),
+    Case(
+        "MERGE INTO d USING s ON d.i = s.i WHEN NOT MATCHED BY SOURCE THEN DELETE "
+        "WHEN NOT MATCHED BY TARGET THEN INSERT VALUES (s.i) RETURNING merge_action, *",
+        "d s",
+        "d",
+    ),
+    # PIVOT wherever a query may stand
+    Case(
+        "CREATE TABLE mart.m AS PIVOT (SELECT y, c, n FROM sales) ON c IN ('a', 'b') "
+        "USING round(sum(n), 2) GROUP BY y ORDER BY y",
+        "sales",
+        "mart.m",
+    ),
+    Case("CREATE TABLE m AS PIVOT t ON c USING sum(n) ORDER BY c LIMIT 3", "t", "m"),
+    Case("CREATE TABLE m AS UNPIVOT t ON COLUMNS(*) INTO NAME a VALUE b ORDER BY a", "t", "m"),
+    Case(
+        "CREATE TABLE m AS FROM (PIVOT t ON c USING sum(n) ORDER BY 1) JOIN u USING (i)", "t u", "m"
+    ),
+    Case("INSERT INTO m PIVOT t ON c USING sum(n)", "m t", "m"),
+    Case("INSERT INTO m BY NAME (PIVOT t ON c USING sum(n) GROUP BY y)", "m t", "m"),
+    Case("PIVOT t ON c USING sum(n) ORDER BY c LIMIT 3", "t"),
+    Case("PIVOT t ON c IN (SELECT d FROM u) USING sum(n)", "t u"),
+    Case("COPY (PIVOT t ON c USING sum(n) ORDER BY 1) TO 'x.csv'", "t", "", ">x.csv"),
+    Case("WITH x AS (FROM t) UNPIVOT x ON a, b", "t"),
+    Case("WITH p AS (PIVOT t ON c USING sum(n) ORDER BY 1) FROM p", "t"),
+    Case("FROM t UNPIVOT INCLUDE NULLS (v FOR n IN (COLUMNS(*)))", "t"),
+    # more queries
+    Case("SUMMARIZE mart.t", "mart.t"),
+    Case("DESCRIBE FROM t", "t"),
+    Case("VALUES (1, 2), (3, 4) ORDER BY 1 LIMIT 1"),
+    Case("SELECT * FROM t AT (VERSION => 3)", "t"),
+    Case("SELECT a: 1, b: c FROM t", "t"),
+    Case("SELECT DISTINCT ON (a) * FROM t", "t"),
+    Case("SELECT * FROM t ASOF LEFT JOIN u ON t.a >= u.a", "t u"),
+    Case("SELECT first(a ORDER BY (SELECT 1 FROM w)) FROM t", "t w"),
+    Case("SELECT * FROM (VALUES (1)) v(x) WHERE x IN (TABLE t)", "t"),
+    Case("WITH t AS (FROM t) UPDATE u SET a = 1 FROM t", "t u", "u"),
+    Case("WITH x AS (FROM t) DELETE FROM u WHERE i IN (FROM x)", "t u", "u"),
+    Case(
+        "UPDATE t SET a = u.b FROM u JOIN w USING (i) WHERE t.i = u.i RETURNING t.*", "t u w", "t"
+    ),
+    Case("SELECT nextval('ids'), getvariable('day') FROM t", "t"),
+    Case("FROM t, my_macro('u')", "t"),
+    Case("SET SESSION threads = 2"),
+    Case("RESET threads"),
+    Case("PRAGMA threads = 4"),
+    Case("PRAGMA disable_progress_bar"),
     # EXPLAIN
     Case("EXPLAIN SELECT * FROM a", "a"),
     Case("EXPLAIN (FROM a)", "a"),
@@ -209,8 +288,22 @@ UNDERSTOOD = [
 ]
 
 OPAQUE = [
-    "ATTACH 'x.duckdb' AS y",
-    "DETACH y",
+    "ATTACH 'x.duckdb' AS y (TYPE sqlite)",
+    "ATTACH 'postgres:dbname=x' AS y",
+    "ATTACH $path AS y",
+    "SET enable_external_access = false",
+    "SET default_null_order = (SELECT 'nulls_first')",
+    "CREATE MACRO f(t) AS TABLE FROM query_table(t)",
+    "CREATE MACRO f(x) AS setseed(x)",
+    "CREATE SCHEMA other.mart",
+    "CREATE TABLE t (i INTEGER DEFAULT nextval('s'))",
+    "CREATE TABLE t (i INTEGER, FOREIGN KEY (i) REFERENCES u (i))",
+    "SELECT nextval(name) FROM t",
+    "SELECT getvariable(name) FROM t",
+    "SELECT setval('s', 4)",
+    "FROM pragma_version()",
+    "INSERT INTO t FROM duckdb_columns()",
+    "EXPLAIN ANALYZE CREATE MACRO f(x) AS x",
     "USE y",
     "LOAD httpfs",
     "INSTALL httpfs",
@@ -218,8 +311,6 @@ OPAQUE = [
     "IMPORT DATABASE 'x'",
     "COPY FROM DATABASE a TO b",
     "SET TimeZone = 'UTC'",
-    "SET VARIABLE v = 1",
-    "RESET threads",
     "SET schema = 'mart'",
     "PRAGMA table_info('t')",
     "PRAGMA enable_verification",
@@ -230,36 +321,12 @@ OPAQUE = [
     "BEGIN TRANSACTION",
     "COMMIT",
     "ROLLBACK",
-    "CREATE VIEW v AS FROM t",
-    "CREATE OR REPLACE TEMP VIEW v AS FROM t",
-    "CREATE RECURSIVE VIEW v(a) AS SELECT 1 UNION ALL SELECT a FROM v",
-    "CREATE MACRO f(x) AS x + 1",
-    "CREATE MACRO f(x) AS TABLE SELECT * FROM t",
-    "CREATE FUNCTION f(x) AS (SELECT max(a) FROM t)",
-    "CREATE INDEX i ON t (a)",
-    "CREATE UNIQUE INDEX i ON t (a)",
-    "CREATE SEQUENCE s",
-    "CREATE TYPE mood AS ENUM ('a', 'b')",
-    "CREATE SCHEMA mart",
     "CREATE SECRET s (TYPE s3)",
-    "CREATE TABLE t (i INTEGER PRIMARY KEY)",
-    "CREATE TABLE t (i INTEGER DEFAULT 3)",
-    "CREATE TABLE t (i INTEGER NOT NULL)",
-    "CREATE TABLE t (i INTEGER, CHECK (i > 0))",
     "CREATE TABLE t (i INTEGER REFERENCES u (i))",
     "CREATE TABLE t (i INTEGER, j INTEGER GENERATED ALWAYS AS (i + 1))",
     "CREATE TABLE 'x.csv' AS SELECT 1",
-    "ALTER TABLE t ALTER COLUMN a SET DEFAULT 3",
-    "ALTER TABLE t ALTER COLUMN a SET NOT NULL",
-    "ALTER TABLE t ADD PRIMARY KEY (a)",
-    "ALTER TABLE t ADD COLUMN x INTEGER DEFAULT 3",
     "ALTER VIEW v RENAME TO w",
-    "DROP SCHEMA mart CASCADE",
-    "DROP MACRO f",
     "DROP INDEX i",
-    "DROP TYPE mood",
-    "DROP SEQUENCE s",
-    "COMMENT ON COLUMN t.a IS 'x'",
     "SHOW TABLES",
     "SHOW ALL TABLES",
     "SHOW DATABASES",
@@ -269,17 +336,10 @@ OPAQUE = [
     "FROM duckdb_tables",
     "FROM sqlite_master",
     "FROM pragma_table_info('t')",
-    "FROM histogram(t, x)",
-    "FROM my_macro('t')",
-    "INSERT INTO t FROM my_macro('t')",
-    "UPDATE t SET a = 1 FROM my_macro('u')",
     "FROM query('SELECT * FROM ' || $name)",
     "FROM query($text)",
     "FROM query_table($name)",
     "FROM query_table(['a', 'b'])",
-    "FROM query('FROM my_macro(1)')",
-    "SELECT nextval('s')",
-    "SELECT getvariable('x')",
     "SELECT setseed(0.5)",
     "SELECT rowid FROM t",
     "SELECT ?",
@@ -288,6 +348,61 @@ OPAQUE = [
     "{% for x in y %} SELECT 1 {% endfor %}",
     "VACUUM t",
     "EXPLAIN CREATE VIEW v AS FROM t",
+]
+
+
+DEFINITIONS = [
+    # what it is about (`-`: it is dropped), the tables that its text reads
+    ("CREATE VIEW v AS FROM t", "view/v", "t"),
+    ("CREATE OR REPLACE TEMP VIEW V AS FROM t JOIN u USING (i)", "view/v", "t u"),
+    ("CREATE VIEW IF NOT EXISTS mart.v (a, b) AS SELECT 1, 2 FROM t", "view/mart.v", "mart.v t"),
+    ("CREATE VIEW v AS PIVOT t ON c IN ('a') USING sum(n) ORDER BY 1", "view/v", "t"),
+    ("CREATE RECURSIVE VIEW v(a) AS SELECT 1 UNION ALL SELECT a FROM v", "view/v", ""),
+    ("CREATE RECURSIVE VIEW v(a) AS SELECT 1 FROM t UNION ALL SELECT a FROM v", "view/v", "t"),
+    ("DROP VIEW IF EXISTS v", "-view/v", ""),
+    ("CREATE MACRO f(x) AS x + 1", "macro/f", ""),
+    ("CREATE OR REPLACE TEMP MACRO F(x, y := 2) AS x + y", "macro/f", ""),
+    ("CREATE MACRO memory.main.f(x) AS x", "macro/f", ""),
+    ("CREATE MACRO mart.f(x) AS x", "macro/mart.f", ""),
+    ("CREATE MACRO IF NOT EXISTS f(x) AS x", "macro/f", ""),
+    ("CREATE MACRO f(x) AS TABLE SELECT * FROM t", "macro/f", "t"),
+    ("CREATE MACRO f(x) AS TABLE SELECT a, (b) AS c FROM t", "macro/f", "t"),
+    ("CREATE MACRO f() AS TABLE WITH q AS (FROM t) FROM q", "macro/f", "t"),
+    ("CREATE FUNCTION f(x) AS (SELECT max(a) FROM t)", "macro/f", "t"),
+    ("CREATE MACRO f(x) AS x, (x, y) AS x + (SELECT 1 FROM u)", "macro/f", "u"),
+    ("CREATE MACRO f(x) AS TABLE (FROM t), (x, y) AS TABLE (FROM u)", "macro/f", "t u"),
+    ("DROP MACRO f", "-macro/f", ""),
+    ("DROP MACRO TABLE IF EXISTS f", "-macro/f", ""),
+    ("DROP FUNCTION mart.f", "-macro/mart.f", ""),
+    ("CREATE SCHEMA mart", "schema/mart", ""),
+    ('CREATE SCHEMA IF NOT EXISTS "Mart One"', "schema/mart one", ""),
+    ("DROP SCHEMA IF EXISTS mart CASCADE", "-schema/mart", ""),
+    ("CREATE TYPE mood AS ENUM ('a', 'b')", "type/mood", ""),
+    ("CREATE TYPE mood AS ENUM (SELECT a FROM t)", "type/mood", "t"),
+    ("CREATE TYPE point AS STRUCT(x INTEGER, y INTEGER)", "type/point", ""),
+    ("DROP TYPE mood", "-type/mood", ""),
+    ("CREATE SEQUENCE s START 3", "sequence/s", ""),
+    ("DROP SEQUENCE s", "-sequence/s", ""),
+    ("SET default_null_order = 'nulls_last'", "setting/default_null_order", ""),
+    ("SET SESSION integer_division = true", "setting/integer_division", ""),
+    ("RESET default_null_order", "setting/default_null_order", ""),
+    ("SET VARIABLE v = 1", "variable/v", ""),
+    ("SET VARIABLE v = (SELECT max(a) FROM t)", "variable/v", "t"),
+    ("RESET VARIABLE v", "-variable/v", ""),
+    ("ATTACH 'x.duckdb' AS Y (READ_ONLY)", "database/y", ""),
+    ("ATTACH ':memory:' AS y", "database/y", ""),
+    ("DETACH y", "-database/y", ""),
+    ("CREATE TABLE t (i INTEGER PRIMARY KEY)", "rules/t", ""),
+    ("CREATE TABLE t (i INTEGER DEFAULT 3)", "rules/t", ""),
+    ("CREATE TABLE t (i INTEGER NOT NULL)", "rules/t", ""),
+    ("CREATE TABLE t (i INTEGER, CHECK (i > 0))", "rules/t", ""),
+    ("CREATE TABLE mart.t (i INTEGER, UNIQUE (i))", "rules/mart.t", ""),
+    ("CREATE INDEX i ON t (a)", "rules/t", "t"),
+    ("CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a, b)", "rules/t", "t"),
+    ("ALTER TABLE t ALTER COLUMN a SET DEFAULT 3", "rules/t", "t"),
+    ("ALTER TABLE t ALTER COLUMN a SET NOT NULL", "rules/t", "t"),
+    ("ALTER TABLE t ADD PRIMARY KEY (a)", "rules/t", "t"),
+    ("ALTER TABLE t ADD COLUMN x INTEGER DEFAULT 3", "rules/t", "t"),
 ]
 
 
@@ -323,8 +438,74 @@ def test_statement_is_opaque_with_a_reason(sql: str) -> None:
     assert one(sql).opaque
 
 
+@pytest.mark.parametrize(("sql", "key", "reads"), DEFINITIONS, ids=lambda x: x[:60])
+def test_what_a_statement_defines(sql: str, key: str, reads: str) -> None:
+    statement = one(sql)
+    about = statement.removes if key.startswith("-") else statement.defines
+    other = statement.defines if key.startswith("-") else statement.removes
+    assert statement.opaque is None
+    assert about is not None
+    assert about.key == key.removeprefix("-")
+    assert other is None
+    assert " ".join(sorted(_names(statement.reads))) == _sorted(reads)
+
+
+@pytest.mark.parametrize(
+    ("sql", "key", "used"),
+    [
+        ("SELECT mart.F(1)", "macro/mart.f", True),
+        ("SELECT x.f() FROM t", "macro/f", True),
+        ("SELECT f FROM t", "macro/f", False),
+        ("SELECT 'f(1)'", "macro/f", False),
+        ("FROM f(1)", "macro/f", True),
+        ("SELECT x::MOOD FROM t", "type/mood", True),
+        ("CREATE TABLE t (m mood)", "type/mood", True),
+        ("FROM mart.t", "schema/mart", True),
+        ("CREATE MACRO mart.f(x) AS x", "schema/mart", True),
+        ("FROM t", "schema/mart", False),
+        ("SELECT getvariable('K')", "variable/k", True),
+        ("SELECT nextval('main.s')", "sequence/s", True),
+        ("FROM db.t", "database/db", True),
+        ("FROM db.main.t", "database/db", True),
+        ("INSERT INTO t VALUES (1)", "rules/t", True),
+        ("FROM t", "rules/t", False),
+        ("FROM V", "view/v", True),
+        ("FROM t", "setting/default_order", True),
+        ("SET default_order = 'desc'", "setting/default_order", False),
+    ],
+)
+def test_what_a_statement_uses(sql: str, key: str, used: bool) -> None:
+    assert one(sql).may_use(SqlObject.of(key)) is used
+
+
+@pytest.mark.parametrize(
+    ("sql", "calls", "reading"),
+    [
+        ("FROM histogram(t, x)", ("histogram",), True),
+        ("INSERT INTO t FROM my_macro('t')", ("my_macro",), False),
+        ("UPDATE t SET a = 1 FROM my_macro('u')", ("my_macro",), False),
+        ("FROM query('FROM my_macro(1)')", ("my_macro",), True),
+        ("CREATE VIEW v AS FROM my_macro(1)", ("my_macro",), False),
+        ("CREATE MACRO f(x) AS TABLE FROM my_macro(x)", ("my_macro",), False),
+        ("FROM range(3), read_csv('x'), unnest([1])", (), True),
+    ],
+)
+def test_table_functions_that_are_no_part_of_duckdb(
+    sql: str, calls: tuple[str, ...], reading: bool
+) -> None:
+    statement = one(sql)
+    assert (statement.unknown_calls, statement.reading) == (calls, reading)
+
+
+def test_a_text_that_is_made_while_it_runs_may_read_any_table() -> None:
+    statement = one("FROM query('FROM ' || $name)")
+    assert statement.opaque
+    assert statement.reading
+    assert "*" in statement.words
+
+
 def test_there_are_at_least_the_85_kinds_of_the_lab() -> None:
-    assert len(UNDERSTOOD) + len(OPAQUE) >= 200
+    assert len(UNDERSTOOD) + len(OPAQUE) + len(DEFINITIONS) >= 300
 
 
 def test_statements_are_split_with_their_lines_and_clean_texts() -> None:

@@ -769,9 +769,36 @@ def test_sql_sees_the_same_of_a_frame_here_and_in_a_lane(tmp_path: Path) -> None
         "a INTEGER CHECK (a > 0)",
     ],
 )
-def test_tables_with_rules_are_not_handed_on(kernel: Kernel, tmp_path: Path, column: str) -> None:
-    kernel.sql(f"CREATE TABLE t ({column})")
-    with pytest.raises(NotebookError, match="constraints, defaults or indexes"):
+def test_tables_with_rules_come_back_with_them(kernel: Kernel, tmp_path: Path, column: str) -> None:
+    kernel.sql("CREATE SCHEMA s")
+    kernel.sql(f'CREATE TABLE s."T 1" ({column}, "b (c" VARCHAR)')
+    kernel.sql("INSERT INTO s.\"T 1\" VALUES (7, 'x')")
+    kernel.session.export("s.T 1", tmp_path / "t.duckdb")
+    other = Kernel()
+    other.session.attach("s.T 1", tmp_path / "t.duckdb")
+    for query in ('DESCRIBE s."T 1"', 'FROM s."T 1"'):
+        pd.testing.assert_frame_equal(other.sql(query), kernel.sql(query))
+    tables = "SELECT sql FROM duckdb_tables() WHERE table_name = 'T 1'"
+    assert other.rows(tables) == kernel.rows(tables)
+    other.session.close()
+
+
+def test_indexes_come_back_too(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.sql("CREATE TEMP TABLE t AS SELECT 1 AS a, 2 AS b")
+    kernel.sql("CREATE UNIQUE INDEX i ON t (a, b)")
+    kernel.session.export("t", tmp_path / "t.duckdb")
+    other = Kernel()
+    other.session.attach("t", tmp_path / "t.duckdb")
+    with pytest.raises(duckdb.ConstraintException):
+        other.sql("INSERT INTO t VALUES (1, 2)")
+    assert other.rows("FROM t") == [(1, 2)]
+    other.session.close()
+
+
+def test_a_default_that_counts_is_not_handed_on(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.sql("CREATE SEQUENCE ids")
+    kernel.sql("CREATE TABLE t (i INTEGER DEFAULT nextval('ids'))")
+    with pytest.raises(NotebookError, match="rules which cannot be handed on"):
         kernel.session.export("t", tmp_path / "t.duckdb")
 
 

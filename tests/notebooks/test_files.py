@@ -8,7 +8,14 @@ from typing import Any
 import nbformat
 import pytest
 
-NAMES = ["retail_daily_sales", "flights_delays", "plain"]
+NAMES = [
+    "retail_daily_sales",
+    "flights_delays",
+    "plain",
+    "churn_model",
+    "warehouse",
+    "showcase_traps",
+]
 
 
 def read(repository: Path, name: str) -> dict[str, Any]:

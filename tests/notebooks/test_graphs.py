@@ -16,7 +16,14 @@ from nbflow.core.graph import Graph
 from nbflow.core.step import StepId
 from nbflow.project import Project
 
-NAMES = ["retail_daily_sales", "flights_delays", "plain"]
+NAMES = [
+    "retail_daily_sales",
+    "flights_delays",
+    "plain",
+    "churn_model",
+    "warehouse",
+    "showcase_traps",
+]
 
 
 @pytest.fixture(params=NAMES)

@@ -28,6 +28,9 @@ TABLES = {
     ),
     "flights_delays": ("by_hour", "carriers", "routes", "weather_effect", "age_effect", "verdict"),
     "plain": ("table",),
+    "churn_model": ("metrics", "at_risk", "segments"),
+    "warehouse": ("months", "best_sellers", "cities", "dim_customer", "fct_returns"),
+    "showcase_traps": ("summary", "prices", "stock", "depots"),
 }
 """The tables that each notebook exists for."""
 
@@ -35,6 +38,14 @@ FILES = {
     "retail_daily_sales": ("reports/exceptions-2026-03-14.csv",),
     "flights_delays": (),
     "plain": ("bike_counts.csv",),
+    "churn_model": (),
+    "warehouse": (),
+    "showcase_traps": (
+        "traps/part-1.csv",
+        "traps/part-2.csv",
+        "traps/note.txt",
+        "traps/prices.csv",
+    ),
 }
 """The files that each notebook writes."""
 
@@ -73,7 +84,7 @@ def test_a_run_gives_the_tables_of_run_all(
         assert (notebook.parent / file).is_file()
 
 
-@pytest.mark.parametrize("name", ["retail_daily_sales", "plain"])
+@pytest.mark.parametrize("name", [name for name, files in FILES.items() if files])
 def test_a_run_writes_the_files_of_run_all(
     name: str, golden: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.graph`."""
+
+from benchmarks.graph.score import main
+
+main()

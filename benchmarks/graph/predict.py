@@ -1,0 +1,204 @@
+"""nbflow's graph of a notebook, at the level of code cells."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.graph.notebooks import Sample
+from benchmarks.graph.trace import closure
+from nbflow.core.graph import Edge, Graph
+from nbflow.core.notebook import CellId
+from nbflow.project.opened import Opened, open_notebook
+from nbflow.project.project import Project
+
+CHAIN = "one kernel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """One reason for an edge; the lines are 1-based in the cells, None where not known."""
+
+    kind: str
+    names: tuple[str, ...]
+    from_line: int | None = None
+    to_line: int | None = None
+
+    def __str__(self) -> str:
+        return f"[{self.kind}] {', '.join(self.names)}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Prediction:
+    """Edges reader → writer → reasons, among the sample's code cells.
+
+    chain: those of the chain that one lane makes; the others do without it. one_lane: why.
+    """
+
+    cells: int
+    edges: dict[int, dict[int, list[Why]]] = field(default_factory=dict)
+    chain: set[tuple[int, int]] = field(default_factory=set)
+    one_lane: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    def ancestors(self, *, chain: bool = True) -> list[set[int]]:
+        """For each cell, all cells that it waits for or is given."""
+        if chain:
+            with_chain = {cell: set(direct) for cell, direct in self.edges.items()}
+            for writer, reader in self.chain:
+                with_chain.setdefault(reader, set()).add(writer)
+            return closure(self.cells, with_chain)
+        return closure(self.cells, self.edges)
+
+
+def predicted(sample: Sample) -> Prediction:
+    """What nbflow infers from the text alone."""
+    opened = open_notebook(sample.path, sample.folder)
+    return lowered(sample, opened, opened.graph())
+
+
+def after_run(sample: Sample) -> Prediction:
+    """What nbflow says once `nbflow run` has run a copy of the notebook's folder.
+
+    Raises:
+        RuntimeError: the run failed.
+    """
+    command = [sys.executable, "-m", "nbflow", "run", sample.path.name]
+    with tempfile.TemporaryDirectory(prefix="nbgraph-") as base:
+        folder = Path(base) / "project"
+        shutil.copytree(sample.folder, folder)
+        (folder / "nbflow.toml").touch()
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError((done.stdout + done.stderr).strip()[-300:])
+        path = folder / sample.path.name
+        return lowered(sample, open_notebook(path, folder), Project(folder).inspect(path))
+
+
+def lowered(sample: Sample, opened: Opened, graph: Graph) -> Prediction:
+    """A graph of steps as one of cells."""
+    place = _places(sample, opened)
+    found = Prediction(
+        cells=len(sample.sources),
+        one_lane=graph.one_lane,
+        errors=tuple(f"{d.code}: {d.message}" for d in graph.errors),
+    )
+    edges: dict[int, dict[int, list[Why]]] = defaultdict(lambda: defaultdict(list))
+    cells = {s.id: [place[c] for c in s.cells if c in place] for s in graph.steps}
+    for edge in graph.edges:
+        pairs = [(w, r) for w in cells[edge.writer] for r in cells[edge.reader] if w < r]
+        if edge.kind == "order" and CHAIN in edge.because:
+            found.chain.update(pairs)
+            continue
+        for writer, reader in pairs:
+            edges[reader][writer].append(_reason(edge))
+    for step in graph.steps:
+        if step.id == "definitions":
+            continue
+        own = cells[step.id]
+        for at, cell in enumerate(own):
+            for before in own[:at]:
+                edges[cell][before].append(Why(kind="same step", names=()))
+            for replay in step.replays:
+                writer = place.get(replay.cell, cell)
+                if writer < cell:
+                    why = Why(kind="replay", names=tuple(replay.names), from_line=replay.line)
+                    edges[cell][writer].append(why)
+    _definitions(opened, graph, place, edges)
+    found.edges = {reader: dict(direct) for reader, direct in edges.items()}
+    return found
+
+
+def _places(sample: Sample, opened: Opened) -> dict[CellId, int]:
+    order = {index: at for at, index in enumerate(sample.indexes)}
+    return {c.id: order[c.index] for c in opened.notebook.cells if c.index in order}
+
+
+def _reason(edge: Edge) -> Why:
+    return Why(
+        kind=f"{edge.kind} {edge.certainty}",
+        names=tuple(edge.names),
+        from_line=edge.from_line,
+        to_line=edge.to_line,
+    )
+
+
+def _definitions(
+    opened: Opened,
+    graph: Graph,
+    place: dict[CellId, int],
+    edges: dict[int, dict[int, list[Why]]],
+) -> None:
+    """Definition cells need what their statements read when they are replayed."""
+    defined = {definition.cell for definition in graph.definitions}
+    written: dict[str, int] = {}
+    for facts in opened.facts:
+        cell = place.get(facts.cell)
+        if cell is None:
+            continue
+        if facts.cell in defined:
+            for fragment in facts.fragments:
+                for use in fragment.needs:
+                    if use.name in written and written[use.name] != cell:
+                        why = Why(kind="definition", names=(use.name,), to_line=use.line)
+                        edges[cell][written[use.name]].append(why)
+        names = [use.name for use in facts.writes]
+        names += [name for fragment in facts.fragments for name in fragment.names]
+        written.update(dict.fromkeys(names, cell))
+
+
+# -- baselines -----------------------------------------------------------------------------------
+
+
+def order(sample: Sample) -> Prediction:
+    """Every cell waits for all above."""
+    cells = len(sample.sources)
+    above = Why(kind="order", names=())
+    return Prediction(cells=cells, edges={r: {w: [above] for w in range(r)} for r in range(cells)})
+
+
+def names(sample: Sample) -> Prediction:
+    """Plain names: a cell waits for the last cell above that binds a name which it mentions."""
+    bound: dict[str, int] = {}
+    edges: dict[int, dict[int, list[Why]]] = {}
+    for cell, source in enumerate(sample.sources):
+        loads, stores = _names_of(source)
+        direct: dict[int, list[Why]] = defaultdict(list)
+        for name in sorted(loads):
+            if name in bound:
+                direct[bound[name]].append(Why(kind="name", names=(name,)))
+        edges[cell] = dict(direct)
+        bound.update(dict.fromkeys(stores, cell))
+    return Prediction(cells=len(sample.sources), edges=edges)
+
+
+def _names_of(source: str) -> tuple[set[str], set[str]]:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError):
+        return set(), set()
+    loads = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and _loads(n)}
+    stores = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not _loads(n)}
+    stores |= set(_defined(tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            loads.add(node.target.id)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            stores |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+    return loads, stores
+
+
+def _loads(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Load)
+
+
+def _defined(body: Iterable[ast.stmt]) -> list[str]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return [node.name for node in body if isinstance(node, kinds)]
