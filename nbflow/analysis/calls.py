@@ -10,8 +10,9 @@ from typing import Final
 
 from nbflow.analysis.arguments import Arguments, meet_parameters
 from nbflow.analysis.effects import Rule
-from nbflow.analysis.expressions import DICTS, Expressions
+from nbflow.analysis.expressions import DICTS, Expressions, Home
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.modules import told_outside
 from nbflow.analysis.recursion import CallKey
 from nbflow.analysis.scopes import parameters, root_name
 from nbflow.analysis.state import Record, Summary, tidied
@@ -174,11 +175,26 @@ class Calls(Expressions):
         found = self.special_function(dotted, given, node)
         if found is not None:
             return found
+        local = self.local_value(dotted)
+        if local is not None and local.callables:
+            return self.call_value(local, given, node)
         rule = self.effects.function(dotted)
         if rule is None:
             return self._unknown_library(dotted, given, node)
         result = self.apply(rule, None, given, node, called=dotted)
         return self.refine_function(dotted, result, given, node)
+
+    def local_value(self, dotted: str) -> Value | None:
+        """What a local module offers under a name: its functions and classes, and plain constants.
+        Its other values are its own business."""
+        module, _, name = dotted.rpartition(".")
+        if not module or self.shared.modules is None:
+            return None
+        home = self.shared.modules(module)
+        value = home.shared.globals.get(name) if home is not None else None
+        if value is None or not (value.callables or value.type in IMMUTABLE - {"module"}):
+            return None
+        return value._replace(objs=NO_OBJECTS, weak=NO_OBJECTS)
 
     def call_method(self, base: Value, name: str, given: Arguments, node: ast.Call) -> Value:
         """Call a method of a value."""
@@ -500,7 +516,8 @@ class Calls(Expressions):
             self._write_channel(channel, node.lineno, anew=False)
             return UNKNOWN
         standard = library in sys.stdlib_module_names
-        if not standard and library not in self.effects.libraries:
+        known = standard or library in self.effects.libraries
+        if not known and self.shared.may_be_local(library):
             self._any_file(node.lineno)
         if self.bare is node and not standard:
             self.one_lane(
@@ -671,6 +688,8 @@ class Calls(Expressions):
             defaults = {name: remap(value, lambda _: owner) for name, value in defaults.items()}
         bound = meet_parameters(function.node, given, defaults)
         bound = {name: _typed_by(function, name, value) for name, value in bound.items()}
+        if function.home is not self.shared.home:
+            return self._call_elsewhere(function, bound, given, node)
         if function.frame is not None:
             return self._call_nested(function, bound, node)
         summary = self.summarise(function, bound)
@@ -678,6 +697,24 @@ class Calls(Expressions):
             summary = _trusted(summary)
         result = self.apply_summary(summary, bound, node)
         return self.new(node, result.type) if is_trusted(node) else result
+
+    def _call_elsewhere(
+        self, function: Function, bound: dict[str, Value], given: Arguments, node: ast.AST
+    ) -> Value:
+        """A local module's function, read among its own globals. What a module may do with a
+        function that it was given is not followed: it is called with what it is given beside."""
+        home = function.home
+        if not isinstance(home, Home) or function.frame is not None or not isinstance(node, ast.Call):
+            call = node if isinstance(node, ast.Call) else ast.copy_location(_NO_CALL, node)
+            return self.suspect(UNKNOWN, given, call)
+        reader = type(self)(home.shared, home.shared.globals.get)
+        home.shared.fuel = self.shared.fuel
+        summary = told_outside(reader.summarise(function, bound), home, function.name)
+        self.shared.fuel = home.shared.fuel
+        results = self._call_back(None, given, node)
+        result = self.apply_summary(summary, bound, node)
+        self.record.hold(result.objs, results)
+        return result
 
     def _call_nested(self, function: Function, bound: dict[str, Value], node: ast.AST) -> Value:
         """A function made inside a running one is read in place: it shares its variables."""
@@ -912,6 +949,9 @@ def unknown_arguments(function: Function) -> dict[str, Value]:
         name = parameter.arg
         found[name] = _typed_by(function, name, Value(objs=frozenset({f"any:{name}"})))
     return found
+
+
+_NO_CALL: Final = ast.Call(func=ast.Name(id="?", ctx=ast.Load()), args=[], keywords=[])
 
 
 def _seen_from_outside(effects: set[Effect], *, caught: bool) -> set[Effect]:

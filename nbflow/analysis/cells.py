@@ -12,7 +12,7 @@ from typing import Final
 
 from nbflow.analysis.aliases import kept_elsewhere, objects_of
 from nbflow.analysis.calls import ANY_PATH, unknown_arguments
-from nbflow.analysis.expressions import Shared
+from nbflow.analysis.expressions import Home, Shared
 from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
 from nbflow.analysis.foreign_sql import ASSIGNED
 from nbflow.analysis.fragments import (
@@ -25,9 +25,11 @@ from nbflow.analysis.fragments import (
 )
 from nbflow.analysis.ipython import CellCode, read_code
 from nbflow.analysis.magics import Magics
+from nbflow.analysis.modules import FindSource, Modules, keep_values
 from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
 from nbflow.analysis.sql_cells import table_key
+from nbflow.analysis.state import Record
 from nbflow.analysis.statements import DELETED
 from nbflow.analysis.values import (
     NO_OBJECTS,
@@ -54,12 +56,18 @@ _TANK: Final = 1_000_000
 """The same for a whole notebook: a few seconds."""
 
 
-def read_cells(notebook: Notebook, *, parse_sql: ParseSql | None = None) -> tuple[CellFacts, ...]:
+def read_cells(
+    notebook: Notebook,
+    *,
+    parse_sql: ParseSql | None = None,
+    find_source: FindSource | None = None,
+) -> tuple[CellFacts, ...]:
     """The facts of every code cell, in notebook order. No cell is executed, nothing is raised.
 
-    `parse_sql` reads SQL text; the default is nbflow's own.
+    `parse_sql` reads SQL text; the default is nbflow's own. `find_source` finds modules beside the
+    notebook; without it any module that is not a known library may be one of them.
     """
-    return _Pass(notebook, parse_sql or _parse_sql).facts()
+    return _Pass(notebook, parse_sql or _parse_sql, find_source).facts()
 
 
 def _parse_sql(text: str) -> SqlText:
@@ -82,9 +90,14 @@ class _Read:
 class _Pass:
     """One pass over a notebook."""
 
-    def __init__(self, notebook: Notebook, parse_sql: ParseSql) -> None:
+    def __init__(
+        self, notebook: Notebook, parse_sql: ParseSql, find_source: FindSource | None
+    ) -> None:
         self.cells = [cell for cell in notebook.cells if cell.kind is CellKind.CODE]
         self.shared = Shared(parse_sql=parse_sql)
+        if find_source is not None:
+            self.shared.modules = Modules(self.shared, find_source, _read_module)
+        self.shared.paths_change = any("sys.path" in cell.source for cell in self.cells)
         self.tank = _TANK
         self.codes = [read_code(cell.source) for cell in self.cells]
         for code in self.codes:
@@ -224,6 +237,19 @@ class _Pass:
             for name, sure in written_globals(summary).items():
                 writes[name] = writes.get(name, False) or sure
         return late_writes_of(writes, min(lines, default=1), last)
+
+
+def _read_module(home: Home, tree: ast.Module) -> Record:
+    """Read the code that importing a module runs."""
+    home.shared.fuel = _FUEL
+    reader = Magics(home.shared, home.shared.globals.get)
+    try:
+        reader.run(tree.body)
+    except RecursionError:
+        return Record()
+    found = {n: v for n, v in reader.state.values.items() if reader.is_global(n)}
+    keep_values(home, {name: value for name, value in found.items() if value is not DELETED})
+    return reader.record
 
 
 class _Facts:
@@ -423,7 +449,8 @@ class _Facts:
             return self.reader.sql_only_defines and not self.record.one_lane
         if self.code.tree is None or self.record.one_lane:
             return False
-        if self.record.effects - {Effect.CLOCK} or self.record.files_written:
+        record = self.record
+        if record.effects - {Effect.CLOCK} or record.files_written or record.channels:
             return False
         return all(part.fragments or part.silent for part in self.parts)
 

@@ -62,6 +62,8 @@ class Shared:
     call of them. nested: functions inside functions that are being read in place.
     renames_index: some cell names an index in place, which tables made from each other may share.
     objects_as_keys: instances of notebook classes are keys of dicts.
+    home: the local module whose code this is, None for the notebook. modules: how to find local
+    modules; None if nobody can tell. paths_change: the notebook changes where modules are found.
     used_as_tables: names with which the notebook does what only pandas tables can do.
     fuel: how much more may be read before calls are judged bluntly.
     """
@@ -79,6 +81,33 @@ class Shared:
     taken: list[Function] = field(default_factory=list)
     used_as_tables: set[str] = field(default_factory=set)
     fuel: int = 0
+    home: "Home | None" = None
+    modules: "Callable[[str], Home | None] | None" = None
+    paths_change: bool = False
+
+    def of_module(self) -> "Shared":
+        """What the reading of a local module begins with."""
+        return Shared(parse_sql=self.parse_sql, effects=self.effects, modules=self.modules)
+
+    def star_names(self, module: str) -> tuple[str, ...] | None:
+        """What `from module import *` binds, for a local module."""
+        home = self.modules(module) if self.modules is not None else None
+        if home is None:
+            return None
+        return tuple(name for name in home.shared.globals if not name.startswith("_"))
+
+    def may_be_local(self, library: str) -> bool:
+        """Whether a module may be one of the user's own that nobody can read here."""
+        return self.modules is None or self.paths_change or self.modules(library) is not None
+
+
+@dataclass(eq=False, slots=True)
+class Home:
+    """Where code was written: a local module with its globals. `record` is what importing it did."""
+
+    name: str
+    shared: Shared
+    record: Record = field(default_factory=Record)
 
 
 def _is_unknown(value: Value) -> bool:

@@ -20,6 +20,7 @@ _CONNECTION: Final = "database/JupySQL"
 _NBFLOW: Final = "%load_ext nbflow"
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _URL: Final = re.compile(r"\b[\w+]+://\S*")
+_KEPT: Final = re.compile(r"--save\b|\b(VIEW|MACRO|FUNCTION)\b", re.IGNORECASE)
 _IN_MEMORY: Final = re.compile(r"(duckdb|sqlite):(//|///:memory:)\Z")
 
 
@@ -49,27 +50,41 @@ class ForeignSql(SqlCells):
         """`%config SqlMagic.… = …`; False if JupySQL is not there."""
         if not line.strip().startswith("SqlMagic") or not self._is_alive(_CONNECTION):
             return False
-        self._use_object(_CONNECTION, at, changes=True)
+        self._change_connection(at)
         if re.search(r"auto(pandas|polars)\s*=\s*(True|1)", line):
             known = self.peek(_CONNECTION) or Value()
             self.state.values[_CONNECTION] = known._replace(type="tables")
         return True
 
+    def _change_connection(self, at: int) -> None:
+        self._sql_read_name(_CONNECTION, at)
+        known = self.peek(_CONNECTION) or Value()
+        self.record.change(known.objs, at, sure=True)
+
     def run_foreign_sql(self, line: str, body: str, at: int) -> Value:
         """`%sql line`, or `%%sql line` with a body; returns the result."""
         self.foreign_sql = True
         self.record.displays = True
-        self._use_object(_CONNECTION, at, changes=True)
+        self._change_connection(at)
         text = f"{line}\n{body}"
         if any(not _IN_MEMORY.match(url) for url in _URL.findall(text)):
             self.record.effects.add(Effect.DATABASE)
-        words = set(_WORD.findall(text))
+        words = self._foreign_words(text)
         folded = {word.lower() for word in words}
         for name in self._alive():
             if name in words or (name.isidentifier() and name.lower() in folded):
                 self.load(name, at)
         self._foreign_files(line, body, at)
         return self._foreign_result(line, body, at)
+
+    def _foreign_words(self, text: str) -> set[str]:
+        """All names in a text, and in those texts above that are looked at again when used."""
+        known = self.peek(_CONNECTION) or Value()
+        kept = known.text or ""
+        if _KEPT.search(text):
+            kept = f"{kept}\n{text}"
+            self.state.values[_CONNECTION] = known._replace(text=kept)
+        return set(_WORD.findall(f"{text}\n{kept}"))
 
     def _foreign_files(self, line: str, body: str, at: int) -> None:
         text = ASSIGNED.sub("", body or line)

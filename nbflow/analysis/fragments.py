@@ -121,9 +121,15 @@ class Fragments:
             alone = {*shared_lines, node.lineno}
             return Part(
                 statement=node,
-                fragments=tuple(self._fragment(n, _imported(n) or (), alone) for n in single),
+                fragments=tuple(self._fragment(n, self._imported(n) or (), alone) for n in single),
             )
         return Part(statement=node, fragments=(self._fragment(node, names, shared_lines),))
+
+    def _imported(self, node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            module = "." * node.level + (node.module or "")
+            return star_names(module) or self.reader.shared.star_names(module)
+        return tuple(sorted(bound_names([node])))
 
     def _same_import(self, name: str) -> bool:
         value = self.reader.state.values.get(name)
@@ -145,7 +151,7 @@ class Fragments:
         """The names that a fragment binds; None if the statement is no fragment."""
         match node:
             case ast.Import() | ast.ImportFrom():
-                return _imported(node)
+                return self._imported(node)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 return (name,) if self._plain_function(node) else None
             case ast.ClassDef(name=name):
@@ -497,12 +503,6 @@ def _is_silent(node: ast.stmt) -> bool:
         case ast.AnnAssign(value=None, target=ast.Name(), annotation=annotation):
             return isinstance(annotation, ast.Name | ast.Attribute | ast.Constant | ast.Subscript)
     return False
-
-
-def _imported(node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
-    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-        return star_names("." * node.level + (node.module or ""))
-    return tuple(sorted(bound_names([node])))
 
 
 def _optional_import(node: ast.Try) -> tuple[str, ...] | None:

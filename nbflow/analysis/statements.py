@@ -235,6 +235,14 @@ class Statements(KnownCalls):
             name = alias.asname or alias.name.partition(".")[0]
             dotted = alias.name if alias.asname else name
             self.bind(name, Value(type="module", ref=dotted), node.lineno)
+            self._imported(alias.name, node.lineno)
+
+    def _imported(self, module: str, line: int) -> None:
+        """Importing a local module runs its code: what that sets holds from here on."""
+        home = self.shared.modules(module) if self.shared.modules is not None else None
+        for channel in home.record.channels if home is not None else ():
+            self.read_channel(channel, line)
+            self._write_channel(channel, line, anew=False)
 
     def _import_names(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
@@ -245,15 +253,19 @@ class Statements(KnownCalls):
             dotted = f"{module}.{alias.name}"
             rule = self.effects.module_attribute(dotted)
             value = Value(ref=dotted) if rule is None else Value(type=rule.returns)
+            value = self.local_value(dotted) or value
             self.bind(alias.asname or alias.name, value, node.lineno)
+        self._imported(module, node.lineno)
 
     def _import_everything(self, module: str, line: int) -> None:
-        names = star_names(module)
+        names = star_names(module) or self.shared.star_names(module)
         if names is None:
             self.one_lane(f"`from {module} import *` binds names that the text does not show", line)
             return
         for name in names:
-            self.bind(name, Value(ref=f"{module}.{name}"), line)
+            dotted = f"{module}.{name}"
+            self.bind(name, self.local_value(dotted) or Value(ref=dotted), line)
+        self._imported(module, line)
 
     # -- functions ----------------------------------------------------------------------------
 
@@ -271,6 +283,7 @@ class Statements(KnownCalls):
             defaults=defaults,
             annotations=self._annotations(node),
             frame=self._enclosing(),
+            home=self.shared.home,
         )
         self.record.built.append(function)
         # A function is an object as well: it has attributes, defaults, variables of its own.

@@ -95,7 +95,9 @@ class Frame:
 
 @dataclass(eq=False, slots=True)
 class Function:
-    """A function or lambda of the notebook. `frame` is the function that it was made in, if any."""
+    """A function or lambda of the notebook. `frame` is the function that it was made in, if any;
+    `home` the local module (`expressions.Home`) in whose text it stands, if it is not the
+    notebook's."""
 
     name: str
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -104,6 +106,7 @@ class Function:
     frame: Frame | None = None
     kind: str = "function"
     cached: bool = False
+    home: object = None
 
 
 @dataclass(eq=False, slots=True)

@@ -104,6 +104,25 @@ def module_digests(modules: Iterable[str], folder: Path) -> dict[str, str]:
     return found
 
 
+def local_source(module: str, folder: Path) -> str | None:
+    """The source of a module by its dotted name, if it is one of the user's own."""
+    top, *inner = module.split(".")
+    file = _local_file(top, folder)
+    if file is None or top == "nbflow":
+        return None
+    if inner:
+        if file.name != "__init__.py":
+            return None
+        place = file.parent.joinpath(*inner)
+        file = place.with_suffix(".py") if not place.is_dir() else place / "__init__.py"
+    if file.name == "__init__.py" and file.parent.is_dir() and not file.exists():
+        return ""  # a package without code of its own
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def _tree_digest(files: Iterable[Path], root: Path) -> str:
     hasher = blake3()
     for file in files:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,11 +163,15 @@ def understand(reading: Reading, path: Path) -> Opened:
         path=path,
         notebook=notebook,
         node=reading.node,
-        facts=read_cells(notebook),
+        facts=read_cells(notebook, find_source=partial(_find_source, path.parent)),
         tags=tags,
         parameters=parameters,
         diagnostics=tuple(found),
     )
+
+
+def _find_source(folder: Path, module: str) -> str | None:
+    return surroundings.local_source(module, folder)
 
 
 def refuse_errors(graph: Graph) -> None:

@@ -406,3 +406,53 @@ def test_macros_and_schemas_of_a_connection_stay_with_it() -> None:
     assert not graph.one_lane
     assert of(graph, 1).lane == of(graph, 2).lane == of(graph, 3).lane is not None
     assert of(graph, 4).lane is None
+
+
+JUPYSQL = "import pandas as pd\n%load_ext sql"
+
+
+def test_cells_of_another_extension_share_a_kernel_and_others_are_free() -> None:
+    graph = linked(
+        JUPYSQL,
+        "%sql duckdb://",
+        FRAME,
+        "%%sql --save big\nSELECT * FROM df",
+        "k = sum([1])",
+        "%%sql\nfound << SELECT * FROM big WHERE n > {{k}}",
+        "print(found)",
+        "print(k)",
+    )
+    assert not graph.one_lane
+    kept = {of(graph, cell).lane for cell in (0, 1, 3, 5, 6)}
+    assert len(kept) == 1
+    assert kept != {None}
+    assert [of(graph, cell).lane for cell in (2, 4, 7)] == [None, None, None]
+    assert {"2>3:df", "3>5:database/JupySQL", "5>6:found", "4>7:k"} <= edges(graph)
+    assert "df" in of(graph, 3).python_reads
+
+
+def test_results_that_are_dataframes_may_leave_the_kernel() -> None:
+    graph = linked(
+        JUPYSQL, "%config SqlMagic.autopandas = True", "x = %sql SELECT 1", "print(x.describe())"
+    )
+    assert not graph.one_lane
+    assert of(graph, 2).lane is not None
+    assert of(graph, 3).lane is None
+    assert "2>3:x" in edges(graph)
+
+
+def test_another_database_is_an_outside_effect() -> None:
+    graph = linked(JUPYSQL, "%sql sqlite:///shop.db", "%sql SELECT * FROM orders")
+    assert [of(graph, cell).outside_effects for cell in (0, 1, 2)] == [False, True, False]
+
+
+def test_two_extensions_with_the_same_magic_keep_one_kernel() -> None:
+    assert linked("%load_ext nbflow", "%load_ext sql", "%%sql\nSELECT 1").one_lane
+    assert linked("%load_ext sql", "%load_ext nbflow", "%%sql\nSELECT 1").one_lane
+
+
+def test_a_saved_snippet_reads_its_tables_where_it_is_used() -> None:
+    graph = linked(
+        JUPYSQL, FRAME, "%%sql --save big\nSELECT * FROM df", "df = df * 2", "%sql SELECT * FROM big"
+    )
+    assert "3>4:df" in edges(graph)

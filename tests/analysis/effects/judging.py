@@ -116,7 +116,7 @@ def _relations(judged: Judged) -> Iterator[str]:
             continue
         if not _may_share(judged, key):
             yield f"the result ({type(seen.result).__name__}) shares with {key}"
-    if judged.returns in IMMUTABLE and seen.whole is not None and _is_mutable(seen):
+    if judged.returns in IMMUTABLE and _is_mutable(seen):
         yield f"said to be a {judged.returns}, the result is a mutable {type(seen.result).__name__}"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nbflow.inside.ambient import Watch, changed_channels, start_here, watch_channels, write_channel
-from nbflow.inside.digest import Examined, Snapshot, Undigestible, Walk
+from nbflow.inside.digest import ATOMS, Examined, Snapshot, Undigestible, Walk
 from nbflow.inside.values import overlapping
 
 Key = str
@@ -140,7 +140,8 @@ class Watcher:
             names |= {name for name in now if now[name] != seen.listing.get(name)}
             seen.written = frozenset(names)
         seen.after = looks(seen.given)
-        if not (view and seen.given.keys() == {"receiver"}):
+        shareable = {key for key, value in seen.given.items() if type(value) not in ATOMS}
+        if shareable - ({"receiver"} if view else set()):
             seen.whole = look(seen.result)
         seen.drawn = pictures != pictures_now()
         return seen
