@@ -64,6 +64,16 @@ _NESTED: Final = 4
 
 _PLOTTING: Final = frozenset({"matplotlib", "seaborn", "pylab"})
 
+_SETS_STATE: Final = re.compile(
+    r"(set|use|enable|disable|register|config|init|seed|reset|activate|deactivate|clear|login|start|"
+    r"stop|patch|monkey|add|remove|update|install|option|style|theme|rc|switch|load|push|pop)"
+)
+_SHOWS: Final = re.compile(
+    r"(plot|draw|show|display|print|hist|scatter|summary|describe|view|render|visuali[sz]e|animate|"
+    r"save|write|export|dump)"
+)
+"""How functions are called that make no secret of what they are for."""
+
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
     for name in ("print", "isinstance", "type", "len", "id", "repr", "callable", "hasattr", "str")
@@ -519,12 +529,19 @@ class Calls(Expressions):
         known = standard or library in self.effects.libraries
         if not known and self.shared.may_be_local(library):
             self._any_file(node.lineno)
-        if self.bare is node and not standard:
+        if self.bare is node and not standard and self._may_set_state(dotted):
             self.one_lane(
                 f"`{dotted}` is called for what it does: it may change the state of its library",
                 node.lineno,
             )
         return self.suspect(UNKNOWN, given, node)
+
+    def _may_set_state(self, dotted: str) -> bool:
+        """A library's function that is called for nothing that one sees may change the library."""
+        name = dotted.rpartition(".")[2]
+        if _SETS_STATE.match(name):
+            return True
+        return not (self.bare_is_shown or _SHOWS.search(name))
 
     def suspect(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
         """A call of something unknown: it may change what it can reach, keep it, return it."""

@@ -168,6 +168,8 @@ class _Pass:
         if code.magic is not None:
             reader.cell_magic(code.magic, 1)
         elif code.tree is not None:
+            shown = bool(code.tree.body) and not code.source.rstrip().endswith(";")
+            reader.last_shown = code.tree.body[-1] if shown else None
             reader.run(code.tree.body)
             constants = not _PARAMETER_TAGS.intersection(cell.tags)
             parts = Fragments(reader, code.source, constants=constants).parts(code.tree.body)

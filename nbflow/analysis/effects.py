@@ -81,6 +81,8 @@ class Effects:
         >>> load_effects().function("pandas.read_csv").returns
         'DataFrame'
         """
+        if dotted.startswith("pylab."):  # pyplot and numpy under one roof
+            dotted = f"matplotlib.pyplot.{dotted.removeprefix('pylab.')}"
         section, _, name = dotted.rpartition(".")
         exact = self.functions.get(section, {}).get(name)
         if exact is not None:

@@ -128,6 +128,8 @@ class Expressions:
         self.trails: list[State] = []
         self.yielded: Value | None = None
         self.bare: ast.expr | None = None
+        self.bare_is_shown = False
+        self.last_shown: ast.stmt | None = None
         self.guarded = 0
 
     # -- what the layers above add ------------------------------------------------------------
@@ -283,7 +285,10 @@ class Expressions:
         seen = value.objs
         if value.type not in TABLES:
             seen = seen | value.weak
-        self.record.change(seen, line, sure=True)
+        made = frozenset(obj for obj in seen if obj.startswith("new:"))
+        # What an unknown call gave is most likely new, and perhaps one of its arguments.
+        self.record.change(made or seen, line, sure=True)
+        self.record.change(seen - made, line, sure=not made)
 
     # -- expressions --------------------------------------------------------------------------
 

@@ -61,6 +61,7 @@ class Magics(ForeignSql):
             case "run_line_magic", [magic, line]:
                 return self.line_magic(magic, line, node)
             case "run_cell_magic", [magic, line, body]:
+                self.in_code = True
                 self.cell_magic(CellMagic(name=magic, line=line, body=body), node.lineno)
                 return UNKNOWN
             case "system" | "system_raw", [command]:
@@ -246,9 +247,11 @@ class Magics(ForeignSql):
             self.one_lane(f"what `%%sql {magic.line}` asks for is not known", at)
         if name is None:
             self.record.displays = True
-        self.sql(magic.body, at, first_line=at + 1, bound_name=name, cell=True)
+        self.sql(magic.body, at, first_line=at + 1, bound_name=name, cell=not self.in_code)
 
     last: list[ast.stmt] | None = None
+    in_code: bool = False
+    """It reads Python code that calls a magic, not a cell that is one."""
 
 
 class _Restored:

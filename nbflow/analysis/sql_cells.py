@@ -7,6 +7,7 @@ the text. A view or macro reads its tables where it is used, as they are there.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from nbflow.analysis.expressions import Shared
@@ -95,6 +96,7 @@ class SqlCells(Statements):
 
     def _sql_statement(self, statement: SqlStatement, first_line: int, *, cell: bool) -> None:
         line = first_line + statement.line - 1
+        statement = self._without_itself(statement)
         self._sql_doubts(statement, line)
         self._sql_objects(statement, line)
         for use in statement.reads:
@@ -106,6 +108,15 @@ class SqlCells(Statements):
         self._sql_writes(statement, first_line)
         if statement.defines is not None:
             self._sql_defines(statement, statement.defines, line, cell=cell)
+
+    def _without_itself(self, statement: SqlStatement) -> SqlStatement:
+        """IF NOT EXISTS reads what there is under its name, if there is something."""
+        if _IF_NOT_EXISTS.match(statement.text) is None:
+            return statement
+        new = {table_key(use) for use in statement.creates}
+        new = {name for name in new if not self._is_alive(name)}
+        reads = tuple(use for use in statement.reads if table_key(use) not in new)
+        return replace(statement, reads=reads)
 
     # -- what is not understood ---------------------------------------------------------------
 

@@ -722,6 +722,7 @@ class Statements(KnownCalls):
     def _expression(self, node: ast.Expr) -> None:
         value = node.value
         self.bare = value.value if isinstance(value, ast.Await) else value
+        self.bare_is_shown = node is self.last_shown
         self.value(value)
         self.bare = None
 

@@ -453,6 +453,38 @@ def test_two_extensions_with_the_same_magic_keep_one_kernel() -> None:
 
 def test_a_saved_snippet_reads_its_tables_where_it_is_used() -> None:
     graph = linked(
-        JUPYSQL, FRAME, "%%sql --save big\nSELECT * FROM df", "df = df * 2", "%sql SELECT * FROM big"
+        JUPYSQL,
+        FRAME,
+        "%%sql --save big\nSELECT * FROM df",
+        "df = df * 2",
+        "%sql SELECT * FROM big",
     )
     assert "3>4:df" in edges(graph)
+
+
+def test_what_code_defines_by_a_cell_magic_stays_with_it() -> None:
+    call = "get_ipython().run_cell_magic('sql', '', 'CREATE VIEW v AS FROM t')"
+    graph = linked(T, f"if True:\n    {call}", "%%sql\nINSERT INTO t VALUES (2)", "print(v)")
+    assert not graph.one_lane
+    assert of(graph, 1).lane == of(graph, 3).lane is not None
+    assert "2>3:t" in edges(graph)
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        "CREATE TABLE IF NOT EXISTS k AS SELECT 1 AS n",
+        "CREATE TEMP TABLE IF NOT EXISTS k (i INTEGER)",
+        "CREATE TABLE IF NOT EXISTS k (i INTEGER PRIMARY KEY)",
+        "CREATE VIEW IF NOT EXISTS k AS SELECT 1 AS n",
+    ],
+)
+def test_if_not_exists_needs_nothing_above_it(create: str) -> None:
+    graph = linked(f"%%sql\n{create}", "%%sql a\nFROM k")
+    assert not graph.diagnostics
+    assert not graph.one_lane
+
+
+def test_if_not_exists_keeps_a_table_that_there_is() -> None:
+    graph = linked(T, "%%sql\nCREATE TABLE IF NOT EXISTS t AS SELECT 2 AS n", "print(t)")
+    assert edges(graph) == {"0>1:t", "1>2:t"}
