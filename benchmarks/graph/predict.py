@@ -104,6 +104,10 @@ def lowered(sample: Sample, opened: Opened, graph: Graph) -> Prediction:
         for at, cell in enumerate(own):
             for before in own[:at]:
                 edges[cell][before].append(Why(kind="same step", names=()))
+            for parameter in graph.parameters:
+                writer = place.get(parameter.cell, cell) if parameter.cell else cell
+                if parameter.name in step.parameters and writer < cell:
+                    edges[cell][writer].append(Why(kind="parameter", names=(parameter.name,)))
             for replay in step.replays:
                 writer = place.get(replay.cell, cell)
                 if writer < cell:

@@ -529,19 +529,20 @@ class Calls(Expressions):
         known = standard or library in self.effects.libraries
         if not known and self.shared.may_be_local(library):
             self._any_file(node.lineno)
-        if self.bare is node and not standard and self._may_set_state(dotted):
+        if self.bare is node and not standard and self._may_set_state(dotted, given):
             self.one_lane(
                 f"`{dotted}` is called for what it does: it may change the state of its library",
                 node.lineno,
             )
         return self.suspect(UNKNOWN, given, node)
 
-    def _may_set_state(self, dotted: str) -> bool:
-        """A library's function that is called for nothing that one sees may change the library."""
+    def _may_set_state(self, dotted: str, given: Arguments) -> bool:
+        """A library's function that is called for nothing that one sees, and with nothing that it
+        could work on, may change the library."""
         name = dotted.rpartition(".")[2]
         if _SETS_STATE.match(name):
             return True
-        return not (self.bare_is_shown or _SHOWS.search(name))
+        return not (self.bare_is_shown or _SHOWS.search(name) or given.objects())
 
     def suspect(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
         """A call of something unknown: it may change what it can reach, keep it, return it."""
@@ -555,6 +556,7 @@ class Calls(Expressions):
         self._forget_elements(objects)
         # Each may hold each other now: all hold the result, and the result holds all.
         made = self.new(node, "")
+        self.record.guessed |= made.objs
         for obj in objects:
             self.record.hold(frozenset({obj}), made.objs)
         self.record.hold(made.objs, objects)

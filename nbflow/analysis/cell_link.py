@@ -80,6 +80,8 @@ class Group:
 
     def effects(self) -> frozenset[Effect]:
         """All effects of its cells."""
+        if len(self.links) == 1:
+            return self.links[0].facts.effects
         return frozenset[Effect]().union(*(link.facts.effects for link in self.links))
 
 

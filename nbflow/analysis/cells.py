@@ -8,6 +8,7 @@ taken at the end, when all that they call is known.
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from nbflow.analysis.aliases import kept_elsewhere, objects_of
@@ -114,16 +115,14 @@ class _Pass:
     def _survey(self, code: CellCode) -> None:
         """Count what binds each name anywhere in the notebook."""
         names: list[str] = []
-        tree = code.tree
         while code.magic is not None and code.magic.name in ("time", "timeit", "capture", "prun"):
             code = read_code(code.magic.body)
-            tree = code.tree
-        if tree is not None:
-            names += bindings(tree.body)
-            names += _declared_globals(tree)
-            self.shared.changed_attributes |= changed_attributes(tree)
-            self.shared.renames_index |= _renames_index(tree)
-            self.shared.used_as_tables |= _used_as_tables(tree)
+        if code.tree is not None:
+            survey = _surveyed(code.source)
+            names += survey.names
+            self.shared.changed_attributes |= survey.changed_attributes
+            self.shared.renames_index |= survey.renames_index
+            self.shared.used_as_tables |= survey.used_as_tables
         elif code.magic is not None:
             names += [word for word in code.magic.line.split() if word.isidentifier()]
             if code.magic.name == "sql":
@@ -241,6 +240,28 @@ class _Pass:
         return late_writes_of(writes, min(lines, default=1), last)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Survey:
+    """What can be said of a cell's Python code without its surroundings."""
+
+    names: tuple[str, ...]
+    changed_attributes: frozenset[str]
+    renames_index: bool
+    used_as_tables: frozenset[str]
+
+
+@lru_cache(maxsize=4096)
+def _surveyed(source: str) -> _Survey:
+    tree = read_code(source).tree
+    assert tree is not None
+    return _Survey(
+        names=(*bindings(tree.body), *_declared_globals(tree)),
+        changed_attributes=frozenset(changed_attributes(tree)),
+        renames_index=_renames_index(tree),
+        used_as_tables=frozenset(_used_as_tables(tree)),
+    )
+
+
 def _read_module(home: Home, tree: ast.Module) -> Record:
     """Read the code that importing a module runs."""
     home.shared.fuel = _FUEL
@@ -351,8 +372,9 @@ class _Facts:
             for name in names:
                 line, sure = found.get(name, (change.line, False))
                 direct = obj == incoming(name) and change.sure
-                found[name] = (line, sure or direct)
-        return found
+                found[name] = (min(line, change.line), sure or direct)
+        # Sets have no order of their own; the text has one.
+        return dict(sorted(found.items(), key=lambda one: (one[1][0], one[0])))
 
     # -- reads and writes ---------------------------------------------------------------------
 

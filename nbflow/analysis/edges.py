@@ -29,9 +29,10 @@ class Edges:
             for link in group.links:
                 self._data(group, link)
         self._files([link for link in links if link.key is not None])
-        for guard in self.groups.values():
-            if may_stop(guard):
-                self._guard(guard)
+        guards = [group for group in self.groups.values() if may_stop(group)]
+        touched = {key: _touched(group) for key, group in self.groups.items()} if guards else {}
+        for guard in guards:
+            self._guard(guard, touched)
         for effect in _ORDERED:
             self._keep_order(effect)
         for group in self.groups.values():
@@ -121,13 +122,14 @@ class Edges:
 
     # -- by order ----------------------------------------------------------------------------
 
-    def _guard(self, guard: Group) -> None:
+    def _guard(self, guard: Group, touched: Mapping[str, frozenset[Name]]) -> None:
         looked_at = {n for link in guard.links for n in link.inputs if _is_variable(n)}
         last = guard.links[-1].cell.index
-        for group in self.groups.values():
-            shared = sorted(looked_at & _touched(group))
-            outside = bool(group.effects() & OUTSIDE)
-            if group.first.cell.index > last and (shared or outside):
+        for key, group in self.groups.items():
+            if group.first.cell.index <= last:
+                continue
+            shared = sorted(looked_at & touched[key])
+            if shared or group.effects() & OUTSIDE:
                 what = f"reads `{shared[0]}` too" if shared else "has an outside effect"
                 because = (
                     f"`{self.names[guard.key]}` may stop the notebook, and "
@@ -169,7 +171,7 @@ def _is_variable(name: Name) -> bool:
     return kind_of(name) is NameKind.VARIABLE
 
 
-def _touched(group: Group) -> set[Name]:
+def _touched(group: Group) -> frozenset[Name]:
     names = {n for link in group.links for n in link.inputs}
     names |= {use.name for link in group.links for use in link.facts.reads}
-    return {n for n in names if _is_variable(n)}
+    return frozenset(n for n in names if _is_variable(n))

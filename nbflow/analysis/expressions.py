@@ -285,7 +285,7 @@ class Expressions:
         seen = value.objs
         if value.type not in TABLES:
             seen = seen | value.weak
-        made = frozenset(obj for obj in seen if obj.startswith("new:"))
+        made = seen & self.record.guessed
         # What an unknown call gave is most likely new, and perhaps one of its arguments.
         self.record.change(made or seen, line, sure=True)
         self.record.change(seen - made, line, sure=not made)

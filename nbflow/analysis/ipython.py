@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Container
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from nbflow.analysis.trust import mark_trusted
@@ -81,16 +81,23 @@ def read_code(source: str, known: Container[str] = ()) -> CellCode:
     >>> ast.unparse(read_code("!ls").tree)
     "get_ipython().system('ls')"
     """
+    code = _parsed(source)
+    if code.tree is not None and _is_automagic(code.tree, known):
+        return _transformed(source)
+    return code
+
+
+@lru_cache(maxsize=4096)
+def _parsed(source: str) -> CellCode:
+    """The cell as Python or a cell magic. Kept, so that an edit of one cell parses that one only;
+    nobody changes a tree."""
     magic = _cell_magic(source)
     if magic is not None:
         return CellCode(magic=magic, source=source)
     try:
-        tree = _parse(source)
+        return CellCode(tree=_parse(source), source=source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _transformed(source)
-    return (
-        _transformed(source) if _is_automagic(tree, known) else CellCode(tree=tree, source=source)
-    )
 
 
 def _cell_magic(source: str) -> CellMagic | None:

@@ -7,6 +7,7 @@ takes along the definitions and late globals of all that the cell had in its han
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from nbflow.analysis.cell_link import CellLink
 from nbflow.analysis.defining import define
@@ -318,16 +319,19 @@ class _Leaving:
         return next((version.pinned for version in inputs if version.pinned), None)
 
 
-def _classes_in(source: str) -> list[Name]:
+@lru_cache(maxsize=4096)
+def _classes_in(source: str) -> tuple[Name, ...]:
     """Classes that a cell makes outside functions.
 
     >>> _classes_in("if x:\\n    class C: pass\\ndef f():\\n    class D: pass")
-    ['C']
+    ('C',)
     """
+    if "class" not in source:
+        return ()
     try:
         waiting: list[ast.AST] = [ast.parse(source)]
     except SyntaxError:
-        return []
+        return ()
     found: list[Name] = []
     while waiting:
         node = waiting.pop()
@@ -335,4 +339,4 @@ def _classes_in(source: str) -> list[Name]:
             found.append(Name(node.name))
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             waiting.extend(ast.iter_child_nodes(node))
-    return found
+    return tuple(found)

@@ -10,6 +10,7 @@ import builtins
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts
 from nbflow.core.graph import Learned
@@ -82,6 +83,7 @@ def _connected(facts: tuple[CellFacts, ...]) -> dict[Name, frozenset[Name]]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def mentioned_in(source: str) -> frozenset[Name]:
     """Names that code uses otherwise than by calling them.
 

@@ -309,6 +309,7 @@ class SqlCells(Statements):
             source=LATER + statement.text,
             line=line,
             late=tuple(Use(name=name, line=line) for name in names),
+            module="duckdb",  # which gives it its meaning; no value of Python's can hold it
         )
         self.sql_fragments = (*self.sql_fragments, fragment)
 

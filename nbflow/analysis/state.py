@@ -64,7 +64,7 @@ class Record:
     contain. made: objects made here that cannot leave the kernel → why. built: functions made as
     values; consumed: those that were only handed to a known callable that does not keep them.
     forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
-    may look at.
+    may look at. guessed: what unknown calls gave.
     """
 
     reads: dict[str, tuple[int, bool]] = field(default_factory=dict)
@@ -86,6 +86,7 @@ class Record:
     consumed: set[ast.AST] = field(default_factory=set)
     displays: bool = False
     settings: set[str] = field(default_factory=set)
+    guessed: set[str] = field(default_factory=set)
 
     def read(self, name: str, line: int, *, sure: bool = True) -> None:
         """A name was asked for before this code surely bound it."""

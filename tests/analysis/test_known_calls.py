@@ -379,3 +379,20 @@ def test_markdown_is_left_out_and_order_is_kept() -> None:
         for i, kind in enumerate((CellKind.MARKDOWN, CellKind.CODE, CellKind.RAW, CellKind.CODE))
     )
     assert [f.index for f in read_cells(Notebook(path="n.ipynb", cells=cells))] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("cell", "one_lane"),
+    [
+        ("import stranger\nstranger.go()\nx = 1", True),
+        ("import stranger\nstranger.go('fast');", True),
+        ("import stranger\nstranger.set_backend(df)", True),
+        ("import stranger\nstranger.use('fast')", True),
+        ("import stranger\nstranger.analyse('text')", False),  # its result is shown
+        ("import stranger\nstranger.analyse('text');", True),
+        ("import stranger\nstranger.phase_plot('text');", False),
+        ("import stranger\nstranger.go(df)\nx = 1", False),  # it works on the table
+    ],
+)
+def test_calls_for_what_they_do(cell: str, one_lane: bool) -> None:
+    assert bool(read(cell).one_lane) is one_lane

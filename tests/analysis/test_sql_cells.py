@@ -488,3 +488,15 @@ def test_if_not_exists_needs_nothing_above_it(create: str) -> None:
 def test_if_not_exists_keeps_a_table_that_there_is() -> None:
     graph = linked(T, "%%sql\nCREATE TABLE IF NOT EXISTS t AS SELECT 2 AS n", "print(t)")
     assert edges(graph) == {"0>1:t", "1>2:t"}
+
+
+def test_what_is_dropped_or_defined_again_is_held_by_no_value() -> None:
+    graph = linked(
+        "%%sql\nCREATE SCHEMA s; CREATE MACRO s.f(x) AS x",
+        "x = [%sql SELECT s.f(1)]",
+        "%%sql\nCREATE OR REPLACE MACRO s.f(x) AS x + 1",
+        "print(x)",
+        "%%sql\nDROP SCHEMA s CASCADE",
+        "%%sql\nCREATE SCHEMA s",
+    )
+    assert not graph.one_lane
