@@ -114,6 +114,19 @@ class Graph:
         """Everything that the given steps wait for, directly or not (without themselves)."""
         return _closure(self.parents(), steps)
 
+    def path(self, writer: StepId, reader: StepId) -> tuple[Edge, ...]:
+        """The shortest way from one step to another that waits for it; sure edges are shorter.
+        Empty if `reader` does not wait for `writer`."""
+        ways: dict[StepId, tuple[int, tuple[Edge, ...]]] = {writer: (0, ())}
+        for step in (step.id for step in self.steps):
+            for edge in (edge for edge in self.edges if edge.reader == step):
+                if edge.writer in ways:
+                    length, way = ways[edge.writer]
+                    length += 2 if edge.certainty == "sure" else 3
+                    if step not in ways or length < ways[step][0]:
+                        ways[step] = (length, (*way, edge))
+        return ways[reader][1] if reader in ways else ()
+
     def descendants(self, steps: Iterable[StepId]) -> frozenset[StepId]:
         """Everything that waits for the given steps, directly or not (without themselves)."""
         return _closure(self.children(), steps)

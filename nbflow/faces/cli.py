@@ -169,10 +169,18 @@ def cancel(session: Session, /, run: str) -> int:
 @options.as_json
 @click.option("--mermaid", is_flag=True, help="Mermaid text.")
 @click.option("--svg", is_flag=True, help="One self-contained picture.")
+@click.option(
+    "--why", nargs=2, metavar="STEP STEP", help="For which reasons one of two steps waits."
+)
 @click.pass_obj
-def show(session: Session, /, notebook: Path, mermaid: bool, svg: bool) -> int:
+def show(
+    session: Session, /, notebook: Path, mermaid: bool, svg: bool, why: tuple[str, str] | None
+) -> int:
     """Show which step needs what; nothing is run."""
     options.one_of(json=session.json, mermaid=mermaid, svg=svg)
+    options.one_of(why=why is not None, mermaid=mermaid, svg=svg)
+    if why is not None:
+        return _show_why(session, notebook, why)
     graph = session.project_of(notebook).inspect(notebook, actor=session.actor)
     if session.json:
         session.document(wire.graph(graph))
@@ -182,6 +190,17 @@ def show(session: Session, /, notebook: Path, mermaid: bool, svg: bool) -> int:
         session.screen.data(drawing.svg(graph) if svg else drawing.mermaid(graph))
     else:
         _show_graph(session.screen, graph)
+    return outcome.SUCCEEDED
+
+
+def _show_why(session: Session, notebook: Path, steps: tuple[str, str]) -> int:
+    from nbflow.faces.waits import why_document, why_lines
+
+    found = session.project_of(notebook).between(notebook, *steps, actor=session.actor)
+    if session.json:
+        session.document(why_document(*found))
+    else:
+        session.screen.say(*why_lines(*found))
     return outcome.SUCCEEDED
 
 

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from nbflow.core.choices import Choices
 from nbflow.core.errors import UsageError
 from nbflow.core.graph import Graph
-from nbflow.core.step import StepId
+from nbflow.core.step import Step, StepId
 
 
 def selected(graph: Graph, choices: Choices) -> frozenset[StepId]:
@@ -34,6 +34,16 @@ def forced(graph: Graph, choices: Choices) -> frozenset[StepId]:
     if choices.force:
         return frozenset(step.id for step in graph.steps)
     return _named(graph, (*choices.force_steps, *choices.only))
+
+
+def step_named(graph: Graph, name: str) -> Step:
+    """The step of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    (found,) = _named(graph, (name,))
+    return graph.step(found)
 
 
 def _named(graph: Graph, names: tuple[str, ...]) -> frozenset[StepId]:

@@ -14,8 +14,10 @@ from nbflow.core.errors import UsageError
 from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, Run
+from nbflow.core.step import Step
 from nbflow.notebook.coerce import coerce
 from nbflow.planning.explain import explain_result
+from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
 from nbflow.project.conduct import (
     Desk,
@@ -78,6 +80,19 @@ class Project:
             NotebookError: the file cannot be read as a notebook.
         """
         return self._graph(self._open(notebook))
+
+    def between(
+        self, notebook: Path, writer: str, reader: str, *, actor: str = ""
+    ) -> tuple[Graph, Step, Step]:
+        """A notebook's graph and two of its steps by name, the upper one first.
+
+        Raises:
+            NotebookError: the file cannot be read as a notebook. UsageError: no such step.
+        """
+        graph = self.inspect(notebook, actor=actor)
+        steps = (step_named(graph, writer), step_named(graph, reader))
+        upper, lower = sorted(steps, key=lambda step: step.position)
+        return graph, upper, lower
 
     def check(self, notebook: Path, *, actor: str = "") -> tuple[Diagnostic, ...]:
         """Everything there is to say about a notebook before it runs: the graph's findings, and
