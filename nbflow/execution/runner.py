@@ -8,7 +8,7 @@ the commit point; what depends on a step starts after that.
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -577,7 +577,7 @@ class Runner:
             finished=attempt.finished,
             seconds=attempt.seconds,
             cells=step.cells,
-            outputs=tuple({blob.digest: blob for blob in task.outputs.values()}.values()),
+            outputs=_each_once(task.outputs.values()),
             error=task.error,
             peak_memory=(report.peak_memory if report else None)
             or (outcome.peak_memory if outcome else None),
@@ -627,6 +627,11 @@ class Runner:
 
 
 # -- small decisions -------------------------------------------------------------------------------
+
+
+def _each_once(blobs: Iterable[Blob]) -> tuple[Blob, ...]:
+    """A group's blob stands under each of its names; equal values of two names are two blobs."""
+    return tuple({(blob.digest, blob.names): blob for blob in blobs}.values())
 
 
 def _key(lesson: Learned) -> tuple[str, str, str]:
