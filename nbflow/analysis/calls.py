@@ -74,6 +74,11 @@ _SHOWS: Final = re.compile(
 )
 """How functions are called that make no secret of what they are for."""
 
+FOREIGN: Final = ".foreign"
+"""A mark in the names of objects that libraries of which little is known have made."""
+
+_FROM_CALLERS: Final = ("arg:", "any:", "parts:", "warg:", "inside:")
+
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
     for name in ("print", "isinstance", "type", "len", "id", "repr", "callable", "hasattr", "str")
@@ -188,11 +193,25 @@ class Calls(Expressions):
         local = self.local_value(dotted)
         if local is not None and local.callables:
             return self.call_value(local, given, node)
+        if (library := dotted.partition(".")[0]) in self.effects.counting:
+            self._count(library, node.lineno)
         rule = self.effects.function(dotted)
         if rule is None:
             return self._unknown_library(dotted, given, node)
         result = self.apply(rule, None, given, node, called=dotted)
         return self.refine_function(dotted, result, given, node)
+
+    def _count(self, library: str, line: int) -> None:
+        """The library counts what it makes: who uses it stays in one kernel, in notebook order."""
+        key = f"library/{library}"
+        known = self.peek(key)
+        if known is None:
+            made = frozenset({f"new:{key}"})
+            self.record.made[f"new:{key}"] = f"{library} numbers what it makes"
+            self.bind_key(key, Value(type="object", objs=made), line)
+        elif f"new:{key}" not in known.objs:
+            self.load_global(key, line)
+            self.change(known, line)
 
     def local_value(self, dotted: str) -> Value | None:
         """What a local module offers under a name: its functions and classes, and plain constants.
@@ -223,13 +242,25 @@ class Calls(Expressions):
             return found
         rule = self.effects.method(base.type, name) if base.type else None
         if rule is None and not base.type and base.instance is None:
-            rule = self.effects.method_by_name(name)
+            rule = self.effects.method("unknown", name)
+            if rule is None and not self._is_foreign(base):
+                rule = self.effects.method_by_name(name)
         if rule is None:
             found = self.suspect(base, given, node)
             self._call_taken(node, effects_only=True)
             return found
+        if "plot" in name:
+            self.record.settings |= set(SETTINGS)
         result = self.apply(rule, base, given, node)
         return self.refine_method(base, name, result, given, node)
+
+    def _is_foreign(self, value: Value) -> bool:
+        """It may come from a library of which too little is known to go by its methods' names, or
+        from a caller, who alone knows."""
+        return any(
+            obj.startswith(_FROM_CALLERS) or FOREIGN in obj or obj[3:] in self.shared.foreign
+            for obj in value.objs
+        )
 
     def change_function(self, node: ast.expr, line: int) -> None:
         """`f.register(…)`, `f.cache_clear()`: a function of the notebook is changed itself."""
@@ -345,8 +376,8 @@ class Calls(Expressions):
             self.record.displays = True
         if "subprocess" in rule.words:
             self._any_file(line)
-        if "seedable" in rule.words and not given.all():
-            self.record.effects.add(Effect.RANDOM)
+        if "random" in rule.words or ("seedable" in rule.words and not given.all()):
+            self.record.effects |= {Effect.RANDOM, Effect.UNSEEDED}
         state = given.keywords.get("random_state")
         unseeded = state is None or state.type == "None"
         if "seeded" in rule.words and unseeded:
@@ -534,7 +565,12 @@ class Calls(Expressions):
                 f"`{dotted}` is called for what it does: it may change the state of its library",
                 node.lineno,
             )
-        return self.suspect(UNKNOWN, given, node)
+        made = self.suspect(UNKNOWN, given, node)
+        if library in self.effects.proven or standard:
+            return made
+        mark = frozenset({self.site(node, FOREIGN)})
+        self.record.hold(mark, made.objs)
+        return made._replace(objs=made.objs | mark)
 
     def _may_set_state(self, dotted: str, given: Arguments) -> bool:
         """A library's function that is called for nothing that one sees, and with nothing that it
@@ -615,9 +651,12 @@ class Calls(Expressions):
         """A bound method or a library's function is called with parts of the other arguments."""
         rule = self.effects.function(value.ref) if value.ref is not None else None
         if rule is not None:
+            self._looks_at_settings(rule, None, value.ref or "")
+            self._outside(rule, None, Arguments([part]), node.lineno)
             if rule.mutates:
                 self.change(part, node.lineno)
             return part.objs if rule.result else NO_OBJECTS
+        self.record.settings |= set(SETTINGS)
         self.change(value, node.lineno, sure=False)
         self.change(part, node.lineno, sure=False)
         self.record.hold(value.objs, part.objs)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from nbflow.analysis.aliases import kept_elsewhere, objects_of
-from nbflow.analysis.calls import ANY_PATH, unknown_arguments
+from nbflow.analysis.calls import ANY_PATH, FOREIGN, unknown_arguments
 from nbflow.analysis.expressions import Home, Shared
 from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
 from nbflow.analysis.foreign_sql import ASSIGNED
@@ -184,6 +184,9 @@ class _Pass:
         for name, value in reader.state.values.items():
             if not reader.is_global(name):
                 continue
+            reach = reader.record.reach(value.objs)
+            if any(FOREIGN in obj or obj[3:] in self.shared.foreign for obj in reach):
+                self.shared.foreign.add(name)
             if value is DELETED:
                 self.shared.globals.pop(name, None)
             else:

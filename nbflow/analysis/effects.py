@@ -64,7 +64,8 @@ class Effects:
     functions: dotted module → name → rule; methods: type → name → rule; attributes: the same for
     what is not called. parents: type → types whose rules it shares. ambient: dotted name of a
     settings object → its channel. libraries: top-level modules that surely do not lie beside the
-    notebook.
+    notebook. proven: those whose values do what the names of their methods say. counting: those
+    that count what they make.
     """
 
     functions: Mapping[str, Mapping[str, Rule]]
@@ -74,6 +75,8 @@ class Effects:
     parents: Mapping[str, tuple[str, ...]]
     ambient: Mapping[str, str]
     libraries: frozenset[str]
+    proven: frozenset[str]
+    counting: frozenset[str]
 
     def function(self, dotted: str) -> Rule | None:
         """The rule of a module's function or class: the longest section that knows it.
@@ -114,8 +117,7 @@ class Effects:
         >>> load_effects().method_by_name("get") is None
         True
         """
-        rule = self.methods.get("unknown", {}).get(name)
-        return rule if rule is not None else self._agreed.get(name)
+        return self._agreed.get(name)
 
     @cached_property
     def _agreed(self) -> Mapping[str, Rule]:
@@ -209,6 +211,8 @@ def load_effects() -> Effects:
         parents={kind: tuple(names.split()) for kind, names in data["parents"].items()},
         ambient={n: channel for channel, names in data["ambient"].items() for n in names.split()},
         libraries=frozenset(data["libraries"]["known"].split()),
+        proven=frozenset(data["libraries"]["proven"].split()),
+        counting=frozenset(data["libraries"]["counting"].split()),
     )
 
 

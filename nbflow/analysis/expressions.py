@@ -64,6 +64,7 @@ class Shared:
     objects_as_keys: instances of notebook classes are keys of dicts.
     home: the local module whose code this is, None for the notebook. modules: how to find local
     modules; None if nobody can tell. paths_change: the notebook changes where modules are found.
+    foreign: globals that may come from libraries of which little is known.
     used_as_tables: names with which the notebook does what only pandas tables can do.
     fuel: how much more may be read before calls are judged bluntly.
     """
@@ -80,6 +81,7 @@ class Shared:
     nested: set[Function] = field(default_factory=set)
     taken: list[Function] = field(default_factory=list)
     used_as_tables: set[str] = field(default_factory=set)
+    foreign: set[str] = field(default_factory=set)
     fuel: int = 0
     home: "Home | None" = None
     modules: "Callable[[str], Home | None] | None" = None
@@ -694,6 +696,8 @@ class Expressions:
         return self.container(node, "dict", [elem], elem)
 
     def _generator(self, node: ast.GeneratorExp) -> Value:
+        if any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(node)):
+            self.one_lane("a generator binds names when it is used up", node.lineno)
         first = self.value(node.generators[0].iter)
         elem = self._comprehend(node, node.generators, [node.elt], first=first)
         made = self.container(node, "generator", [elem, first], elem)

@@ -37,6 +37,7 @@ class Effect(StrEnum):
     SUBPROCESS = "subprocess"  # `!cmd`, subprocess, %%bash: an outside effect, files unknown
     CLOCK = "clock"  # now(), today(), time.time(): never the same twice
     RANDOM = "random"  # draws from an unseeded or global generator
+    UNSEEDED = "unseeded"  # draws that no seed of the notebook can repeat
     RAISES = "raises"  # assert, raise, sys.exit, validators: may stop the notebook on purpose
     RAISES_INSIDE = "raises_inside"  # a notebook function that it calls may
     INPUT = "input"  # input(), getpass, breakpoint: cannot be answered in a run

@@ -215,7 +215,9 @@ class _Linker:
 
 def _label_names(link: CellLink) -> list[Name]:
     """What to call a step after: sure bindings first, then anything that it may write."""
-    writes = sorted(link.writes.values(), key=lambda use: use.line)
+    writes = [use for use in link.writes.values() if "/" not in use.name]
+    writes.sort(key=lambda use: use.line)
     sure = [u.name for u in writes if u.name in link.facts.binds]
     declared = {u.name for u in link.facts.writes if u.certainty is Certainty.SURE}
-    return sure + [u.name for u in writes if u.name not in sure and u.name in declared]
+    found = sure + [u.name for u in writes if u.name not in sure and u.name in declared]
+    return found or sorted(name for name in link.defines if "/" not in name)

@@ -18,6 +18,10 @@ OUTSIDE = frozenset({Effect.NETWORK, Effect.DATABASE, Effect.SUBPROCESS, Effect.
 """Effects that reach the world outside the run."""
 
 
+_INNER = frozenset({Effect.RAISES_INSIDE, Effect.UNSEEDED})
+"""What only the analysis tells apart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMaker:
     """Makes the steps of one notebook. `read` holds the versions that other steps read, as (group
@@ -64,7 +68,7 @@ class StepMaker:
             files_read=_paths(files, writes=False),
             files_written=_paths(files, writes=True),
             any_file=any(use.name == ANY_FILE for use in files),
-            effects=tuple(sorted(e.value for e in group.effects() - {Effect.RAISES_INSIDE})),
+            effects=tuple(sorted(e.value for e in group.effects() - _INNER)),
             outside_effects=bool(group.effects() & OUTSIDE),
             guard=may_stop(group),
             lane=self.lanes[group.key],
@@ -213,6 +217,8 @@ def _never_reuse(group: Group, lane: str | None) -> str | None:
         return "it starts another program"
     if Effect.CLOCK in effects:
         return "it asks for the time"
+    if Effect.UNSEEDED in effects:
+        return "it draws random numbers without a seed"
     if Effect.RANDOM in effects and not all(_is_seeded(link) for link in group.links):
         return "it draws random numbers without a seed"
     if any(use.name == ANY_FILE for link in group.links for use in file_uses(link)):

@@ -40,7 +40,9 @@ PLOTS: Final = frozenset({"Figure", "Axes", "Artist", "Plot", "Grid"})
 SETTINGS: Final = ("@rcParams", "@pandas.options", "@numpy.options")
 """Channels that only some code looks at."""
 
-_NO_SETTINGS: Final = frozenset({"function", "method", "class", "module", "Generator", "tuple"})
+_NO_SETTINGS: Final = frozenset({"function", "method", "class", "module", "Generator", "library"})
+# Perhaps numpy's own numbers: they are shown, and overflow, as numpy is told.
+_NUMBERS: Final = frozenset({"number", "scalar", "float", "complex"})
 
 
 def settings_of_type(kind: str) -> frozenset[str]:
@@ -51,9 +53,11 @@ def settings_of_type(kind: str) -> frozenset[str]:
     """
     if kind in PLOTS or kind in ("", "instance"):
         return frozenset(SETTINGS)
+    if kind in _NUMBERS or kind == "ndarray":
+        return frozenset({"@numpy.options"})
     if kind in IMMUTABLE or kind in _NO_SETTINGS:
         return frozenset()
-    return frozenset({"@numpy.options"} if kind == "ndarray" else SETTINGS[1:])
+    return frozenset(SETTINGS[1:])
 
 
 ONE_SHOT: Final = frozenset({"generator", "iterator", "file", "cursor", "relation"})

@@ -23,6 +23,7 @@ import pathlib
 import pickle
 import reprlib
 import struct
+import random
 import sys
 import types
 from collections import OrderedDict
@@ -338,6 +339,18 @@ def refuse(value: Any) -> None:
         raise CannotStore("it is an open file: open it in the cell that reads it")
     if isinstance(value, types.GeneratorType | types.CoroutineType | types.AsyncGeneratorType):
         raise CannotStore(f"it is a {kind.__name__}: make it a list first (list(…))")
+    if isinstance(value, types.BuiltinMethodType | types.MethodType) and _is_shared_generator(
+        value.__self__
+    ):
+        raise CannotStore(
+            f"it draws from the generator that everybody shares: call {value.__name__} by its name"
+        )
+
+
+def _is_shared_generator(owner: object) -> bool:
+    """The hidden instance behind `random.random`, `np.random.rand` and their like."""
+    legacy = sys.modules.get("numpy.random.mtrand")
+    return owner is random._inst or owner is getattr(legacy, "_rand", legacy or random)
 
 
 _FUNCTION_PARTS: Final = (

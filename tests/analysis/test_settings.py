@@ -42,7 +42,10 @@ ALL = set(SETTERS)
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        ("print(n + 1, text.upper(), math.sqrt(n))", set()),
+        ("print(n + 1, text.upper(), len(text))", set()),
+        ("list(map(plt.plot, [[1]]))", ALL),
+        ("pair = (array, 1)\npair", TABLES),
+        ("df.x.sum() / n", TABLES),
         ("def f(v):\n    return v.plot()\nm = n", set()),
         ("json.dumps({'n': n})", set()),
         ("print(array)", {"@numpy.options"}),
