@@ -74,6 +74,17 @@ _SHOWS: Final = re.compile(
 )
 """How functions are called that make no secret of what they are for."""
 
+_CALLED_BY: Final = {
+    **dict.fromkeys(("builtins.print", "builtins.str"), ("__str__", "__repr__")),
+    **dict.fromkeys(("builtins.repr", "IPython.display.display"), ("__repr__", "_repr_html_")),
+    "builtins.format": ("__format__", "__str__", "__repr__"),
+    "builtins.bool": ("__bool__", "__len__"),
+}
+"""Special methods that builtins call of what they are given."""
+
+_SUFFIXES: Final = {"save": ".npy", "savez": ".npz", "savez_compressed": ".npz", "savefig": ".*"}
+_LISTS_HERE: Final = frozenset({"os.listdir", "os.scandir"})
+
 FOREIGN: Final = ".foreign"
 """A mark in the names of objects that libraries of which little is known have made."""
 
@@ -198,6 +209,9 @@ class Calls(Expressions):
         rule = self.effects.function(dotted)
         if rule is None:
             return self._unknown_library(dotted, given, node)
+        for method in _CALLED_BY.get(dotted, ()):
+            for value in given.all():
+                self._special_of_parts(value, method, node)
         result = self.apply(rule, None, given, node, called=dotted)
         return self.refine_function(dotted, result, given, node)
 
@@ -242,8 +256,10 @@ class Calls(Expressions):
             return found
         rule = self.effects.method(base.type, name) if base.type else None
         if rule is None and not base.type and base.instance is None:
-            rule = self.effects.method("unknown", name)
-            if rule is None and not self._is_foreign(base):
+            # It may also be an instance of a class of the notebook.
+            if name not in self.shared.methods:
+                rule = self.effects.method("unknown", name)
+            if rule is None and name not in self.shared.methods and not self._is_foreign(base):
                 rule = self.effects.method_by_name(name)
         if rule is None:
             found = self.suspect(base, given, node)
@@ -294,7 +310,8 @@ class Calls(Expressions):
         for value in given.all():
             if value.type in ONE_SHOT:
                 self.change(value, line)
-        self._outside(rule, base, given, line)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        self._outside(rule, base, given, line, called or method)
         results = NO_OBJECTS
         if called not in _NEVER_CALLED_BACK:
             results = self._call_back(base, given, node)
@@ -303,7 +320,15 @@ class Calls(Expressions):
             self.record.consumed.update(one.node for one in callables)
         result = self._result(rule, base, given, node)
         self.record.hold(result.objs, results)
-        return result
+        copy = given.keywords.get("copy")
+        if copy is None or copy.text == "True" or result.type in IMMUTABLE:
+            return result
+        # `copy=False`: what comes out is what went in, or sees its memory.
+        sources = given.all() if base is None else [base, *given.all()]
+        if called == "numpy.nan_to_num":
+            self.change(sources[0], line)
+        shared = NO_OBJECTS.union(*(strong(source) | source.weak for source in sources))
+        return result._replace(objs=result.objs | shared)
 
     def _looks_at_settings(self, rule: Rule, base: Value | None, called: str) -> None:
         """A known call looks at the settings of its library, and of those whose values it uses."""
@@ -340,6 +365,8 @@ class Calls(Expressions):
                 self.state.values[key] = value._replace(elem=None)
 
     def _changed_by_keyword(self, base: Value | None, given: Arguments, line: int) -> None:
+        if given.rest is not None and base is not None and base.type in TABLES:
+            self.change(base, line, sure=False)  # `**options` may bring `inplace=True`
         inplace = given.keywords.get("inplace")
         if inplace is not None and base is not None and inplace.text != "False":
             self.change(base, line)
@@ -348,11 +375,17 @@ class Calls(Expressions):
             if value is not None:
                 self.change(value, line)
 
-    def _outside(self, rule: Rule, base: Value | None, given: Arguments, line: int) -> None:
+    def _outside(
+        self, rule: Rule, base: Value | None, given: Arguments, line: int, called: str = ""
+    ) -> None:
         for key in rule.reads:
             self._path(base if key == "receiver" else given.get(key), line, writes=False)
         for key in rule.writes:
             self._path(base if key == "receiver" else given.get(key), line, writes=True)
+        if (suffix := _SUFFIXES.get(called.rpartition(".")[2])) is not None:
+            self._with_suffix(given.first("0", "file", "fname"), suffix, line)
+        if called in _LISTS_HERE and not given.all():
+            self.touch_file(".", line, reads=True, writes=False)
         for channel in (*rule.sets, *rule.draws):
             self.read_channel(channel, line)
             self._write_channel(channel, line, anew=False)
@@ -501,6 +534,12 @@ class Calls(Expressions):
             return
         self.touch_file(value.text, line, reads=not writes, writes=writes)
 
+    def _with_suffix(self, value: Value | None, suffix: str, line: int) -> None:
+        """The library adds a suffix to a path that has none."""
+        if value is None or value.text is None or "." in value.text.rpartition("/")[2]:
+            return
+        self.touch_file(f"{value.text}{suffix}", line, reads=False, writes=True)
+
     def _paths(self, value: Value, line: int, *, writes: bool) -> None:
         text = value.elem.text if value.elem is not None else None
         self.touch_file(text, line, reads=not writes, writes=writes)
@@ -621,7 +660,7 @@ class Calls(Expressions):
         """Functions among the arguments are called, with parts of the others; returns what they may
         give back."""
         called = _called_position(node)
-        functions = [v for v in given.all() if v.callables]
+        functions = [v for value in given.all() for v in _functions_in(value)]
         strangers = [v for key in called if (v := given.get(key)) is not None and not v.callables]
         strangers = [v for v in strangers if v.ref is not None or (not v.type and v.objs)]
         if not functions and not strangers:
@@ -733,6 +772,11 @@ class Calls(Expressions):
     def special(self, value: Value, name: str, given: list[Value], node: ast.AST) -> Value | None:
         """A special method (or property) of an instance of a notebook class, if it has one."""
         return self._call_member(value, name, Arguments(list(given)), node)
+
+    def _special_of_parts(self, value: Value, name: str, node: ast.AST) -> None:
+        for part in (value, value.elem, *(value.items or ())):
+            if part is not None and part.instance is not None:
+                self.special(part, name, [], node)
 
     # -- notebook functions -------------------------------------------------------------------
 
@@ -1048,6 +1092,14 @@ _CALLERS: Final = frozenset(
     }
 )
 """Functions and methods whose first argument is called."""
+
+
+def _functions_in(value: Value) -> Iterable[Value]:
+    """A function, or those in a list or dict of them."""
+    parts = [value, *(value.items or ())]
+    if value.elem is not None:
+        parts += [value.elem, *(value.elem.items or ())]
+    return (part for part in parts if part.callables)
 
 
 def _called_position(node: ast.Call) -> tuple[str, ...]:

@@ -101,18 +101,23 @@ class _Pass:
         self.shared.paths_change = any("sys.path" in cell.source for cell in self.cells)
         self.tank = _TANK
         self.codes = [read_code(cell.source) for cell in self.cells]
-        for code in self.codes:
-            self._survey(code)
+        self.table_uses: dict[str, list[int]] = {}
+        self.bound_in: dict[str, list[int]] = {}
+        for place, code in enumerate(self.codes):
+            self._survey(code, place)
 
     def facts(self) -> tuple[CellFacts, ...]:
         """Read all cells."""
-        read = [self._cell(cell, code) for cell, code in zip(self.cells, self.codes, strict=True)]
+        read: list[_Read] = []
+        for place, (cell, code) in enumerate(zip(self.cells, self.codes, strict=True)):
+            self.shared.used_as_tables = self._tables_at(place)
+            read.append(self._cell(cell, code))
         last = Magics(self.shared, self.shared.globals.get)
         return tuple(self._finished(one, last) for one in read)
 
     # -- before -------------------------------------------------------------------------------
 
-    def _survey(self, code: CellCode) -> None:
+    def _survey(self, code: CellCode, place: int) -> None:
         """Count what binds each name anywhere in the notebook."""
         names: list[str] = []
         while code.magic is not None and code.magic.name in ("time", "timeit", "capture", "prun"):
@@ -122,7 +127,9 @@ class _Pass:
             names += survey.names
             self.shared.changed_attributes |= survey.changed_attributes
             self.shared.renames_index |= survey.renames_index
-            self.shared.used_as_tables |= survey.used_as_tables
+            self.shared.methods |= survey.methods
+            for name in survey.used_as_tables:
+                self.table_uses.setdefault(name, []).append(place)
         elif code.magic is not None:
             names += [word for word in code.magic.line.split() if word.isidentifier()]
             if code.magic.name == "sql":
@@ -131,6 +138,17 @@ class _Pass:
                 names += [one[1] for one in found if one is not None]
         for name in names:
             self.shared.known[name] = self.shared.known.get(name, 0) + 1
+            self.bound_in.setdefault(name, []).append(place)
+
+    def _tables_at(self, place: int) -> set[str]:
+        """Names that are used as tables before another cell binds them anew."""
+        found: set[str] = set()
+        for name, uses in self.table_uses.items():
+            bound = self.bound_in.get(name, [])
+            end = next((cell for cell in bound if cell > place), len(self.cells))
+            if bound.count(place) == 1 and any(place <= cell < end for cell in uses):
+                found.add(name)
+        return found
 
     def _sql_names(self, text: str) -> list[str]:
         statements = self.shared.parse_sql(text).statements
@@ -180,6 +198,7 @@ class _Pass:
 
     def _remember(self, cell: Cell, reader: Magics, parts: tuple[Part, ...]) -> None:
         """What the cells below will find."""
+        self.shared.written_files |= reader.record.files_written.keys()
         given = bool(_PARAMETER_TAGS.intersection(cell.tags))
         for name, value in reader.state.values.items():
             if not reader.is_global(name):
@@ -251,6 +270,7 @@ class _Survey:
     changed_attributes: frozenset[str]
     renames_index: bool
     used_as_tables: frozenset[str]
+    methods: frozenset[str]
 
 
 @lru_cache(maxsize=4096)
@@ -262,6 +282,7 @@ def _surveyed(source: str) -> _Survey:
         changed_attributes=frozenset(changed_attributes(tree)),
         renames_index=_renames_index(tree),
         used_as_tables=frozenset(_used_as_tables(tree)),
+        methods=frozenset(_methods(tree)),
     )
 
 
@@ -531,15 +552,26 @@ _ONLY_TABLES: Final = frozenset(
 
 
 def _used_as_tables(tree: ast.Module) -> set[str]:
-    """Names that must be tables for the notebook to run: `sales.loc[…]`, `sales.dropna()`."""
-    return {
-        node.value.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and node.attr in _ONLY_TABLES
-        and isinstance(node.value, ast.Name)
-        and isinstance(node.ctx, ast.Load)
-    }
+    """Names that must be tables for the notebook to run: `sales.loc[…]`, `sales.dropna()`. In
+    functions a name may be a parameter."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        waiting.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Attribute) and node.attr in _ONLY_TABLES:
+            if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.add(node.value.id)
+    return found
+
+
+def _methods(tree: ast.Module) -> set[str]:
+    """Names of all methods of the classes in a cell."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    functions = (inner for one in classes for inner in one.body)
+    return {f.name for f in functions if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def _renames_index(tree: ast.Module) -> bool:

@@ -65,7 +65,9 @@ class Shared:
     home: the local module whose code this is, None for the notebook. modules: how to find local
     modules; None if nobody can tell. paths_change: the notebook changes where modules are found.
     foreign: globals that may come from libraries of which little is known.
-    used_as_tables: names with which the notebook does what only pandas tables can do.
+    used_as_tables: names with which the notebook does what only pandas tables can do, as long as
+    they stand for what the cell that is being read binds. methods: names of the methods of the
+    notebook's classes. written_files: paths that the cells above write.
     fuel: how much more may be read before calls are judged bluntly.
     """
 
@@ -82,6 +84,8 @@ class Shared:
     taken: list[Function] = field(default_factory=list)
     used_as_tables: set[str] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
+    methods: set[str] = field(default_factory=set)
+    written_files: set[str] = field(default_factory=set)
     fuel: int = 0
     home: "Home | None" = None
     modules: "Callable[[str], Home | None] | None" = None
@@ -675,7 +679,8 @@ class Expressions:
     def _formatted(self, node: ast.FormattedValue) -> Value:
         value = self.value(node.value)
         if value.instance is not None:
-            self.special(value, "__str__", [], node)
+            for name in ("__format__", "__str__", "__repr__"):
+                self.special(value, name, [], node)
         if node.format_spec is not None:
             self.value(node.format_spec)
             return STR

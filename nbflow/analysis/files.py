@@ -106,4 +106,6 @@ def _glob_matches(pattern: str, path: str) -> bool:
     if not any(mark in pattern for mark in "*?["):
         return False
     fixed = pattern.split("*", 1)[0].split("?", 1)[0].split("[", 1)[0].rpartition("/")[0]
-    return fnmatchcase(path, pattern) or _below(path, fixed) or path == fixed
+    if fnmatchcase(path, pattern) or fnmatchcase(f"/{path}", pattern):
+        return True
+    return _below(path, fixed) or path == fixed

@@ -239,6 +239,9 @@ class Statements(KnownCalls):
 
     def _imported(self, module: str, line: int) -> None:
         """Importing a local module runs its code: what that sets holds from here on."""
+        name = module.partition(".")[0]
+        if self.shared.written_files & {f"{name}.py", f"{name}/__init__.py"}:
+            self.one_lane(f"it imports `{name}`, which the notebook itself writes", line)
         home = self.shared.modules(module) if self.shared.modules is not None else None
         for channel in home.record.channels if home is not None else ():
             self.read_channel(channel, line)
@@ -471,7 +474,9 @@ class Statements(KnownCalls):
     # -- branches -----------------------------------------------------------------------------
 
     def _if(self, node: ast.If) -> None:
-        self.value(node.test)
+        test = self.value(node.test)
+        if test.instance is not None:
+            self.special(test, "__bool__", [], node)
         constant = node.test.value if isinstance(node.test, ast.Constant) else None
         if constant is not None:
             self.run(node.body if constant else node.orelse)
@@ -723,7 +728,10 @@ class Statements(KnownCalls):
         value = node.value
         self.bare = value.value if isinstance(value, ast.Await) else value
         self.bare_is_shown = node is self.last_shown
-        self.value(value)
+        shown = self.value(value)
+        if self.bare_is_shown and shown.instance is not None:
+            for name in ("__repr__", "_repr_html_"):
+                self.special(shown, name, [], node)
         self.bare = None
 
 
