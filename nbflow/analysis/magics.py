@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import pairwise
 from typing import Final
 
@@ -115,9 +116,10 @@ class Magics(ForeignSql):
             self.record.opaque.setdefault("code that cannot be read", at)
             self.one_lane("code in a magic cannot be read", at)
             return
-        ast.increment_lineno(code.tree, at - 1)
-        self.last = code.tree.body
-        self.run(code.tree.body)
+        # Trees are shared with whoever reads the same text, so this one gets its own lines.
+        tree = ast.increment_lineno(deepcopy(code.tree), at - 1) if at > 1 else code.tree
+        self.last = tree.body
+        self.run(tree.body)
 
     def _nothing_bound(self) -> "_Restored":
         return _Restored(self)

@@ -112,3 +112,13 @@ def test_deep_nesting_is_no_crash(source: str) -> None:
     (facts,) = read_cells(Notebook(path="n.ipynb", cells=cells))
     assert facts.syntax_error is None
     assert facts.one_lane or facts.reads or facts.writes
+
+
+def test_a_magic_does_not_move_the_lines_of_equal_code_elsewhere() -> None:
+    cells = tuple(
+        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
+        for i, source in enumerate(["\n\n%time x = [1]", "x = [1]"])
+    )
+    read_cells(Notebook(path="n.ipynb", cells=cells))
+    (use,) = read_cells(Notebook(path="n.ipynb", cells=cells))[1].writes
+    assert use.line == 1
