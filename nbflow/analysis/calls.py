@@ -806,7 +806,11 @@ class Calls(Expressions):
         """A local module's function, read among its own globals. What a module may do with a
         function that it was given is not followed: it is called with what it is given beside."""
         home = function.home
-        if not isinstance(home, Home) or function.frame is not None or not isinstance(node, ast.Call):
+        if (
+            not isinstance(home, Home)
+            or function.frame is not None
+            or not isinstance(node, ast.Call)
+        ):
             call = node if isinstance(node, ast.Call) else ast.copy_location(_NO_CALL, node)
             return self.suspect(UNKNOWN, given, call)
         reader = type(self)(home.shared, home.shared.globals.get)

@@ -10,7 +10,6 @@ from nbflow.core.names import Name
 from nbflow.core.notebook import Cell
 from nbflow.core.step import CellTags, StepId
 
-
 Doubt = tuple[str, Name]
 """A step (its group key) and a name that it might change by its text, though no run saw it."""
 

@@ -99,6 +99,7 @@ class _Pass:
         if find_source is not None:
             self.shared.modules = Modules(self.shared, find_source, _read_module)
         self.shared.paths_change = any("sys.path" in cell.source for cell in self.cells)
+        self.shared.writes_modules = any(_may_write_module(cell.source) for cell in self.cells)
         self.tank = _TANK
         self.codes = [read_code(cell.source) for cell in self.cells]
         self.table_uses: dict[str, list[int]] = {}
@@ -260,6 +261,10 @@ class _Pass:
             for name, sure in written_globals(summary).items():
                 writes[name] = writes.get(name, False) or sure
         return late_writes_of(writes, min(lines, default=1), last)
+
+
+def _may_write_module(source: str) -> bool:
+    return "%%writefile" in source or (".py" in source and "write" in source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -544,7 +549,14 @@ def _kept_functions(reader: Magics, parts: tuple[Part, ...]) -> Iterable[Functio
 _ONLY_TABLES: Final = frozenset(
     {
         *("loc", "iloc", "iterrows", "itertuples", "value_counts", "dropna", "fillna", "resample"),
-        *("pivot_table", "reset_index", "set_index", "sort_values", "sort_index", "drop_duplicates"),
+        *(
+            "pivot_table",
+            "reset_index",
+            "set_index",
+            "sort_values",
+            "sort_index",
+            "drop_duplicates",
+        ),
         *("isnull", "notnull", "select_dtypes", "nunique", "to_csv", "to_parquet", "melt"),
     }
 )

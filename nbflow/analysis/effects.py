@@ -131,7 +131,8 @@ class Effects:
         return {
             name: _united(rules)
             for name, rules in owners.items()
-            if name not in common | _COMMON_NAMES | {"*"} and len({_deeds(rule) for rule in rules}) == 1
+            if name not in common | _COMMON_NAMES | {"*"}
+            and len({_deeds(rule) for rule in rules}) == 1
         }
 
     def attribute(self, type: str, name: str) -> Rule | None:

@@ -63,7 +63,8 @@ class Shared:
     renames_index: some cell names an index in place, which tables made from each other may share.
     objects_as_keys: instances of notebook classes are keys of dicts.
     home: the local module whose code this is, None for the notebook. modules: how to find local
-    modules; None if nobody can tell. paths_change: the notebook changes where modules are found.
+    modules; None if nobody can tell. paths_change: the notebook changes where modules are found;
+    writes_modules: it may write modules.
     foreign: globals that may come from libraries of which little is known.
     used_as_tables: names with which the notebook does what only pandas tables can do, as long as
     they stand for what the cell that is being read binds. methods: names of the methods of the
@@ -90,6 +91,7 @@ class Shared:
     home: "Home | None" = None
     modules: "Callable[[str], Home | None] | None" = None
     paths_change: bool = False
+    writes_modules: bool = False
 
     def of_module(self) -> "Shared":
         """What the reading of a local module begins with."""

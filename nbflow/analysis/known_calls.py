@@ -489,7 +489,9 @@ class KnownCalls(Calls):
             random = any(
                 word in function.lower() for word in ("random", "uuid", "setseed", "sample")
             )
-            self.record.effects.add(Effect.UNSEEDED)  # no seed of Python's reaches DuckDB's generator
+            self.record.effects.add(
+                Effect.UNSEEDED
+            )  # no seed of Python's reaches DuckDB's generator
             if random:
                 self.record.effects.add(Effect.RANDOM)
 

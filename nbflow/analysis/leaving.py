@@ -15,6 +15,7 @@ from nbflow.analysis.facts import Certainty, Use
 from nbflow.analysis.parameter_cell import injected_fragments
 from nbflow.analysis.reading import RANDOM_CHANNELS, read_channel, read_more
 from nbflow.analysis.standing import Standing
+from nbflow.analysis.values import TABLES
 from nbflow.analysis.versions import PLAIN_TYPES, Defined, Version, fold_match
 from nbflow.core.names import Name, NameKind, kind_of
 
@@ -40,6 +41,11 @@ class _Load:
     late: frozenset[Name]
     late_writes: frozenset[Name]
     pinned: str | None
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether values may be, or hold, instances of classes of the notebook."""
+        return any(d.fragment.source.lstrip().startswith(("class", "@")) for d in self.carried)
 
 
 _NOTHING = _Load(carried=frozenset(), late=frozenset(), late_writes=frozenset(), pinned=None)
@@ -227,6 +233,8 @@ class _Leaving:
                 read_channel(self.standing, link, use)
             self.standing.rebound(name, link.cell)
             free = name in plain or kind_of(name) is NameKind.AMBIENT
+            if free and load.has_classes and dict(facts.value_types).get(name) in TABLES:
+                free = False  # instances may stand in its columns
             link.writes[name] = use
             link.left[name] = self._version(name, use, _NOTHING if free else load, why.get(name))
         self._even_out()

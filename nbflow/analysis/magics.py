@@ -147,7 +147,9 @@ class Magics(ForeignSql):
         self.one_lane(f"what the extension `{name}` does is not known", at)
 
     def _autoreload(self, line: str, at: int) -> None:
-        self.one_lane("autoreload exchanges modules while the notebook runs", at)
+        # Kernels are new in every run: modules change under them only if the notebook writes them.
+        if self.shared.writes_modules:
+            self.one_lane("autoreload exchanges modules while the notebook runs", at)
 
     def _change_folder(self, line: str, at: int) -> None:
         self.one_lane("it changes the folder that later paths start from", at)

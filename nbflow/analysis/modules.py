@@ -30,7 +30,9 @@ _CODE = IMMUTABLE | {"function", "class", "module"}
 class Modules:
     """The local modules of one notebook, each read once, when it is first asked for."""
 
-    def __init__(self, shared: Shared, find: FindSource, read: Callable[[Home, ast.Module], Record]):
+    def __init__(
+        self, shared: Shared, find: FindSource, read: Callable[[Home, ast.Module], Record]
+    ):
         self._shared = shared
         self._find = find
         self._read = read

@@ -385,6 +385,8 @@ class Statements(KnownCalls):
             for key, value in self.state.values.items()
             if key.startswith(prefix)
         }
+        if self.frame.kind == "module" and self._keeps_objects(members):
+            self.one_lane(f"the class `{node.name}` keeps an object of the notebook", node.lineno)
         own = tuple(c for base in bases for c in base.callables if isinstance(c, Class))
         foreign = any(not base.callables and base.ref not in _PLAIN_BASES for base in bases)
         cls = Class(name=node.name, node=node, bases=own, foreign=foreign, members=members)
@@ -397,6 +399,14 @@ class Statements(KnownCalls):
             elif isinstance(written, ast.Call):
                 self.arguments(written)
         self.bind(node.name, value, node.lineno)
+
+    def _keeps_objects(self, members: dict[str, Value]) -> bool:
+        """Whether a class attribute is an object that a global of the notebook stands for, too."""
+        kept = NO_OBJECTS.union(*(strong(v) for v in members.values() if not v.callables))
+        if not kept:
+            return False
+        shared = (v for n, v in self.state.values.items() if self.is_global(n) and not v.callables)
+        return any(obj.startswith("in:") for obj in kept) or any(kept & strong(v) for v in shared)
 
     def new_frame(self, function: Function, place: str) -> Frame:
         """Where the variables of one call live."""

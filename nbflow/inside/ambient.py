@@ -203,8 +203,17 @@ def _read_pandas(_start: Start) -> Any:
 
 
 _PRINTING: Final[Mapping[str, Any]] = {
-    **{"edgeitems": 3, "threshold": 1000, "floatmode": "maxprec", "precision": 8, "sign": "-"},
-    **{"suppress": False, "linewidth": 75, "nanstr": "nan", "infstr": "inf", "formatter": None},
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "sign": "-",
+    "legacy": False,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "formatter": None,
 }
 _FLOATING: Final = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 

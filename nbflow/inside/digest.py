@@ -517,6 +517,8 @@ class Walk:
 
     def _parts(self, value: Any) -> None:
         reduced = _reduce(value)
+        if isinstance(value, np.ma.MaskedArray | np.recarray):
+            self.uses(value.view(np.ndarray))  # pickles as bytes, and yet looks at another's memory
         self.tag("object")
         self.type_name(type(value))
         if isinstance(reduced, str):

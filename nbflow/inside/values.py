@@ -21,9 +21,9 @@ import io
 import json
 import pathlib
 import pickle
+import random
 import reprlib
 import struct
-import random
 import sys
 import types
 from collections import OrderedDict
@@ -626,6 +626,8 @@ def store_group(
         PickleForbidden: groups are pickled, and pickles are forbidden.
     """
     refuse_scrambled(examined)
+    if any(isinstance(value, np.ma.MaskedArray | np.recarray) for value in values.values()):
+        raise CannotStore("it may share its memory with another array, which pickling would end")
     shared = shared_owners(examined.arrays)
     return _write(stem, "pickle", "pickle", packing.dumps(values, shared=shared))
 

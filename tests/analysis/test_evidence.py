@@ -1,6 +1,6 @@
 """May-edges dissolve where runs have shown that nothing is written, and only there.
 
-`keep` below stands for the lesson of such a run. `stranger` is a library whose functions nobody knows.
+`keep` below stands for the lesson of such a run; `stranger` is a library that nobody knows.
 """
 
 from collections.abc import Iterable

@@ -97,7 +97,6 @@ def test_definition_cells(cell: str) -> None:
         "!ls",
         "from helpers import *",
         "def f(): eval('x')\nf()",
-        "%autoreload 2",
     ],
 )
 def test_cells_that_are_steps(cell: str) -> None:

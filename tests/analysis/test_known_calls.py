@@ -256,7 +256,7 @@ def test_what_stays_in_its_kernel(cell: str, wanted: str) -> None:
         "%run other.ipynb",
         "%%unknown\nx",
         "%unknown x",
-        "%autoreload 2",
+        "%autoreload 2\n# %%writefile\nopen('m.py', 'w').write('x = 1')",
         "%matplotlib widget",
         "%config InlineBackend.close_figures = False",
         "np.something = 1",

@@ -23,9 +23,7 @@ CELLS = (
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [new_code_cell(source, id=f"c{i}") for i, source in enumerate(CELLS)]
-    nbformat.write(
-        new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), tmp_path / "n.ipynb"
-    )
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), tmp_path / "n.ipynb")
     monkeypatch.chdir(tmp_path)
 
 

@@ -32,6 +32,9 @@ LIBRARIES = (
 )
 """Libraries of which something must be proven."""
 
+# A minute of real libraries; no kernel.
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
 PROVEN_AT_LEAST = 2000
 
 
