@@ -29,8 +29,8 @@ class CellLink:
 
     unknown: names that it asks for and nothing above writes. defines: names of its fragments that
     other lanes replay. spared: names that it might change by its text, but runs have shown that it
-    does not. asked: names that it
-    really looks at; passed: versions that it would only have handed on to nobody. doubts: such steps and names above (group keys) on which what it reads rests.
+    does not. asked: names that it really looks at; passed: versions that it would only have handed
+    on to nobody. doubts: such steps and names above (group keys) on which what it reads rests.
     """
 
     cell: Cell

@@ -573,9 +573,10 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
         waiting.extend(ast.iter_child_nodes(node))
-        if isinstance(node, ast.Attribute) and node.attr in _ONLY_TABLES:
-            if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
-                found.add(node.value.id)
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()):
+                if attr in _ONLY_TABLES:
+                    found.add(name)
     return found
 
 

@@ -111,7 +111,7 @@ class Shared:
 
 @dataclass(eq=False, slots=True)
 class Home:
-    """Where code was written: a local module with its globals. `record` is what importing it did."""
+    """Where code was written: a local module with its globals; `record`: what importing it did."""
 
     name: str
     shared: Shared

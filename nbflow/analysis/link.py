@@ -78,12 +78,9 @@ def _walk(
     by_cell: dict[CellId, list[Learned]] = {}
     for lesson in lessons:
         cells = lesson.step.split("+")
-        if lesson.what == "keeps":
-            # In one kernel there is nothing to gain, and nobody watches.
-            taught = cells if replaying else []
-        else:
-            taught = cells[-1:]
-        for cell in taught:
+        # In one kernel evidence has nothing to gain, and nobody watches that it stays true.
+        evidence = lesson.what == "keeps"
+        for cell in (cells if replaying else []) if evidence else cells[-1:]:
             by_cell.setdefault(CellId(cell), []).append(lesson)
     standing = Standing(
         injected=injected,

@@ -115,9 +115,9 @@ class Step:
     declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
         these is a found mutation. may_writes: those of them that it perhaps never changes: calls
         whose effect is not known. spared: names that it might change by its text, though runs have
-        shown that it does not; it is watched that this stays so. passes: names that it binds on some
-        path only, and whose earlier values nobody needs: where it does not bind them, it leaves
-        nothing.
+        shown that it does not; it is watched that this stays so. passes: names that it binds on
+        some path only, and whose earlier values nobody needs: where it does not bind them, it
+        leaves nothing.
     defines: functions, classes and imports of its own cells that other lanes replay; values refer
         to them by name.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
