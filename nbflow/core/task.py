@@ -73,8 +73,8 @@ class TaskSpec:
     are loaded too (they are watched) but not bound. superseded: for each of the inputs, the members
     that have a newer version by now; they are neither bound nor watched. outputs: names to capture.
     declared_writes: names it is expected to change; may_writes: those that it perhaps never
-    changes; spared: those that it is not expected to change any more; passes: outputs that are left out
-    where the step did not bind them. staging: an existing folder for staged files.
+    changes; spared: those that it is not expected to change any more; passes: outputs that are left
+    out where the step did not bind them. staging: an existing folder for staged files.
     key_file: the project's sealing key.
     lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
     python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
