@@ -34,6 +34,7 @@ WITHOUT_EXAMPLE = {
     "not-a-file",
     "not-utf8",
     "notebook",
+    "not-pure",
     "opaque",
     "outside-project",
     "too-deep",

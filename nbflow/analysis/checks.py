@@ -15,6 +15,7 @@ from nbflow.analysis.lint.hidden import first_hiding
 from nbflow.analysis.lint.ignores import kept
 from nbflow.analysis.lint.look import is_session_object
 from nbflow.analysis.standing import Standing
+from nbflow.analysis.trust import pure_lines
 from nbflow.analysis.versions import Defined, Version
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.graph import Graph
@@ -230,6 +231,22 @@ def _opaque(linked: Linked) -> Iterator[Diagnostic]:
             yield _finding("opaque", Severity.WARNING, why, link, line=line)
 
 
+def _not_pure(linked: Linked) -> Iterator[Diagnostic]:
+    """The author vouched for a cell's calls, and a run has seen them change something."""
+    for link in _links(linked):
+        lines = pure_lines(link.cell.source)
+        changed = [lesson.name for lesson in link.lessons if lesson.what == "writes"]
+        if lines and changed:
+            yield _finding(
+                "not-pure",
+                Severity.WARNING,
+                f"a run saw this cell change `{changed[0]}`, though a line is marked as pure",
+                link,
+                line=min(lines),
+                hint="remove `# nbflow: pure` from the line that changes it",
+            )
+
+
 def _one_lane(linked: Linked) -> Iterator[Diagnostic]:
     for reason in linked.graph.one_lane:
         yield Diagnostic(
@@ -260,6 +277,7 @@ CHECKS: tuple[Callable[[Linked], Iterator[Diagnostic]], ...] = (
     _split_steps,
     _after_tags,
     _opaque,
+    _not_pure,
     _one_lane,
     _interactive,
 )

@@ -7,8 +7,10 @@ import pytest
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
 from nbflow.analysis.trust import is_trusted, mark_trusted
-from nbflow.core.graph import Graph
+from nbflow.core.graph import Graph, Learned
+from nbflow.core.names import Name
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
+from nbflow.core.step import StepId
 
 
 def trusted(source: str) -> list[str]:
@@ -93,3 +95,16 @@ def test_a_function_that_is_vouched_for() -> None:
         "n = look(xs)",
     ]
     assert ("c3", "c4") not in waits(linked(HEAD, *sources, "print(xs)"))
+
+
+def test_a_run_that_saw_a_change_contradicts_the_author() -> None:
+    cells = tuple(
+        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
+        for i, source in enumerate([HEAD, "xs = [1]", "n = stranger.look(xs)  # nbflow: pure"])
+    )
+    notebook = Notebook(path="n.ipynb", cells=cells)
+    seen = Learned(step=StepId("c2"), name=Name("xs"), what="writes", reason="seen")
+    graph = link(notebook, read_cells(notebook), {}, learned=[seen])
+    (finding,) = [one for one in graph.diagnostics if one.code == "not-pure"]
+    assert (finding.place.cell_index, finding.place.line) == (2, 1)
+    assert "`xs`" in finding.message

@@ -29,6 +29,7 @@ CODES: Final = frozenset(
         "not-json",
         "not-utf8",
         "notebook",
+        "not-pure",
         "old-format",
         "one-lane",
         "opaque",
