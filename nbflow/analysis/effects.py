@@ -112,8 +112,8 @@ class Effects:
         """The rule of a method whose receiver is not known: where all types that have it agree on
         what it does. What it gives may be what it is for any of them.
 
-        >>> load_effects().method_by_name("set_title").mutates_self
-        True
+        >>> load_effects().method_by_name("corr").mutates_self
+        False
         >>> load_effects().method_by_name("get") is None
         True
         """

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 from blake3 import blake3
 
 from nbflow.core.names import Name, NameKind, kind_of
@@ -199,8 +200,8 @@ class _Seen:
 
 
 def _is_light(value: Any) -> bool:
-    """Tables and plain values: what people ask for afterwards, and cheap to keep."""
-    if tables.is_table(value) or values.is_plain_array(value):
+    """Tables, columns and plain values: what people ask for afterwards, and cheap to keep."""
+    if tables.is_table(value) or values.is_plain_array(value) or isinstance(value, pd.Series):
         return True
     try:
         values.to_plain(value)

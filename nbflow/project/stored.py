@@ -1,6 +1,7 @@
 """`nbflow get`: one stored value of a run, as text or as a file."""
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ def _writers(blob: Blob) -> Mapping[str, _Writer]:
     if blob.kind == "json":
         return {".json": _as_json, ".txt": _as_text}
     if blob.kind == "pickle":
-        return {".pickle": _unsealed, ".pkl": _unsealed}
+        column = {".csv": _column_to_csv} if blob.python_type == "pandas.Series" else {}
+        return {**column, ".pickle": _unsealed, ".pkl": _unsealed}
     return {f".{blob.suffix}": _copy}
 
 
@@ -131,7 +133,8 @@ def _to_parquet(frame: pd.DataFrame, output: Path) -> None:
 
 
 def _says_something(index: pd.Index) -> bool:
-    return not (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
+    plain = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    return not plain or index.name is not None
 
 
 def _copy_to(options: str) -> _Writer:
@@ -177,6 +180,13 @@ def _copy(path: Path, output: Path, blobs: BlobStore) -> None:
 
 def _unsealed(path: Path, output: Path, blobs: BlobStore) -> None:
     output.write_bytes(read_seal(blobs.key()).open(path.read_bytes()))
+
+
+def _column_to_csv(path: Path, output: Path, blobs: BlobStore) -> None:
+    """A Series, whose pickle only this project can have sealed."""
+    value = pickle.loads(read_seal(blobs.key()).open(path.read_bytes()))
+    assert isinstance(value, pd.Series)
+    value.to_csv(output, index=_says_something(value.index))
 
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection:

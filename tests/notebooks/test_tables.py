@@ -7,6 +7,7 @@ run has to give the same, to the last digit.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -52,6 +53,12 @@ FILES = {
 pytestmark = pytest.mark.slow
 
 
+def _every_day_or_ci(name: str) -> Any:
+    """Long notebooks take a minute each: one of them is enough for every day."""
+    every_day = name in ("plain", "retail_daily_sales")
+    return pytest.param(name, id=name, marks=() if every_day else (pytest.mark.ci,))
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_run_all_gives_the_expected_tables(
     name: str, golden: Callable[[str], Path], expected: Path, write_expected: bool
@@ -65,7 +72,7 @@ def test_run_all_gives_the_expected_tables(
         assert_same_table(found, expected / name / f"{table}.csv")
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [_every_day_or_ci(name) for name in TABLES])
 def test_a_run_gives_the_tables_of_run_all(
     name: str, golden: Callable[[str], Path], expected: Path
 ) -> None:
@@ -84,7 +91,7 @@ def test_a_run_gives_the_tables_of_run_all(
         assert (notebook.parent / file).is_file()
 
 
-@pytest.mark.parametrize("name", [name for name, files in FILES.items() if files])
+@pytest.mark.parametrize("name", [_every_day_or_ci(n) for n, files in FILES.items() if files])
 def test_a_run_writes_the_files_of_run_all(
     name: str, golden: Callable[[str], Path], tmp_path: Path
 ) -> None:
