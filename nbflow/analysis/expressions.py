@@ -453,7 +453,11 @@ class Expressions:
             if base.elem.type in IMMUTABLE:
                 return base.elem
             return base.elem._replace(objs=base.elem.objs | self._inside(base), items=None)
-        return Value(objs=self._inside(base), weak=base.weak)
+        inside = self._inside(base)
+        if not inside and base.type in ONE_SHOT:
+            # Something that only the iterator makes: nobody's yet, but it can be changed.
+            inside = frozenset(f"new:{obj[3:]}.part" for obj in base.objs)
+        return Value(objs=inside, weak=base.weak)
 
     def _inside(self, base: Value) -> Objects:
         """What an element may be. What cannot leave the kernel is never an element of itself."""

@@ -521,7 +521,6 @@ OPEN: dict[str, str] = {
     "an f-string of a list of instances changes them": "special methods that change something",
     "the consumer of a generator runs its appends": "consuming a generator changes",
     "an array of objects holds a list's lists": "arrays of objects hold objects of the notebook",
-    "parts of a split can be changed": "splitters give arrays",
     "the place of an instance changes it": "special methods that change something",
     "a memory map writes its file": "files are read later than they are named",
 }
