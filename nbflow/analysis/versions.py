@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nbflow.analysis.facts import Fragment
 from nbflow.core.names import Name
@@ -78,6 +79,8 @@ class Defined:
         """Values may hold what it defines. `mentioned`: names used otherwise than by calling."""
         if self.parameter or self.fragment.module is not None:
             return False
+        if _is_constant(self.fragment.source):
+            return False  # values hold what it is, not its name
         return not mentioned.isdisjoint(self.fragment.names) or _makes_values(self.fragment.source)
 
     def compares_by_identity(self) -> bool:
@@ -90,6 +93,21 @@ class Defined:
         yield self
         for needed in self.needs:
             yield from needed.chain()
+
+
+@lru_cache(maxsize=4096)
+def _is_constant(source: str) -> bool:
+    """A plain assignment that calls and defines nothing.
+
+    >>> _is_constant("n = 11"), _is_constant("P = namedtuple('P', 'x y')")
+    (True, False)
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return False
+    plain = all(isinstance(node, ast.Assign | ast.AnnAssign) for node in tree.body)
+    return plain and not any(isinstance(node, ast.Call | ast.Lambda) for node in ast.walk(tree))
 
 
 def _makes_values(source: str) -> bool:
