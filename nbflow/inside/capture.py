@@ -57,7 +57,10 @@ def capture(
         outputs=tuple(staging.staged),
         unstorable=(*seen.unstorable, *staging.unstorable),
         found_mutations=tuple(sorted(seen.mutations(changed_tables))),
-        untouched=tuple(sorted(seen.untouched(changed_tables))),
+        # What cannot be stored cannot be looked through: it may hold on to anything (a weakref).
+        untouched=()
+        if seen.unstorable or staging.unstorable
+        else tuple(sorted(seen.untouched(changed_tables))),
         alias_groups=tuple(seen.undeclared_groups()),
         dynamic_effects=(*surroundings.left_behind(loaded.living), *seen.renamed_indexes()),
         peak_memory=_peak_memory(),

@@ -511,7 +511,6 @@ OPEN: dict[str, str] = {
     "the first of each group": "cells of tables hold objects that others hold, too",
     "values of a part of a column": "cells of tables hold objects that others hold, too",
     "one value, squeezed": "cells of tables hold objects that others hold, too",
-    "a lazy table reads its file when it is collected": "files are read later than they are named",
     "an open file is read after it was written anew": "files are read later than they are named",
     "a file is packed into an archive": "archives read the files that they pack",
     "decimal's context has a name": "the context of decimal is an object",

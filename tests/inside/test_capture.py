@@ -778,3 +778,9 @@ def test_a_generator_that_was_not_drawn_from(bench: Bench) -> None:
 def test_a_draw_from_a_spared_generator_is_found(bench: Bench) -> None:
     report = bench.run("import random; random.random()", spared=("@random",))
     assert report.found_mutations == ("@random",)
+
+
+def test_what_cannot_be_looked_through_is_no_witness(bench: Bench) -> None:
+    made = bench.made("class Thing: pass\na = [1]", "a")
+    source = "g = (x for x in a)"
+    assert left_alone(bench, made, source, "a", writes=("g",)) == set()
