@@ -231,9 +231,7 @@ class Calls(Expressions):
         """What a local module offers under a name: its functions and classes, and plain constants.
         Its other values are its own business."""
         module, _, name = dotted.rpartition(".")
-        if not module or self.shared.modules is None:
-            return None
-        home = self.shared.modules(module)
+        home = self.shared.local_module(module) if module else None
         value = home.shared.globals.get(name) if home is not None else None
         if value is None or not (value.callables or value.type in IMMUTABLE - {"module"}):
             return None

@@ -97,16 +97,20 @@ class Shared:
         """What the reading of a local module begins with."""
         return Shared(parse_sql=self.parse_sql, effects=self.effects, modules=self.modules)
 
+    def local_module(self, dotted: str) -> "Home | None":
+        """The module of that name, if it is one of the user's own that can be read here."""
+        return self.modules(dotted) if self.modules is not None else None
+
     def star_names(self, module: str) -> tuple[str, ...] | None:
         """What `from module import *` binds, for a local module."""
-        home = self.modules(module) if self.modules is not None else None
+        home = self.local_module(module)
         if home is None:
             return None
         return tuple(name for name in home.shared.globals if not name.startswith("_"))
 
     def may_be_local(self, library: str) -> bool:
         """Whether a module may be one of the user's own that nobody can read here."""
-        return self.modules is None or self.paths_change or self.modules(library) is not None
+        return self.modules is None or self.paths_change or self.local_module(library) is not None
 
 
 @dataclass(eq=False, slots=True)

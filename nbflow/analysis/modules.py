@@ -13,7 +13,6 @@ from nbflow.analysis.expressions import Home, Shared
 from nbflow.analysis.state import Record, Summary
 from nbflow.analysis.values import (
     IMMUTABLE,
-    NO_OBJECTS,
     Objects,
     Value,
     carried,
@@ -116,8 +115,3 @@ def _kept_inside(summary: Summary, home: Home, called: str) -> dict[str, int]:
 
 def _is_global(obj: str) -> bool:
     return obj.startswith(("in:", "inside:"))
-
-
-def nothing_shared(value: Value) -> bool:
-    """A module's global that everybody may have: plain data that cannot change."""
-    return value.type in IMMUTABLE and strong(value) == NO_OBJECTS

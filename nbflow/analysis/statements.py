@@ -242,7 +242,7 @@ class Statements(KnownCalls):
         name = module.partition(".")[0]
         if self.shared.written_files & {f"{name}.py", f"{name}/__init__.py"}:
             self.one_lane(f"it imports `{name}`, which the notebook itself writes", line)
-        home = self.shared.modules(module) if self.shared.modules is not None else None
+        home = self.shared.local_module(module)
         for channel in home.record.channels if home is not None else ():
             self.read_channel(channel, line)
             self._write_channel(channel, line, anew=False)

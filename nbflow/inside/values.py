@@ -350,7 +350,7 @@ def refuse(value: Any) -> None:
 def _is_shared_generator(owner: object) -> bool:
     """The hidden instance behind `random.random`, `np.random.rand` and their like."""
     legacy = sys.modules.get("numpy.random.mtrand")
-    return owner is random._inst or owner is getattr(legacy, "_rand", legacy or random)
+    return owner is random._inst or (legacy is not None and owner is legacy._rand)
 
 
 _FUNCTION_PARTS: Final = (
