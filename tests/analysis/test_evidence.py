@@ -3,24 +3,24 @@
 `keep` below stands for the lesson of such a run; `stranger` is a library that nobody knows.
 """
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from simulator import notebook_of
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
 from nbflow.core.graph import Graph, Learned
 from nbflow.core.names import Name
-from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 from nbflow.core.step import StepId
 
 
 def linked(sources: Iterable[str], *lessons: Learned) -> Graph:
-    cells = tuple(
-        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
-        for i, source in enumerate(sources)
-    )
-    notebook = Notebook(path="n.ipynb", cells=cells)
+    notebook = notebook_of([*sources])
     return link(notebook, read_cells(notebook), {}, learned=lessons)
 
 

@@ -1,6 +1,12 @@
 """Modules beside the notebook are read from their source."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from simulator import notebook_of
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.facts import Effect
@@ -87,11 +93,7 @@ SOURCES = {"helpers": HELPERS, "more": MORE, "seeds": SEEDS, "pack": "", "pack.s
 
 
 def linked(*sources: str) -> Graph:
-    cells = tuple(
-        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
-        for i, source in enumerate(sources)
-    )
-    notebook = Notebook(path="n.ipynb", cells=cells)
+    notebook = notebook_of([*sources])
     return link(notebook, read_cells(notebook, find_source=SOURCES.get), {})
 
 

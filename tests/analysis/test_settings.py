@@ -1,10 +1,15 @@
 """Settings hold for everything below that may look at them, and for nothing else."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from simulator import notebook_of
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
-from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 
 HEAD = (
     "import numpy as np, pandas as pd, matplotlib.pyplot as plt, seaborn as sns, math, json\n"
@@ -23,11 +28,7 @@ SETTERS = {
 
 def settings_read(cell: str) -> set[str]:
     sources = [HEAD, DATA, *SETTERS.values(), cell]
-    cells = tuple(
-        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
-        for i, source in enumerate(sources)
-    )
-    notebook = Notebook(path="n.ipynb", cells=cells)
+    notebook = notebook_of([*sources])
     graph = link(notebook, read_cells(notebook), {})
     assert not graph.one_lane
     return {name for edge in graph.edges if edge.reader == "c5" for name in edge.names} & set(

@@ -1,8 +1,13 @@
 """The author's word: `# nbflow: pure`."""
 
 import ast
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from simulator import notebook_of
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
@@ -44,11 +49,7 @@ def test_a_comment_speaks_of_its_statement(source: str, expected: list[str]) -> 
 
 
 def linked(*sources: str) -> Graph:
-    cells = tuple(
-        Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
-        for i, source in enumerate(sources)
-    )
-    notebook = Notebook(path="n.ipynb", cells=cells)
+    notebook = notebook_of([*sources])
     return link(notebook, read_cells(notebook), {})
 
 

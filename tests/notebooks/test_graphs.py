@@ -6,24 +6,19 @@ their ids; the facts lie in expected/NAME/graph.json and are written by hand.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from test_files import NAMES
+
 from nbflow.core.graph import Graph
 from nbflow.core.step import StepId
 from nbflow.project import Project
-
-NAMES = [
-    "retail_daily_sales",
-    "flights_delays",
-    "plain",
-    "churn_model",
-    "warehouse",
-    "showcase_traps",
-]
 
 
 @pytest.fixture(params=NAMES)
