@@ -8,7 +8,7 @@ the commit point; what depends on a step starts after that.
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -110,11 +110,11 @@ class Recorder(Protocol):
 class Displays(Protocol):
     """Keeps what cells showed, by fingerprint, so that a reused step shows it again."""
 
-    def save(self, fingerprint: str, outputs: CellOutputs) -> None:
-        """Keep the outputs by cell id."""
+    def save(self, fingerprint: str, outputs: Sequence[list[dict[str, Any]]]) -> None:
+        """Keep the outputs of each cell of a step, in the step's order."""
 
-    def load(self, fingerprint: str) -> dict[str, list[dict[str, Any]]]:
-        """The outputs by cell id."""
+    def load(self, fingerprint: str) -> Sequence[list[dict[str, Any]]]:
+        """The outputs of each cell."""
 
 
 class Decision(Protocol):
@@ -348,7 +348,7 @@ class Runner:
         if not step.needed_outputs <= set(recorded.outputs):
             return False
         shown = self._displays.load(recorded.fingerprint)
-        self._cell_outputs.update(shown)
+        self._cell_outputs.update(zip(step.cells, shown, strict=False))
         self._events.append(
             machine.Ended(
                 step=command.step,
@@ -533,7 +533,8 @@ class Runner:
         recorded = None if task.action == "reuse" else self._recorded(step, task, attempt)
         parts = attempt.decision.parts if recorded is not None and attempt.decision else None
         if recorded is not None:
-            self._displays.save(recorded.fingerprint, attempt.cell_outputs)
+            shown = [attempt.cell_outputs.get(cell, []) for cell in step.cells]
+            self._displays.save(recorded.fingerprint, shown)
         return self._recorder.step_succeeded(
             self._run, self._fence, result, recorded, event, fingerprint_parts=parts
         )

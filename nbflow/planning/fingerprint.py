@@ -14,7 +14,7 @@ from blake3 import blake3
 
 from nbflow.core.step import Replay, Step
 
-FINGERPRINT_VERSION = "1"
+FINGERPRINT_VERSION = "2"
 """Raised whenever the meaning of a part changes: older results are then made again."""
 
 Parts = Mapping[str, str]

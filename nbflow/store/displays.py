@@ -1,10 +1,12 @@
 """What the cells of a step showed, kept by fingerprint so that a reused step shows it again.
 
-One JSON file per fingerprint, written aside and renamed: a reader sees all of it or nothing.
+Cells count by their place in the step: another step with the same code and inputs has the same
+fingerprint, but other cells. One JSON file per fingerprint, written aside and renamed: a reader
+sees all of it or nothing.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import msgspec
 
 from nbflow.core.errors import StoreError
 
-CellOutputs = Mapping[str, list[dict[str, Any]]]
-"""nbformat outputs by cell id."""
+Shown = Sequence[list[dict[str, Any]]]
+"""nbformat outputs of each cell of a step, in the step's order."""
 
 
 class Displays:
@@ -26,15 +28,15 @@ class Displays:
         """Whether the outputs of that fingerprint are there."""
         return self._path(fingerprint).is_file()
 
-    def load(self, fingerprint: str) -> dict[str, list[dict[str, Any]]]:
-        """The outputs by cell id; nothing for an unknown or unreadable fingerprint."""
+    def load(self, fingerprint: str) -> Shown:
+        """The outputs; nothing for an unknown or unreadable fingerprint."""
         try:
             text = self._path(fingerprint).read_bytes()
-            return msgspec.json.decode(text, type=dict[str, list[dict[str, Any]]])
+            return msgspec.json.decode(text, type=list[list[dict[str, Any]]])
         except (OSError, msgspec.DecodeError):
-            return {}
+            return ()
 
-    def save(self, fingerprint: str, outputs: CellOutputs) -> None:
+    def save(self, fingerprint: str, outputs: Shown) -> None:
         """Keep the outputs, durably.
 
         Raises:
@@ -45,7 +47,7 @@ class Displays:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with aside.open("wb") as stream:
-                stream.write(msgspec.json.encode(dict(outputs)))
+                stream.write(msgspec.json.encode(list(outputs)))
                 stream.flush()
                 os.fsync(stream.fileno())
             aside.replace(path)

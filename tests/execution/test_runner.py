@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ from nbflow.execution.executor import Happening, OutputEvent
 from nbflow.execution.runner import HEARTBEAT_SECONDS, Executed, Runner
 
 RUN = RunId("run-1")
-OUTPUTS: dict[str, list[dict[str, Any]]] = {"a": [{"output_type": "stream", "text": "old"}]}
+SHOWN: list[list[dict[str, Any]]] = [[{"output_type": "stream", "text": "old"}]]
 
 
 class FakeClock:
@@ -174,11 +174,11 @@ class FakeDisplays:
     def __init__(self) -> None:
         self.saved: dict[str, Any] = {}
 
-    def save(self, fingerprint: str, outputs: Mapping[str, list[dict[str, Any]]]) -> None:
+    def save(self, fingerprint: str, outputs: Sequence[list[dict[str, Any]]]) -> None:
         self.saved[fingerprint] = outputs
 
-    def load(self, fingerprint: str) -> dict[str, list[dict[str, Any]]]:
-        return OUTPUTS
+    def load(self, fingerprint: str) -> Sequence[list[dict[str, Any]]]:
+        return SHOWN
 
 
 @dataclass(frozen=True)
@@ -330,7 +330,7 @@ def test_a_success_is_recorded_under_its_fingerprint_with_all_that_can_change_it
     first = stage.recorder.recorded[0]
     assert first is not None
     assert (first.fingerprint, first.files_read, first.never_reuse) == ("f-a-[]", (touch,), None)
-    assert stage.displays.saved["f-a-[]"] == {"a": [{"n": 1}]}
+    assert stage.displays.saved["f-a-[]"] == [[{"n": 1}]]
     assert by_name(executed)["a"].reason == "source_changed"
 
 
@@ -358,7 +358,7 @@ def test_a_step_is_reused_without_a_kernel_and_shows_what_it_showed() -> None:
     assert [spec.step for spec in stage.executor.specs] == ["b"]
     assert stage.inputs("b") == [{"a": "9"}]
     assert "step_reused a" in stage.recorder.told
-    assert executed.cell_outputs["a"] == OUTPUTS["a"]
+    assert executed.cell_outputs["a"] == SHOWN[0]
     assert stage.recorder.recorded[0] is None
     assert (by_name(executed)["a"].action, by_name(executed)["a"].reason) == ("reuse", "reused")
 

@@ -92,6 +92,13 @@ def test_a_changed_file_is_named(bench: Bench, first: Said) -> None:
     assert "best 50" in printed(bench.result(said))
 
 
+def test_cells_with_the_same_code_show_each_their_own(bench: Bench) -> None:
+    bench.notebook("x = [1, 2]", "print(x)", "print(x)")
+    first, again = bench.run(), bench.run()
+    assert again.reused() == {"x", "cell-2", "cell-3"}
+    assert printed(bench.result(again)) == printed(bench.result(first)) == "[1, 2]\n" * 2
+
+
 @LONG
 def test_a_touched_file_is_not_a_changed_one(bench: Bench, first: Said) -> None:
     bench.path("sales.csv").touch()
