@@ -10,7 +10,7 @@ from typing import Final
 
 from nbflow.analysis.arguments import Arguments, meet_parameters
 from nbflow.analysis.effects import Rule
-from nbflow.analysis.expressions import DICTS, Expressions, Home
+from nbflow.analysis.expressions import CONTAINERS, DICTS, Expressions, Home
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.modules import told_outside
 from nbflow.analysis.recursion import CallKey
@@ -30,6 +30,7 @@ from nbflow.analysis.values import (
     Frame,
     Function,
     Objects,
+    OpenFile,
     Value,
     carried,
     everything,
@@ -85,10 +86,16 @@ _CALLED_BY: Final = {
 _SUFFIXES: Final = {"save": ".npy", "savez": ".npz", "savez_compressed": ".npz", "savefig": ".*"}
 _LISTS_HERE: Final = frozenset({"os.listdir", "os.scandir"})
 
+_UNPACKS: Final = frozenset({"extract", "extractall"})
+
 FOREIGN: Final = ".foreign"
 """A mark in the names of objects that libraries of which little is known have made."""
 
 _FROM_CALLERS: Final = ("arg:", "any:", "parts:", "warg:", "inside:")
+
+_LOOKS_AT_NOTHING: Final = frozenset(
+    f"builtins.{name}" for name in ("isinstance", "type", "id", "callable", "hasattr", "getattr")
+)
 
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
@@ -260,6 +267,8 @@ class Calls(Expressions):
             if rule is None and name not in self.shared.methods and not self._is_foreign(base):
                 rule = self.effects.method_by_name(name)
         if rule is None:
+            if base.type in (*TABLES, "ndarray") and self.effects.changes_containers(name):
+                self.shared.cell_changes = True  # it is what a cell of it holds
             found = self.suspect(base, given, node)
             self._call_taken(node, effects_only=True)
             return found
@@ -294,20 +303,19 @@ class Calls(Expressions):
         self._looks_at_settings(rule, base, called)
         if rule.mutates_self and base is not None:
             self.change(base, line)
-            if base.files:
-                self._touch(base.files, line)
         for key in rule.mutates:
             value = given.get(key)
             if value is not None:
                 self.change(value, line)
-                self._touch(value.files, line)
         holder = base if base is not None else given.get("0")
         if rule.keeps and holder is not None:
-            self._keep(holder, given)
+            self._keep(holder, given, line)
         self._changed_by_keyword(base, given, line)
         for value in given.all():
             if value.type in ONE_SHOT:
                 self.change(value, line)
+            if called not in _LOOKS_AT_NOTHING:
+                self.look_at(value, node)
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         self._outside(rule, base, given, line, called or method)
         results = NO_OBJECTS
@@ -341,10 +349,10 @@ class Calls(Expressions):
         elif library and library != "builtins" and library not in sys.stdlib_module_names:
             settings |= set(SETTINGS[1:])
 
-    def _keep(self, base: Value, given: Arguments) -> None:
+    def _keep(self, base: Value, given: Arguments, line: int) -> None:
         kept = given.objects()
         for value in given.all():
-            self.take(value)
+            self.take(value, line)
         self.record.hold(base.objs, kept)
         if not all(v.type in IMMUTABLE for v in given.all()):
             self._forget_elements(base.objs)
@@ -384,6 +392,8 @@ class Calls(Expressions):
             self._with_suffix(given.first("0", "file", "fname"), suffix, line)
         if called in _LISTS_HERE and not given.all():
             self.touch_file(".", line, reads=True, writes=False)
+        if called in _UNPACKS and given.first(*rule.writes) is None:
+            self.touch_file(".", line, reads=False, writes=True)
         for channel in (*rule.sets, *rule.draws):
             self.read_channel(channel, line)
             self._write_channel(channel, line, anew=False)
@@ -445,9 +455,20 @@ class Calls(Expressions):
                 self.record.made[obj] = rule.affine
         if rule.words & {"opens", "connects"}:
             made = self._opened(rule, made, given, node)
+        if not rule.result and (made.type in TABLES or self._holds_objects(made, given)):
+            return self._fresh_table(made, base, given)
         if not rule.result:
-            return self._fresh_table(made, base, given) if made.type in TABLES else made
+            return made
         return self._related(rule, made, base, given)
+
+    def _holds_objects(self, made: Value, given: Arguments) -> bool:
+        """An array of objects, as far as one can tell."""
+        if made.type != "ndarray":
+            return False
+        dtype = given.keywords.get("dtype")
+        if dtype is not None and dtype.ref == "builtins.object":
+            self.record.hold(made.objs, given.objects())
+        return self.shared.cells_are_shared
 
     def _fresh_table(self, made: Value, base: Value | None, given: Arguments) -> Value:
         """A new table may hold, in its cells, the very objects of what it was made from; and its
@@ -457,12 +478,13 @@ class Calls(Expressions):
         if self.shared.renames_index:
             shared = NO_OBJECTS.union(*(strong(source) for source in sources))
             return made._replace(objs=made.objs | shared, weak=made.weak | weak)
-        return made._replace(weak=made.weak | weak)
+        return self.holding_cells(made._replace(weak=made.weak | weak))
 
     def _related(self, rule: Rule, made: Value, base: Value | None, given: Arguments) -> Value:
         shared: Objects = NO_OBJECTS
         elements: Objects = NO_OBJECTS
         weak = made.weak
+        cell: Value | None = None
         if base is not None and "view" in rule.result:
             shared |= self.record.reach(base.objs)
             weak |= base.weak
@@ -476,11 +498,16 @@ class Calls(Expressions):
                 part = self._element_of(source, made)
                 elements |= strong(part)
                 weak |= part.weak
+                cell = part if part.cell else cell
         if "figure" in rule.result:
             shared |= frozenset({FIGURE})
             axes = given.keywords.get("ax")
             shared |= NO_OBJECTS if axes is None else strong(axes)
         found = self._share(made, shared, weak)
+        if cell is not None and not found.type:
+            found = found._replace(cell=True)
+        elif cell is not None and found.elem is None:
+            found = found._replace(elem=cell)
         if "holds" in rule.result:
             elements |= given.objects()
         self.record.hold(found.objs, elements)
@@ -527,7 +554,6 @@ class Calls(Expressions):
         if value.type not in ("", "str", "Path", "scalar"):
             if value.type == "list":
                 self._paths(value, line, writes=writes)
-            self._touch(value.files, line)
             self.change(value, line)
             return
         self.touch_file(value.text, line, reads=not writes, writes=writes)
@@ -558,14 +584,12 @@ class Calls(Expressions):
         self.record.read_file(ANY_PATH, line, sure=False)
         self.record.write_file(ANY_PATH, line, sure=False)
 
-    def _touch(self, files: Iterable[str], line: int) -> None:
-        """Something happens to what stands behind an open file or connection."""
-        for path in files:
-            self.touch_file(None if path == ANY_PATH else path, line, reads=True, writes=True)
-
     def _opened(self, rule: Rule, made: Value, given: Arguments, node: ast.Call) -> Value:
-        path = given.first("0", "file", "path", "database", "name", "io")
-        if path is None or path.text == ":memory:" or path.type in ("file", "bytes"):
+        path = given.first("0", "file", "path", "database", "name", "io", "filename")
+        if path is None or path.text == ":memory:":
+            return made
+        if path.type in ("file", "bytes"):
+            self.record.hold(made.objs, strong(path))
             return made
         text = path.text if path.type in ("str", "Path", "scalar", "") else None
         if "connects" in rule.words:
@@ -576,9 +600,15 @@ class Calls(Expressions):
             reads = shown is None or any(mark in shown for mark in "ra+")
             writes = shown is None or any(mark in shown for mark in "wxa+")
         self.touch_file(text, node.lineno, reads=reads, writes=writes)
-        if not writes:
-            return made
-        return made._replace(files=frozenset({ANY_PATH if text is None else plain_path(text)}))
+        self.stand_behind(made, text, writes=writes)
+        return made
+
+    def stand_behind(self, made: Value, text: str | None, *, writes: bool) -> None:
+        """Whoever uses the value from now on reads, or also writes, a file."""
+        path = ANY_PATH if text is None else plain_path(text)
+        for obj in made.objs:
+            known = self.record.behind.get(obj, frozenset())
+            self.record.behind[obj] = known | {OpenFile(path, writes)}
 
     # -- unknown callables --------------------------------------------------------------------
 
@@ -633,15 +663,13 @@ class Calls(Expressions):
         for obj in objects:
             self.record.hold(frozenset({obj}), made.objs)
         self.record.hold(made.objs, objects)
-        if callee.files:
-            self._touch(callee.files, line)
         self._may_draw(line)
         objects |= self._call_back(callee, given, node)
         for value in given.all():
-            self.take(value)
+            self.take(value, line)
         self.record.hold(made.objs, objects)
         weak = callee.weak.union(*(v.weak for v in given.all() if not v.type))
-        return made._replace(objs=made.objs | objects, weak=weak, files=callee.files)
+        return made._replace(objs=made.objs | objects, weak=weak)
 
     def _call_taken(self, node: ast.Call, *, effects_only: bool = False) -> None:
         """An unknown value may be any function that somebody keeps."""
@@ -706,13 +734,14 @@ class Calls(Expressions):
         if base is not None and base.type == "GroupBy":
             return self.table_part("NDFrame", base, node)
         if base is not None and base.type == "Series":
-            return Value(weak=base.objs | base.weak)
+            return self.cell_of(base.objs | base.weak)
         parts = [self.any_part(v) for v in given.all() if not v.callables and v.objs]
         if base is not None:
             parts.append(self.any_part(base))
         return Value(
             objs=NO_OBJECTS.union(*(strong(p) for p in parts)),
             weak=NO_OBJECTS.union(*(p.weak for p in parts)),
+            cell=any(p.cell for p in parts),
         )
 
     # -- classes and instances ----------------------------------------------------------------
@@ -770,6 +799,44 @@ class Calls(Expressions):
     def special(self, value: Value, name: str, given: list[Value], node: ast.AST) -> Value | None:
         """A special method (or property) of an instance of a notebook class, if it has one."""
         return self._call_member(value, name, Arguments(list(given)), node)
+
+    def get_property(self, getter: Function, base: Value, node: ast.AST) -> Value:
+        """What a property gives."""
+        return self.call_function(getter, Arguments([base]), node)
+
+    def look_at(self, value: Value, node: ast.AST) -> None:
+        """A value is shown, compared, counted: its special methods, or those of its parts, may be
+        called."""
+        if value.type in IMMUTABLE or not self.shared.special_classes:
+            return
+        parts = [value, *(value.items or ())]
+        parts += [elem for part in parts if (elem := part.elem) is not None]
+        for part in parts:
+            if part.instance is not None:
+                for member in part.instance.looked_at():
+                    self._may_be_called(member, part, node)
+            elif not part.type or (part.type in CONTAINERS and part.elem is None):
+                # Whose instance it is, or holds, is not known.
+                inside = Value(objs=self.record.reach(part.objs))
+                for cls in self.shared.special_classes if inside.objs else ():
+                    for member in cls.looked_at():
+                        self._may_be_called(member, inside, node)
+
+    def _may_be_called(self, member: Value, base: Value, node: ast.AST) -> None:
+        """What a special method would do, with whatever it would be given."""
+        for one in member.callables:
+            plain = isinstance(one, Function) and one.frame is None
+            if not isinstance(one, Function) or not plain or one.home is not self.shared.home:
+                continue
+            bound = unknown_arguments(one)
+            if bound:
+                bound[next(iter(bound))] = base
+            summary = self.summarise(one, bound)
+            record = summary.record
+            doubtful = {obj: replace(change, sure=False) for obj, change in record.changed.items()}
+            record = replace(record, changed=doubtful, effects=set())
+            with self.branch():
+                self.apply_summary(replace(summary, record=record), bound, node)
 
     def _special_of_parts(self, value: Value, name: str, node: ast.AST) -> None:
         for part in (value, value.elem, *(value.items or ())):
@@ -946,6 +1013,10 @@ class Calls(Expressions):
         for obj, why in found.made.items():
             for made in real(obj):
                 self.record.made[made] = why
+        for obj in found.acting:
+            self.record.acting.update(dict.fromkeys(real(obj), line))
+        for obj, files in found.behind.items():
+            self.record.behind.update(dict.fromkeys(real(obj), files))
         self.record.effects |= _seen_from_outside(found.effects, caught=self.guarded > 0)
         self.record.settings |= found.settings
         self._apply_globals(summary, line, sure=True, real=real)

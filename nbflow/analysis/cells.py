@@ -8,7 +8,7 @@ taken at the end, when all that they call is known.
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from nbflow.analysis.aliases import kept_elsewhere, objects_of
@@ -38,6 +38,7 @@ from nbflow.analysis.values import (
     TABLES,
     Function,
     Objects,
+    OpenFile,
     Value,
     carried,
     incoming,
@@ -68,7 +69,10 @@ def read_cells(
     `parse_sql` reads SQL text; the default is nbflow's own. `find_source` finds modules beside the
     notebook; without it any module that is not a known library may be one of them.
     """
-    return _Pass(notebook, parse_sql or _parse_sql, find_source).facts()
+    read = partial(_Pass, notebook, parse_sql or _parse_sql, find_source)
+    first = read()
+    facts = first.facts()
+    return read(cells_are_shared=True).facts() if first.shared.cell_changes else facts
 
 
 def _parse_sql(text: str) -> SqlText:
@@ -92,10 +96,15 @@ class _Pass:
     """One pass over a notebook."""
 
     def __init__(
-        self, notebook: Notebook, parse_sql: ParseSql, find_source: FindSource | None
+        self,
+        notebook: Notebook,
+        parse_sql: ParseSql,
+        find_source: FindSource | None,
+        *,
+        cells_are_shared: bool = False,
     ) -> None:
         self.cells = [cell for cell in notebook.cells if cell.kind is CellKind.CODE]
-        self.shared = Shared(parse_sql=parse_sql)
+        self.shared = Shared(parse_sql=parse_sql, cells_are_shared=cells_are_shared)
         if find_source is not None:
             self.shared.modules = Modules(self.shared, find_source, _read_module)
         self.shared.paths_change = any("sys.path" in cell.source for cell in self.cells)
@@ -200,6 +209,7 @@ class _Pass:
     def _remember(self, cell: Cell, reader: Magics, parts: tuple[Part, ...]) -> None:
         """What the cells below will find."""
         self.shared.written_files |= reader.record.files_written.keys()
+        self.shared.behind = self._behind(reader)
         given = bool(_PARAMETER_TAGS.intersection(cell.tags))
         for name, value in reader.state.values.items():
             if not reader.is_global(name):
@@ -215,6 +225,23 @@ class _Pass:
             for fragment in part.fragments:
                 if isinstance(part.statement, ast.Assign | ast.AnnAssign):
                     self.shared.constants.update(str(name) for name in fragment.names)
+
+    def _behind(self, reader: Magics) -> dict[str, frozenset[OpenFile]]:
+        """Files that are used whenever a global's value is used, when the cell has ended."""
+        above, record = self.shared.behind, reader.record
+        if not above and not record.behind:
+            return above
+        ends = {name: value.objs for name, value in reader.state.values.items()}
+        kept = {obj[3:]: frozenset({obj}) for obj in record.holds if obj.startswith("in:")}
+        kept |= {name: frozenset({incoming(name)}) for name in above}
+        found: dict[str, frozenset[OpenFile]] = {}
+        for name, objects in (kept | ends).items():
+            reach = record.reach(objects)
+            files = [record.behind.get(obj, frozenset()) for obj in reach]
+            files += [above.get(obj[3:], frozenset()) for obj in reach if obj.startswith("in:")]
+            if any(files) and reader.is_global(name):
+                found[name] = frozenset[OpenFile]().union(*files)
+        return found
 
     def _doubt_elements(self, facts: CellFacts) -> None:
         """What is in a container of two names is not known by one of them alone."""
@@ -323,6 +350,7 @@ class _Facts:
         }
         self.reached = self._reached()
         self.changed = self._changed()
+        self._touch_files()
 
     def build(self) -> CellFacts:
         """The facts."""
@@ -404,6 +432,19 @@ class _Facts:
                 found[name] = (min(line, change.line), sure or direct)
         # Sets have no order of their own; the text has one.
         return dict(sorted(found.items(), key=lambda one: (one[1][0], one[0])))
+
+    def _touch_files(self) -> None:
+        """Who uses what was opened above (a file, a connection, a memory map) uses the file."""
+        record, above = self.record, self.shared.behind
+        for name, (line, _) in record.reads.items():
+            for file in above.get(name, ()):
+                record.read_file(file.path, line, sure=False)
+        for obj, change in record.changed.items():
+            for file in above.get(obj[3:], ()) if obj.startswith("in:") else ():
+                record.read_file(file.path, change.line, sure=change.sure)
+                if file.writes:
+                    record.write_file(file.path, change.line, sure=change.sure)
+                    record.effects.add(Effect.WRITES_FILES)
 
     # -- reads and writes ---------------------------------------------------------------------
 
@@ -495,6 +536,9 @@ class _Facts:
             if obj.startswith("default:"):
                 function = obj.split(":")[1]
                 found.setdefault(f"`{function}` keeps state in a default argument", change.line)
+        for obj, line in self.record.acting.items():
+            if any(obj in objects for objects in self.reached.values()):
+                found.setdefault("a generator acts only when it is used up", line)
         return found
 
     def _is_definition(self) -> bool:

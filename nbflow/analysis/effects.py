@@ -135,6 +135,15 @@ class Effects:
             and len({_deeds(rule) for rule in rules}) == 1
         }
 
+    def changes_containers(self, name: str) -> bool:
+        """Whether lists, dicts or sets have a method of that name that changes them.
+
+        >>> load_effects().changes_containers("append")
+        True
+        """
+        rules = (self.methods[kind].get(name) for kind in ("list", "dict", "set"))
+        return any(rule is not None and rule.mutates_self for rule in rules)
+
     def attribute(self, type: str, name: str) -> Rule | None:
         """The rule of an attribute of one of our types."""
         return self._of_type(self.attributes, type, name)

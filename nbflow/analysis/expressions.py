@@ -28,9 +28,11 @@ from nbflow.analysis.values import (
     STR,
     TABLES,
     UNKNOWN,
+    Class,
     Frame,
     Function,
     Objects,
+    OpenFile,
     Value,
     everything,
     fresh,
@@ -49,6 +51,7 @@ _MODULE_NAMES: Final = {"__name__": "__main__"}
 _NUMERIC: Final = frozenset({"int", "float", "number", "bool", "complex"})
 _SEQUENCES: Final = frozenset({"list", "tuple", "deque"})
 DICTS: Final = frozenset({"dict", "defaultdict", "Counter", "OrderedDict"})
+CONTAINERS: Final = DICTS | _SEQUENCES | {"set", "frozenset", "iterator", "generator"}
 
 
 @dataclass(eq=False, slots=True)
@@ -61,6 +64,9 @@ class Shared:
     taken: functions that are kept somewhere as values, so that a call of an unknown value may be a
     call of them. nested: functions inside functions that are being read in place.
     renames_index: some cell names an index in place, which tables made from each other may share.
+    cells_are_shared: some cell changes what a table's cell holds, so tables made from tables hold
+    it, too; cell_changes: whether such a change was read. special_classes: classes of the notebook
+    whose instances Python asks when they are printed, compared, gone through.
     objects_as_keys: instances of notebook classes are keys of dicts.
     home: the local module whose code this is, None for the notebook. modules: how to find local
     modules; None if nobody can tell. paths_change: the notebook changes where modules are found;
@@ -68,7 +74,8 @@ class Shared:
     foreign: globals that may come from libraries of which little is known.
     used_as_tables: names with which the notebook does what only pandas tables can do, as long as
     they stand for what the cell that is being read binds. methods: names of the methods of the
-    notebook's classes. written_files: paths that the cells above write.
+    notebook's classes. written_files: paths that the cells above write. behind: for each global,
+    the files that it reads or writes when it is used.
     fuel: how much more may be read before calls are judged bluntly.
     """
 
@@ -78,6 +85,9 @@ class Shared:
     known: dict[str, int] = field(default_factory=dict)
     calls: Calls = field(default_factory=Calls)
     renames_index: bool = False
+    cells_are_shared: bool = False
+    cell_changes: bool = False
+    special_classes: list[Class] = field(default_factory=list)
     objects_as_keys: bool = False
     constants: set[str] = field(default_factory=set)
     changed_attributes: set[str] = field(default_factory=set)
@@ -87,6 +97,7 @@ class Shared:
     foreign: set[str] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
     written_files: set[str] = field(default_factory=set)
+    behind: dict[str, frozenset[OpenFile]] = field(default_factory=dict)
     fuel: int = 0
     home: "Home | None" = None
     modules: "Callable[[str], Home | None] | None" = None
@@ -152,7 +163,13 @@ class Expressions:
     def special(self, value: Value, name: str, given: list[Value], node: ast.AST) -> Value | None:
         raise NotImplementedError
 
+    def look_at(self, value: Value, node: ast.AST) -> None:
+        raise NotImplementedError
+
     def make_function(self, node: ast.Lambda) -> Value:
+        raise NotImplementedError
+
+    def get_property(self, getter: Function, base: Value, node: ast.AST) -> Value:
         raise NotImplementedError
 
     # -- names --------------------------------------------------------------------------------
@@ -271,23 +288,37 @@ class Expressions:
         self, node: ast.AST, type: str, *, weak: Objects = NO_OBJECTS, elem: Value | None = None
     ) -> Value:
         """A fresh value made at a place."""
-        return fresh(type, self.site(node), weak=weak, elem=elem)
+        return self.holding_cells(fresh(type, self.site(node), weak=weak, elem=elem))
+
+    def holding_cells(self, value: Value) -> Value:
+        """A value that may hold, in its cells, the very objects of the tables it was made from."""
+        if value.weak and self.shared.cells_are_shared:
+            self.record.hold(value.objs, value.weak)
+        return value
+
+    def cell_of(self, tables: Objects) -> Value:
+        """What a cell of a table holds."""
+        objs = tables if self.shared.cells_are_shared else NO_OBJECTS
+        return Value(objs=objs, weak=tables, cell=True)
 
     def container(self, node: ast.AST, type: str, parts: list[Value], elem: Value | None) -> Value:
         """A fresh container that holds parts."""
         made = self.new(node, type, elem=elem)
         for part in parts:
-            self.take(part)
+            self.take(part, getattr(node, "lineno", 0))
         held = NO_OBJECTS.union(*(strong(part) for part in parts)) if parts else NO_OBJECTS
         self.record.hold(made.objs, held)
         weak = NO_OBJECTS.union(*(part.weak for part in parts if not part.type))
         return made._replace(weak=weak) if weak else made
 
-    def take(self, value: Value) -> None:
+    def take(self, value: Value, line: int = 1) -> None:
         """A function is put where somebody may find and call it."""
         for one in value.callables:
             if isinstance(one, Function) and one not in self.shared.taken:
                 self.shared.taken.append(one)
+        rule = self.effects.function(value.ref) if value.ref is not None else None
+        if rule is not None and (rule.sets or rule.one_lane):
+            self.one_lane(f"`{value.ref}` is kept as a value: any call may be a call of it", line)
 
     def change(self, value: Value, line: int, *, sure: bool = True) -> None:
         """The value is changed: visibly (`sure`), or perhaps, together with all it holds."""
@@ -297,6 +328,7 @@ class Expressions:
         seen = value.objs
         if value.type not in TABLES:
             seen = seen | value.weak
+            self.shared.cell_changes |= value.cell
         made = seen & self.record.guessed
         # What an unknown call gave is most likely new, and perhaps one of its arguments.
         self.record.change(made or seen, line, sure=True)
@@ -351,7 +383,7 @@ class Expressions:
             return self._known_attribute(base, rule.returns, node, view="view" in rule.result)
         if base.type in TABLES and self.effects.method(base.type, name) is None:
             return self.table_part("Series" if base.type == "DataFrame" else "", base, node)
-        return Value(objs=self.record.reach(base.objs), weak=base.weak, files=base.files)
+        return Value(objs=self.record.reach(base.objs), weak=base.weak, cell=base.cell)
 
     def own_dict(self, base: Value, node: ast.AST) -> Value:
         """The dict in which an object keeps its attributes: no pickle keeps the two together."""
@@ -364,8 +396,8 @@ class Expressions:
         type = base.type if returns == "same" else returns
         if view:
             return Value(type=type, objs=base.objs, weak=base.weak, elem=base.elem)
-        made = self.new(node, type)
-        return made._replace(weak=everything(base)) if type in TABLES or not type else made
+        weak = everything(base) if type in TABLES or not type else NO_OBJECTS
+        return self.new(node, type, weak=weak)
 
     def _module_attribute(self, dotted: str, line: int) -> Value:
         channel = self.effects.channel(dotted)
@@ -379,15 +411,23 @@ class Expressions:
     def _member(self, base: Value, name: str, node: ast.AST) -> Value:
         member = base.instance.find(name) if base.instance is not None else None
         shared = Value(objs=self.record.reach(base.objs))
+        for hook in ("__getattribute__", "__getattr__"):
+            if hook == "__getattribute__" or member is None:
+                found = self.special(base, hook, [Value(type="str", text=name, exact=True)], node)
+                if found is not None:
+                    shared = join(shared, found)
         if member is None:
             return shared
+        if member.instance is not None:
+            found = self.special(member, "__get__", [base, UNKNOWN], node)
+            return shared if found is None else join(shared, found)
         for callable_ in member.callables:
             if isinstance(callable_, Function) and callable_.kind == "cached_property":
                 # The first look at it stores the value in the instance.
                 self.change(base, getattr(node, "lineno", 0))
                 return join(self.special(base, name, [], node) or shared, shared)
             if isinstance(callable_, Function) and callable_.kind == "property":
-                return self.special(base, name, [], node) or shared
+                return self.get_property(callable_, base, node)
         if member.type in IMMUTABLE and not member.callables:
             return Value(type=member.type)
         return shared
@@ -402,6 +442,7 @@ class Expressions:
         key = self.value(node.slice)
         if base.ref is not None:
             return self._setting(base.ref, key, node)
+        self.look_at(key, node)
         if base.instance is not None:
             for name in ("__getitem__", "__missing__"):
                 found = self.special(base, name, [key], node)
@@ -444,7 +485,7 @@ class Expressions:
         if kind in IMMUTABLE:
             return Value()
         view = kind if kind in ("ndarray", "Axes") else ""
-        return Value(type=view, objs=self.record.reach(base.objs), weak=base.weak)
+        return Value(type=view, objs=self.record.reach(base.objs), weak=base.weak, cell=base.cell)
 
     def any_part(self, base: Value) -> Value:
         """Some element of a container: what is known of them, or else anything in it."""
@@ -461,7 +502,7 @@ class Expressions:
         if not inside and base.type in ONE_SHOT:
             # Something that only the iterator makes: nobody's yet, but it can be changed.
             inside = frozenset(f"new:{obj[3:]}.part" for obj in base.objs)
-        return Value(objs=inside, weak=base.weak)
+        return Value(objs=inside, weak=base.weak, cell=base.cell)
 
     def _inside(self, base: Value) -> Objects:
         """What an element may be. What cannot leave the kernel is never an element of itself."""
@@ -472,7 +513,7 @@ class Expressions:
     def table_part(self, type: str, base: Value, node: ast.AST) -> Value:
         """A part of a table: pandas copies on write, so it is fresh but for what its cells hold."""
         weak = base.objs | base.weak
-        return self.new(node, type, weak=weak) if type else Value(weak=weak)
+        return self.new(node, type, weak=weak) if type else self.cell_of(weak)
 
     def _table_element(self, base: Value, key: Value, node: ast.Subscript) -> Value:
         index = node.slice
@@ -498,7 +539,14 @@ class Expressions:
         if kind in ONE_SHOT:
             self.change(base, line)
         if base.instance is not None:
-            self.special(base, "__iter__", [], node)
+            self.look_at(base, node)
+            made = self.special(base, "__iter__", [], node)
+            if made is not None and made.instance is not None:
+                made = self.special(made, "__next__", [], node)
+            elif made is not None:
+                made = self.any_part(made)
+            part = self.any_part(base)
+            return part if made is None else join(part, made)
         if kind in ("str", "file"):
             return STR
         if kind == "range":
@@ -508,7 +556,7 @@ class Expressions:
         if kind == "GroupBy":
             return Value(items=(Value(), self.table_part("DataFrame", base, node)))
         if kind in TABLES:
-            return Value(weak=base.objs | base.weak)
+            return self.cell_of(base.objs | base.weak)
         if kind in DICTS:
             return Value(objs=self._inside(base)) if self.shared.objects_as_keys else Value()
         if kind in IMMUTABLE:
@@ -547,7 +595,11 @@ class Expressions:
         items = tuple(self.values(node.elts))
         objs = NO_OBJECTS.union(*(strong(item) for item in items))
         weak = NO_OBJECTS.union(*(item.weak for item in items if not item.type))
-        return Value(type="tuple", objs=objs, weak=weak, items=items)
+        cell = any(item.cell for item in items)
+        for item in items:
+            if item.ref is not None:
+                self.take(item, node.lineno)
+        return Value(type="tuple", objs=objs, weak=weak, items=items, cell=cell)
 
     def _dict(self, node: ast.Dict) -> Value:
         parts: list[Value] = []
@@ -602,11 +654,12 @@ class Expressions:
     def operation(self, left: Value, right: Value, op: ast.operator, node: ast.AST) -> Value:
         """The value of `left op right`."""
         for value, other in ((left, right), (right, left)):
-            if value.instance is not None and (name := _OPERATORS.get(type(op))):
+            if value.instance is not None and (name := OPERATORS.get(type(op))):
                 prefix = "__" if value is left else "__r"
                 found = self.special(value, f"{prefix}{name}__", [other], node)
                 if found is not None:
                     return found
+            self.look_at(value, node)
         text = _text_of(left, right, op)
         if text is not None:
             return text
@@ -623,6 +676,7 @@ class Expressions:
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         value = self.value(node.operand)
+        self.look_at(value, node)
         if isinstance(node.op, ast.Not):
             return BOOL
         if value.type in IMMUTABLE:
@@ -633,6 +687,8 @@ class Expressions:
     def _compare(self, node: ast.Compare) -> Value:
         values = [self.value(node.left), *self.values(node.comparators)]
         for value in values:
+            if not all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+                self.look_at(value, node)
             if value.instance is not None:
                 for op in node.ops:
                     self.special(value, f"__{_COMPARISONS.get(type(op), 'eq')}__", values, node)
@@ -650,13 +706,14 @@ class Expressions:
 
     def _bool_op(self, node: ast.BoolOp) -> Value:
         found = self.value(node.values[0])
+        self.look_at(found, node)
         for operand in node.values[1:]:
             with self.branch():
                 found = join(found, self.value(operand))
         return found._replace(text=None, exact=False)
 
     def _if_expression(self, node: ast.IfExp) -> Value:
-        self.value(node.test)
+        self.look_at(self.value(node.test), node)
         start = self.state.copy()
         one = self.value(node.body)
         after, self.state = self.state, start
@@ -688,9 +745,7 @@ class Expressions:
 
     def _formatted(self, node: ast.FormattedValue) -> Value:
         value = self.value(node.value)
-        if value.instance is not None:
-            for name in ("__format__", "__str__", "__repr__"):
-                self.special(value, name, [], node)
+        self.look_at(value, node)
         if node.format_spec is not None:
             self.value(node.format_spec)
             return STR
@@ -714,8 +769,10 @@ class Expressions:
         if any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(node)):
             self.one_lane("a generator binds names when it is used up", node.lineno)
         first = self.value(node.generators[0].iter)
+        before = self.record.deeds()
         elem = self._comprehend(node, node.generators, [node.elt], first=first)
         made = self.container(node, "generator", [elem, first], elem)
+        self.record.acts_later(made.objs, self.record.deeds() - before, node.lineno)
         for obj in made.objs:
             self.record.made[obj] = "a generator"
             self.record.generators.append((obj, node))
@@ -740,7 +797,7 @@ class Expressions:
             source = first if position == 0 else self.value(generator.iter)
             self.assign(generator.target, self.iterate(source, generator.iter))
             for condition in generator.ifs:
-                self.value(condition)
+                self.look_at(self.value(condition), condition)
         for result in results:
             found = self.value(result)
         self.frame = outer
@@ -829,7 +886,7 @@ def _result_type(left: str, right: str, op: ast.operator) -> str:
     return left if left == right and left in ("set", "dict") else ""
 
 
-_OPERATORS: Final[dict[type[ast.operator], str]] = {
+OPERATORS: Final[dict[type[ast.operator], str]] = {
     ast.Add: "add",
     ast.Sub: "sub",
     ast.Mult: "mul",

@@ -18,6 +18,7 @@ from nbflow.analysis.values import (
     STR,
     TABLES,
     UNKNOWN,
+    Objects,
     Value,
     join,
     strong,
@@ -57,6 +58,16 @@ _FETCH: Final = {
     "to_arrow_table": "",
     "fetch_arrow_table": "",
 }
+_MADE_OF_CELLS: Final = {
+    "pandas.Series": 1,
+    "pandas.DataFrame": 2,
+    "pandas.DataFrame.from_dict": 2,
+    "pandas.DataFrame.from_records": 2,
+}
+"""How deep in what these functions are given that lies which stands in a cell of the result."""
+
+_NOT_IN_CELLS: Final = IMMUTABLE | TABLES | {"ndarray"}
+_GIVES_ONE: Final = frozenset({"builtins.max", "builtins.min", "builtins.next", "builtins.sum"})
 _PASS_ELEMENTS: Final = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "filter"})
 
 
@@ -100,6 +111,11 @@ class KnownCalls(Calls):
             return refine(self, result, given, node)
         if dotted.startswith("pandas.read_"):
             return self._read_table(result, given)
+        if dotted in _MADE_OF_CELLS:
+            self._fill_cells(result, given, depth=_MADE_OF_CELLS[dotted])
+        if dotted in _GIVES_ONE and any(value.type in TABLES for value in given.all()):
+            weak = NO_OBJECTS.union(*(value.weak for value in given.all()))
+            return result._replace(weak=result.weak | weak, cell=True)
         if dotted.startswith("builtins.") and dotted[9:] in _PASS_ELEMENTS and given.positional:
             elem = self.iterate(given.positional[-1], node)
             self.record.hold(result.objs, strong(elem))
@@ -112,6 +128,19 @@ class KnownCalls(Calls):
         """See `Calls`."""
         refine = _REFINE_METHOD.get(name)
         return result if refine is None else refine(self, base, result, given, node)
+
+    def _fill_cells(self, table: Value, given: Arguments, *, depth: int) -> None:
+        """A table holds the lists, dicts and instances that it is made of."""
+        for value in given.all():
+            self.record.hold(table.objs, _cells_in(value, depth))
+
+    def _to_dict(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        if base.type not in ("DataFrame", "NDFrame"):
+            return result
+        outer = "list" if (given.first("0", "orient") or UNKNOWN).text == "records" else "dict"
+        cell = self.cell_of(base.objs | base.weak)
+        row = Value(type="dict", objs=result.objs, weak=cell.weak, elem=cell)
+        return result._replace(type=outer, elem=row)
 
     # -- reflection ---------------------------------------------------------------------------
 
@@ -157,7 +186,7 @@ class KnownCalls(Calls):
 
     def _partial(self, given: Arguments, node: ast.Call) -> Value:
         for value in given.all():
-            self.take(value)
+            self.take(value, node.lineno)
         made = self.new(node, "")
         return made._replace(objs=made.objs | given.objects())
 
@@ -241,7 +270,19 @@ class KnownCalls(Calls):
         if mode is not None and mode.type != "None":
             for obj in result.objs:
                 self.record.made[obj] = "a memory-mapped file"
+            self._map_file(result, given.first("0", "file"), mode)
         return result
+
+    def _mapped_array(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        # numpy.memmap(path, dtype, mode), open_memmap(path, mode)
+        mode = given.keywords.get("mode") or given.get("2") or given.get("1")
+        self._map_file(result, given.first("0", "filename"), mode)
+        return result
+
+    def _map_file(self, result: Value, path: Value | None, mode: Value | None) -> None:
+        """The file is the memory of the array."""
+        writes = mode is None or not mode.exact or mode.text not in ("r", "c")
+        self.stand_behind(result, path.text if path is not None else None, writes=writes)
 
     def _read_table(self, result: Value, given: Arguments) -> Value:
         """`chunksize` and `iterator` make a reader of it, `sheet_name` maybe a dict of tables."""
@@ -269,9 +310,22 @@ class KnownCalls(Calls):
         parts = tuple(self.iterate(value, node) for value in given.positional)
         return result._replace(elem=_tuple(parts))
 
+    def _dict_of(self, result: Value, given: Arguments, node: ast.Call) -> Value:
+        """Pairs become keys and values."""
+        source = given.get("0")
+        if source is None or source.elem is None or source.type in DICTS:
+            return result
+        part = self.any_part(source)
+        if part.type != "tuple":
+            return result
+        return result._replace(elem=Value(objs=part.objs, weak=part.weak, cell=part.cell))
+
     def _next(self, result: Value, given: Arguments, node: ast.Call) -> Value:
         """What an iterator gives is a part of it, not the iterator."""
         source = given.get("0")
+        if source is not None and source.instance is not None:
+            made = self.special(source, "__next__", [], node)
+            return result if made is None else join(result, made)
         if source is None or source.type not in ONE_SHOT or len(given.positional) > 1:
             return result
         return self.any_part(source)
@@ -364,14 +418,16 @@ class KnownCalls(Calls):
             return self._connect_duckdb(given, node)
         if connection is not None:
             self.change(connection, line)
-            self._touch(connection.files, line)
         if name in _QUERIES:
             return self._duckdb_query(name, given, node, connection)
         if name in _FETCH and connection is not None:
             return self.new(node, _FETCH[name])
         if name in _READERS:
-            self._path(given.first("0", "path_or_buffer", "file_glob"), line, writes=False)
-            return self._relation(NO_OBJECTS, connection, node)
+            path = given.first("0", "path_or_buffer", "file_glob")
+            self._path(path, line, writes=False)
+            made = self._relation(NO_OBJECTS, connection, node)
+            self.stand_behind(made, path.text if path is not None else None, writes=False)
+            return made
         if name in ("from_df", "from_arrow"):
             return self._relation(given.objects(), connection, node)
         if connection is None:
@@ -380,7 +436,7 @@ class KnownCalls(Calls):
         self.record.hold(connection.objs, given.objects())
         if name in ("table", "view", "values"):
             return self._relation(NO_OBJECTS, connection, node)
-        return Value(type="duckdb", objs=connection.objs, files=connection.files)
+        return Value(type="duckdb", objs=connection.objs)
 
     def _connect_duckdb(self, given: Arguments, node: ast.Call) -> Value:
         rule: Rule = _CONNECT
@@ -405,12 +461,17 @@ class KnownCalls(Calls):
         if name.startswith("execute"):
             if connection is not None:
                 self.record.hold(connection.objs, objects)
-                return Value(type="duckdb", objs=connection.objs, files=connection.files)
+                return Value(type="duckdb", objs=connection.objs)
             made = self.new(node, "duckdb")
             for obj in made.objs:
                 self.record.made[obj] = "DuckDB's default connection"
             return made
-        return self._relation(objects, connection, node)
+        made = self._relation(objects, connection, node)
+        if text is not None and text.text is not None and text.exact:
+            for statement in self.shared.parse_sql(text.text).statements:
+                for path in statement.files_read:
+                    self.stand_behind(made, path, writes=False)
+        return made
 
     def _relation(self, objects: frozenset[str], connection: Value | None, node: ast.Call) -> Value:
         made = self.new(node, "relation")
@@ -510,9 +571,18 @@ def _is_plain(text: str) -> bool:
     return _READS_NOW.match(text) is not None
 
 
+def _cells_in(value: Value, depth: int) -> Objects:
+    """What the containers inside a value hold, so many levels below."""
+    parts = value.items or ((value.elem,) if value.elem is not None else ())
+    if depth > 1:
+        return NO_OBJECTS.union(*(_cells_in(part, depth - 1) for part in parts))
+    return NO_OBJECTS.union(*(strong(part) for part in parts if part.type not in _NOT_IN_CELLS))
+
+
 def _tuple(parts: tuple[Value, ...]) -> Value:
     return Value(
         type="tuple",
+        cell=any(part.cell for part in parts),
         objs=NO_OBJECTS.union(*(strong(part) for part in parts)),
         weak=NO_OBJECTS.union(*(part.weak for part in parts if not part.type)),
         items=parts,
@@ -550,12 +620,15 @@ _SPECIAL: Final[dict[str, _Special]] = {
 
 _Refine = Callable[[KnownCalls, Value, Arguments, ast.Call], Value]
 _REFINE: Final[dict[str, _Refine]] = {
+    "builtins.dict": KnownCalls._dict_of,
     "builtins.enumerate": KnownCalls._enumerate,
     "builtins.next": KnownCalls._next,
     "builtins.zip": KnownCalls._zip,
     "glob.glob": KnownCalls._glob,
     "glob.iglob": KnownCalls._glob,
     "numpy.load": KnownCalls._loaded_array,
+    "numpy.memmap": KnownCalls._mapped_array,
+    "numpy.lib.format.open_memmap": KnownCalls._mapped_array,
     "nbflow.wait_for": KnownCalls._same_path,
     "copy.copy": KnownCalls._copied,
     "copy.deepcopy": KnownCalls._copied,
@@ -569,6 +642,7 @@ _REFINE_METHOD: Final[dict[str, _RefineMethod]] = {
     "values": KnownCalls._values,
     "keys": KnownCalls._keys,
     "iterrows": KnownCalls._rows,
+    "to_dict": KnownCalls._to_dict,
     "format": KnownCalls._format,
     "joinpath": KnownCalls._joinpath,
     "glob": KnownCalls._globbed,

@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from nbflow.analysis.facts import Effect
-from nbflow.analysis.values import NO_OBJECTS, Function, Objects, Value, everything, join, remap
+from nbflow.analysis.values import (
+    NO_OBJECTS,
+    Function,
+    Objects,
+    OpenFile,
+    Value,
+    everything,
+    join,
+    remap,
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -61,8 +70,10 @@ class Record:
 
     reads: names read before they were surely bound → (line, sure). writes: the first line that
     binds each name. changed: objects that were changed. holds: object → objects that it may
-    contain. made: objects made here that cannot leave the kernel → why. built: functions made as
-    values; consumed: those that were only handed to a known callable that does not keep them.
+    contain. made: objects made here that cannot leave the kernel → why. behind: objects made here →
+    files that they read or write when they are used. built: functions made as values; consumed:
+    those that were only handed to a known callable that does not keep them.
+    acting: generators that do more than change objects when they are used up → line.
     forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
     may look at. guessed: what unknown calls gave.
     """
@@ -77,12 +88,14 @@ class Record:
     channels: dict[str, tuple[int, bool]] = field(default_factory=dict)
     environment: dict[str, int] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
+    behind: dict[str, frozenset[OpenFile]] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     built: list[Function] = field(default_factory=list)
     one_lane: dict[str, int] = field(default_factory=dict)
     opaque: dict[str, int] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     generators: list[tuple[str, ast.GeneratorExp]] = field(default_factory=list)
+    acting: dict[str, int] = field(default_factory=dict)
     consumed: set[ast.AST] = field(default_factory=set)
     displays: bool = False
     settings: set[str] = field(default_factory=set)
@@ -119,6 +132,25 @@ class Record:
                     found.add(inner)
                     waiting.append(inner)
         return frozenset(found)
+
+    def deeds(self) -> set[tuple[str, str]]:
+        """What was changed, written, read from files, and what else was done, so far."""
+        found = {("changes", obj) for obj in self.changed}
+        found |= {("reads", path) for path in self.files_read}
+        found |= {("writes", path) for path in self.files_written}
+        return found | {("acts", name) for name in (*self.writes, *self.channels)}
+
+    def acts_later(self, made: Objects, deeds: set[tuple[str, str]], line: int) -> None:
+        """Whoever uses these generators up does what was found in their text."""
+        self.hold(made, frozenset(name for kind, name in deeds if kind == "changes"))
+        files = frozenset(
+            OpenFile(path, kind == "writes") for kind, path in deeds if kind in ("reads", "writes")
+        )
+        for obj in made:
+            if files:
+                self.behind[obj] = files
+            if any(kind == "acts" for kind, _ in deeds):
+                self.acting[obj] = line
 
     def read_file(self, path: str, line: int, *, sure: bool = True) -> None:
         """A path (or pattern) was read."""
@@ -190,6 +222,8 @@ def tidied(summary: Summary, place: str) -> Summary:
     for obj, change in changed.items():
         record.change(lasting(obj), change.line, sure=change.sure)
     record.made = {new: why for obj, why in record.made.items() for new in lasting(obj)}
+    record.acting = {new: at for obj, at in record.acting.items() for new in lasting(obj)}
+    record.behind = {new: files for obj, files in record.behind.items() for new in lasting(obj)}
     record.forgotten = {new for obj in record.forgotten for new in lasting(obj)}
     summary.result = remap(summary.result, lasting)
     summary.assigned = {n: (remap(v, lasting), sure) for n, (v, sure) in summary.assigned.items()}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from nbflow.analysis.arguments import Arguments
-from nbflow.analysis.expressions import DICTS, Shared
+from nbflow.analysis.expressions import DICTS, OPERATORS, Shared
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.known_calls import KnownCalls
 from nbflow.analysis.scopes import (
@@ -58,17 +58,21 @@ _KINDS: Final = {
     "contextlib.contextmanager": "contextmanager",
     "contextlib.asynccontextmanager": "contextmanager",
 }
+_PROPERTY_KINDS: Final = {"getter": "property", "setter": "setter", "deleter": "deleter"}
 _CACHES: Final = frozenset({"functools.lru_cache", "functools.cache"})
 
 _KEEPS_ERRORS: Final = frozenset(
     {
-        *("file", "connection", "ContextManager", "executor", "session", "lock", "duckdb"),
+        *("file", "archive", "Shelf", "connection", "ContextManager", "executor", "session"),
+        *("lock", "duckdb"),
         *("Figure", "cursor", "process", "scalar", "Generator"),
     }
 )
 """Context managers that never swallow an exception, so what their block binds is bound after it."""
 
-_OVER_AFTER_BLOCK: Final = frozenset({"file", "executor", "duckdb", "session", "lock"})
+_OVER_AFTER_BLOCK: Final = frozenset(
+    {"file", "archive", "Shelf", "executor", "duckdb", "session", "lock"}
+)
 
 _STARRED_MODULES: Final = frozenset(
     {
@@ -140,18 +144,33 @@ class Statements(KnownCalls):
             return
         if base.type == "Logger":
             self.one_lane("it changes a logger, which the whole kernel shares", line)
+        if base.type == "DecimalContext":
+            self._write_channel("@decimal", line, anew=False)
         if base.type == "Index" and isinstance(target.value, ast.Name):
             self.one_lane("it changes an index that several tables may share", line)
         self.change(base, line)
         self.record.hold(base.objs, strong(value))
         if key is not None and (not base.type or base.type in DICTS):
             self.hold_key(base, key)
-        self.take(value)
+        self.take(value, line)
         if base.elem is not None and value.type not in IMMUTABLE:
             self._forget_elements(base.objs)
         if base.instance is not None:
             name = "__setitem__" if key is not None else "__setattr__"
             self.special(base, name, [key or Value(type="str"), value], target)
+            if isinstance(target, ast.Attribute):
+                self._set_member(base, target.attr, value, target)
+
+    def _set_member(self, base: Value, name: str, value: Value, node: ast.AST) -> None:
+        """A property's setter, or a descriptor, is called with the value."""
+        member = base.instance.find(name) if base.instance is not None else None
+        if member is None:
+            return
+        if member.instance is not None:
+            self.special(member, "__set__", [base, value], node)
+        for one in member.callables:
+            if isinstance(one, Function) and one.kind == "setter":
+                self.call_function(one, Arguments([base, value]), node)
 
     def _store_in_module(self, dotted: str, target: ast.Attribute | ast.Subscript) -> None:
         full = f"{dotted}.{target.attr}" if isinstance(target, ast.Attribute) else dotted
@@ -203,7 +222,10 @@ class Statements(KnownCalls):
             self.store(target, self.operation(old, given, node.op, node))
             return
         old = self.load(target.id, node.lineno)
-        result = self.operation(old, given, node.op, node)
+        in_place = f"__i{OPERATORS[type(node.op)]}__"
+        result = self.special(old, in_place, [given], node)
+        if result is None:
+            result = self.operation(old, given, node.op, node)
         if old.type in IMMUTABLE and old.type != "module":
             self.bind(target.id, result, node.lineno)
             return
@@ -224,9 +246,17 @@ class Statements(KnownCalls):
                 self.bind(name, DELETED, target.lineno)
             case ast.Attribute() | ast.Subscript():
                 self.store(target, UNKNOWN)
+                self._delete_part(target)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 for inner in targets:
                     self._delete_target(inner)
+
+    def _delete_part(self, target: ast.Attribute | ast.Subscript) -> None:
+        base = self.value(target.value)
+        if isinstance(target, ast.Subscript):
+            self.special(base, "__delitem__", [UNKNOWN], target)
+        else:
+            self.special(base, "__delattr__", [Value(type="str")], target)
 
     # -- imports ------------------------------------------------------------------------------
 
@@ -353,9 +383,10 @@ class Statements(KnownCalls):
             function.kind = _KINDS.get(decorator.ref, function.kind)
             function.cached = function.cached or decorator.ref in _CACHES
             return value
-        if isinstance(written, ast.Attribute) and written.attr in ("setter", "getter", "deleter"):
-            function.kind = "property"
-            return value
+        if isinstance(written, ast.Attribute) and written.attr in _PROPERTY_KINDS:
+            function.kind = _PROPERTY_KINDS[written.attr]
+            getter = self.state.values.get(self.key_of(root_name(written)))
+            return value if getter is None else join(getter, value)
         if isinstance(decorator_of(written), ast.Attribute):
             owner = self.peek(root_name(written))
             if owner is not None and owner.callables:
@@ -390,6 +421,8 @@ class Statements(KnownCalls):
         own = tuple(c for base in bases for c in base.callables if isinstance(c, Class))
         foreign = any(not base.callables and base.ref not in _PLAIN_BASES for base in bases)
         cls = Class(name=node.name, node=node, bases=own, foreign=foreign, members=members)
+        if self.frame.kind == "module" and any(True for _ in cls.looked_at()):
+            self.shared.special_classes.append(cls)
         value = Value(type="class", objs=frozenset({self.site(node)}), callables=(cls,))
         for decorator, written in reversed(decorators):
             if decorator.ref not in WRAPPERS:
@@ -449,6 +482,7 @@ class Statements(KnownCalls):
             made = self.container(node, kind, [yielded or UNKNOWN], yielded)
         else:
             made = self.container(node, "generator", [yielded or UNKNOWN], yielded)
+            self.record.acts_later(made.objs, self.record.deeds(), getattr(node, "lineno", 0))
             for obj in made.objs:
                 self.record.made[obj] = "a generator"
         held = self._locals(self.frame)
@@ -487,6 +521,7 @@ class Statements(KnownCalls):
         test = self.value(node.test)
         if test.instance is not None:
             self.special(test, "__bool__", [], node)
+        self.look_at(test, node)
         constant = node.test.value if isinstance(node.test, ast.Constant) else None
         if constant is not None:
             self.run(node.body if constant else node.orelse)
@@ -558,7 +593,7 @@ class Statements(KnownCalls):
 
     def _while(self, node: ast.While) -> None:
         endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
-        self.value(node.test)
+        self.look_at(self.value(node.test), node)
         self._loop(
             node.body, node.orelse, lambda: None, once=endless, endless=endless, test=node.test
         )
@@ -688,7 +723,7 @@ class Statements(KnownCalls):
         self.state.dead = True
 
     def _assert(self, node: ast.Assert) -> None:
-        self.value(node.test)
+        self.look_at(self.value(node.test), node)
         if node.msg is not None:
             with self.branch():
                 self.value(node.msg)
@@ -715,6 +750,7 @@ class Statements(KnownCalls):
             if manager.type in _OVER_AFTER_BLOCK:
                 for obj in manager.objs:
                     self.record.made.pop(obj, None)
+                    self.record.behind.pop(obj, None)
 
     def _entered(self, manager: Value, node: ast.AST) -> Value:
         if manager.instance is not None:
@@ -742,6 +778,8 @@ class Statements(KnownCalls):
         if self.bare_is_shown and shown.instance is not None:
             for name in ("__repr__", "_repr_html_"):
                 self.special(shown, name, [], node)
+        if self.bare_is_shown:
+            self.look_at(shown, node)
         self.bare = None
 
 

@@ -6,11 +6,13 @@ the global `df` was when the cell began, `arg:x` is what a caller passed, `new:4
 type have no objects, so nothing that happens to them can be a write.
 
 `weak` objects are the tables that a cell, row or column was taken from: pandas copies on write, so
-only a visible change of an element (a list inside a column) may reach them, not an unknown call.
+only a visible change of an element (a list inside a column) may reach them, not an unknown call. A
+notebook that changes such an element anywhere is read again, with tables that hold what is in the
+cells of those that they were made from (`Shared.cells_are_shared`).
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -64,12 +66,20 @@ ONE_SHOT: Final = frozenset({"generator", "iterator", "file", "cursor", "relatio
 """Types that reading uses up."""
 
 
+class OpenFile(NamedTuple):
+    """A file that an object reads or writes whenever it is used."""
+
+    path: str
+    writes: bool
+
+
 class Value(NamedTuple):
     """An abstract value.
 
     ref: the dotted name of what a module offers (`pandas.read_csv`). text: the literal text of a
     str, number or Path, with `*` for unknown parts; `exact` where there are none. items: the parts
-    of a tuple; elem: any element of a container. files: paths behind an open file or connection.
+    of a tuple; elem: any element of a container. cell: it (for a tuple, some part of it) is what a
+    cell of a table or of an array of objects holds, and so do perhaps the cells of others.
     """
 
     type: str = ""
@@ -82,7 +92,7 @@ class Value(NamedTuple):
     elem: "Value | None" = None
     callables: "tuple[Function | Class, ...]" = ()
     instance: "Class | None" = None
-    files: frozenset[str] = NO_OBJECTS
+    cell: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -113,6 +123,16 @@ class Function:
     home: object = None
 
 
+_CALLED_OPENLY: Final = frozenset(
+    {
+        *("__new__", "__init__", "__post_init__", "__init_subclass__", "__class_getitem__"),
+        *("__set_name__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__call__"),
+        *("__setattr__", "__delattr__", "__setitem__", "__delitem__", "__del__", "__dict__"),
+    }
+)
+"""Special methods that stand in the text as what they are: a call, an assignment, a block."""
+
+
 @dataclass(eq=False, slots=True)
 class Class:
     """A class of the notebook. `foreign` says that some base is not a class of the notebook."""
@@ -129,6 +149,15 @@ class Class:
             return self.members[member]
         found = (base.find(member) for base in self.bases)
         return next((value for value in found if value is not None), None)
+
+    def looked_at(self) -> Iterator[Value]:
+        """Special methods that Python calls of itself when an instance is looked at: printed,
+        compared, counted, gone through."""
+        for name, value in self.members.items():
+            if name.startswith("__") and name.endswith("__") and name not in _CALLED_OPENLY:
+                yield value
+        for base in self.bases:
+            yield from base.looked_at()
 
 
 UNKNOWN: Final = Value()
@@ -220,7 +249,7 @@ def join(one: Value, other: Value) -> Value:
         elem=_join_elements(one, other),
         callables=tuple(dict.fromkeys(one.callables + other.callables)),
         instance=one.instance if one.instance is other.instance else None,
-        files=one.files | other.files,
+        cell=one.cell or other.cell,
     )
 
 

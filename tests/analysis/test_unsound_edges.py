@@ -1,7 +1,6 @@
-"""Edges that were missing once, or still are: each is a notebook that gives a wrong result without.
+"""Edges that were missing once: each is a notebook that gives a wrong result without.
 
-`needs` are pairs (writer cell, reader cell) as in `test_commonest_misses.py`. What stands in `OPEN`
-is not met yet; a test that begins to pass says so, and its name leaves the list.
+`needs` are pairs (writer cell, reader cell) as in `test_commonest_misses.py`.
 """
 
 import sys
@@ -495,49 +494,8 @@ CASES = (
     ),
 )
 
-OPEN: dict[str, str] = {
-    "a setting is set by a function from a list": "functions from a literal list are not known",
-    "a copy of a table holds the same lists": "cells of tables hold objects that others hold, too",
-    "a column is made of a list's lists": "cells of tables hold objects that others hold, too",
-    "tolist gives the column's lists": "cells of tables hold objects that others hold, too",
-    "to_dict gives the column's dicts": "cells of tables hold objects that others hold, too",
-    "concat keeps the cells' dicts": "cells of tables hold objects that others hold, too",
-    "merge keeps the cells' lists": "cells of tables hold objects that others hold, too",
-    "a copy of an array of objects": "cells of tables hold objects that others hold, too",
-    "max of a column is one of its lists": "cells of tables hold objects that others hold, too",
-    "zip of a column into a dict": "cells of tables hold objects that others hold, too",
-    "items of a column into a dict": "cells of tables hold objects that others hold, too",
-    "groups collected into lists": "cells of tables hold objects that others hold, too",
-    "the first of each group": "cells of tables hold objects that others hold, too",
-    "values of a part of a column": "cells of tables hold objects that others hold, too",
-    "one value, squeezed": "cells of tables hold objects that others hold, too",
-    "an open file is read after it was written anew": "files are read later than they are named",
-    "a file is packed into an archive": "archives read the files that they pack",
-    "decimal's context has a name": "the context of decimal is an object",
-    "configparser reads a file": "files behind objects of the standard library",
-    "a shelf is a file": "files behind objects of the standard library",
-    "a csv writer writes its file": "files behind objects of the standard library",
-    "an f-string of a list of instances changes them": "special methods that change something",
-    "the consumer of a generator runs its appends": "consuming a generator changes",
-    "an array of objects holds a list's lists": "arrays of objects hold objects of the notebook",
-    "the place of an instance changes it": "special methods that change something",
-    "a memory map writes its file": "files are read later than they are named",
-}
 
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=pytest.mark.xfail(strict=True, reason=OPEN[case.name])
-            if case.name in OPEN
-            else (),
-        )
-        for case in CASES
-    ],
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_no_edge_is_missing(case: Miss) -> None:
     graph = graph_of(case)
     assert case.needs <= waits(graph) or graph.one_lane
@@ -552,4 +510,3 @@ def test_a_class_is_replayed_where_a_column_of_its_instances_is_loaded() -> None
 def test_names_are_unique() -> None:
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names)
-    assert set(names) >= OPEN.keys()

@@ -399,6 +399,15 @@ def opened() -> Any:
 
 
 @fixture
+def settings() -> Any:
+    import configparser
+
+    found = configparser.ConfigParser()
+    found.read_string("[a]\nn = 1\nyes = true\n")
+    return found
+
+
+@fixture
 def hashed() -> Any:
     import hashlib
 
@@ -664,6 +673,7 @@ def _template() -> Path:
     table.to_csv(made / "table.csv", index=False)
     table.to_parquet(made / "table.parquet")
     np.save(made / "data.npy", arr())
+    (made / "settings.ini").write_text("[b]\nm = 2\n")
     (made / "text.txt").write_text("1 2\n3 4\n")
     (made / "data.json").write_text(json.dumps([{"a": 1}, {"a": 2}]))
     (made / "data.pkl").write_bytes(pickle.dumps({"a": 1}))

@@ -19,7 +19,9 @@ CACHING = frozenset({"GroupBy", "SMResults"})
 """Types that keep what they computed. As receivers they are judged by a probe: what they show with
 and without earlier calls is the same, so that a filled cache is no change for later cells."""
 
-RESOURCES = frozenset({"file", "connection", "cursor", "session", "process", "thread", "duckdb"})
+RESOURCES = frozenset(
+    {"file", "archive", "Shelf", "connection", "cursor", "session", "process", "thread", "duckdb"}
+)
 
 CHANCE = frozenset({"clock", "random", "network", "database", "subprocess"})
 """Words of rules whose results may differ from call to call."""
@@ -372,6 +374,10 @@ AGREES: dict[str, Callable[[Any], bool]] = {
     "Suppressor": lambda v: hasattr(v, "__enter__"),
     "PolarsFrame": lambda v: type(v).__module__.startswith("polars"),
     "file": lambda v: hasattr(v, "read") or hasattr(v, "write") or hasattr(v, "close"),
+    "archive": _is("zipfile.ZipFile", "tarfile.TarFile"),
+    "ConfigParser": _is("configparser.RawConfigParser"),
+    "Shelf": _is("shelve.Shelf"),
+    "DecimalContext": _is("decimal.Context"),
     "connection": lambda v: hasattr(v, "close") or hasattr(v, "dispose") or hasattr(v, "cursor"),
     "cursor": lambda v: hasattr(v, "fetchall"),
     "session": lambda v: hasattr(v, "close"),
@@ -403,6 +409,10 @@ _SHORT: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("bytes", lambda v: type(v) is bytes),
     *((kind, AGREES[kind]) for kind in ("Counter", "defaultdict", "OrderedDict", "deque")),
     ("file", lambda v: _is("_io._IOBase")(v)),
+    ("archive", AGREES["archive"]),
+    ("Shelf", AGREES["Shelf"]),
+    ("ConfigParser", AGREES["ConfigParser"]),
+    ("DecimalContext", AGREES["DecimalContext"]),
     ("cursor", lambda v: type(v).__module__ == "sqlite3" and type(v).__name__ == "Cursor"),
     ("iterator", lambda v: hasattr(v, "__next__")),
     ("list", lambda v: isinstance(v, list)),
