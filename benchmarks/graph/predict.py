@@ -146,11 +146,11 @@ def _definitions(
         if cell is None:
             continue
         if facts.cell in defined:
-            for fragment in facts.fragments:
-                for use in fragment.needs:
-                    if use.name in written and written[use.name] != cell:
-                        why = Why(kind="definition", names=(use.name,), to_line=use.line)
-                        edges[cell][written[use.name]].append(why)
+            needs = [use for fragment in facts.fragments for use in fragment.needs]
+            for use in (*needs, *facts.reads):  # a cell of parameters has no fragments
+                if use.name in written and written[use.name] != cell:
+                    why = Why(kind="definition", names=(use.name,), to_line=use.line)
+                    edges[cell][written[use.name]].append(why)
         names = [use.name for use in facts.writes]
         names += [name for fragment in facts.fragments for name in fragment.names]
         written.update(dict.fromkeys(names, cell))

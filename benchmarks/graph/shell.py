@@ -181,9 +181,12 @@ class CellTrace:
 
 
 class Room:
-    """A shell in a folder, ready to run cells."""
+    """A shell in a folder, ready to run cells.
 
-    def __init__(self, folder: Path) -> None:
+    own: whether the notebook loads nbflow's extension; its lanes all have it from the start.
+    """
+
+    def __init__(self, folder: Path, *, own: bool) -> None:
         self.folder = folder
         self.seen = Seen()
         os.chdir(folder)
@@ -198,6 +201,8 @@ class Room:
         self.space: Namespace = self.shell.user_ns
         sys.stdout, sys.stderr = _Stream(SHOWN, "stdout"), _Stream(SHOWN, "stderr")  # type: ignore[assignment]
         self._inline()
+        if own:
+            self.shell.run_line_magic("load_ext", "nbflow")
         self.files = FileWatch(folder)
         self.channels = ChannelWatch(folder)
         self.looks: dict[str, Look] = look_at_all(self.space, {})

@@ -255,12 +255,30 @@ class _Check:
         """Leave out what may not matter, as long as the cell fits."""
         edges = self.truth.edges[cell]
         doubtful = [w for w in edges if (w, cell) not in self.firm and w not in self.found(cell)]
-        firm = [w for w in edges if w not in doubtful]
-        doubtful = [w for w in doubtful if w not in self.closed(firm)]
+        firm = [w for w in edges if w not in doubtful and w not in self.found(cell)]
+        kept = [w for w in edges if w not in doubtful]
+        doubtful = [w for w in doubtful if w not in self.closed(kept)]
         if doubtful:
-            needed = self.needed(cell, set(firm), sorted(doubtful, reverse=True))
+            needed = self.needed(cell, set(kept), sorted(doubtful, reverse=True))
             for writer in set(doubtful) - set(needed):
                 del edges[writer]
+        self.lift(cell, firm)
+
+    def lift(self, cell: int, firm: Iterable[int]) -> None:
+        """Put what a writer needs in its place, as long as the cell fits: a writer left out took
+        all that only it needs along."""
+        edges = self.truth.edges[cell]
+        waiting = sorted(set(edges).difference(firm))
+        while waiting:
+            writer = waiting.pop()
+            above = set(self.truth.edges[writer])
+            others = (set(edges) - {writer}) | above
+            if not self.fits(cell, others):
+                continue
+            names = edges.pop(writer)
+            for one in above - self.closed(edges):
+                edges[one] = names
+                waiting = sorted({*waiting, one})
 
     def found(self, cell: int) -> set[int]:
         """Cells that the search has shown to be needed."""

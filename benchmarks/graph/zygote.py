@@ -94,11 +94,15 @@ def _watched(room: Any, cell: int, source: str, names: list[str]) -> dict[str, A
     return {"shown": trace.shown, "values": room.values(names)}
 
 
+def _loads_nbflow(sources: list[str]) -> bool:
+    return any("%load_ext nbflow" in source for source in sources)
+
+
 def _run(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from benchmarks.graph.shell import Pictures, Room, as_json
 
-    room = Room(folder.resolve())
     sources: list[str] = request["sources"]
+    room = Room(folder.resolve(), own=_loads_nbflow(sources))
     if request["trace"]:
         # A cell that fails is taken out later, so what fails below it is looked for at once.
         return {"traces": [as_json(room.trace(c, sources[c])) for c in request["cells"]]}
@@ -194,7 +198,7 @@ def _grow(room: Any, folder: Path, sources: list[str], asked: int, answer: int) 
     from benchmarks.graph.shell import Pictures, Room, as_json
 
     Pictures.wanted = False
-    room = room or Room(folder)
+    room = room or Room(folder, own=_loads_nbflow(sources))
     children: dict[int, int] = {}
     for line in os.fdopen(asked, "rb", 0):
         request = json.loads(line)
