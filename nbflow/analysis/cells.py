@@ -369,6 +369,7 @@ class _Facts:
             writes=writes,
             binds=self._binds(),
             bound=frozenset(Name(name) for name in self.bound),
+            changed=frozenset(Name(name) for name in self.changed),
             passes=frozenset(Name(name) for name in self._passes()),
             reach={Name(name): objects for name, objects in self.reached.items()},
             late=self._late(),

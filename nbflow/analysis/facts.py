@@ -76,7 +76,8 @@ class CellFacts:
     binds: names that are surely rebound on every path before any read of the old value (so the
     earlier
         version is not needed). A subset of the names in `writes`.
-    bound: names bound on some path; the other `writes` are changes in place.
+    bound: names bound on some path; the other `writes` are changes in place. changed: names that
+        stood for something before that is changed in place, whether they are bound here or not.
     passes: names among the reads that are only handed on, where no path binds them.
     writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally
     appears
@@ -107,6 +108,7 @@ class CellFacts:
     writes: tuple[Use, ...] = ()
     binds: frozenset[Name] = frozenset()
     bound: frozenset[Name] = frozenset()
+    changed: frozenset[Name] = frozenset()
     passes: frozenset[Name] = frozenset()
     settings: frozenset[str] = frozenset(SETTINGS)
     reach: Mapping[Name, frozenset[str]] = field(default_factory=dict)
@@ -124,6 +126,10 @@ class CellFacts:
     syntax_error: tuple[int, str] | None = None
     displays: bool = False
     value_types: tuple[tuple[Name, str], ...] = field(default=())
+
+    def only_binds(self, name: Name) -> bool:
+        """The cell binds the name, perhaps, and leaves alone what it was."""
+        return name in self.bound and name not in self.changed
 
     @property
     def aliases(self) -> tuple[frozenset[Name], ...]:

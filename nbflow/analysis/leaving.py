@@ -153,11 +153,20 @@ class _Leaving:
     def _spread(self) -> None:
         """Changing one name of a group may change them all."""
         for name, use in list(self.writes.items()):
-            if name in self.binds:
+            if name in self.binds or self._only_binds(name):
                 continue
             for other in sorted(self.standing.aliases.of(name) - {name}):
                 if other in self.standing.current:
                     self._may_write(other, use.line)
+
+    def _only_binds(self, name: Name) -> bool:
+        """What the name was, and still is on some path, is not changed, and need not be stored
+        together with what shares with it."""
+        if name in self.entailed or not self.link.facts.only_binds(name):
+            return False
+        members = self.standing.aliases.of(name)
+        shown = self.standing.sharing.shows(members, self.link.cell.index)
+        return not shown and not self._told_apart(members, _NOTHING)
 
     def _may_write(self, name: Name, line: int) -> None:
         if self._is_kept(name):

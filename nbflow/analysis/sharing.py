@@ -64,7 +64,7 @@ def _last_changes(
     last: dict[Name, int] = {}
     for one in facts:
         for use in one.writes:
-            if use.name not in one.binds:
+            if not one.only_binds(use.name):
                 last[use.name] = max(last.get(use.name, -1), one.index)
     late = {u.name for f in facts for u in f.late_writes}
     late |= {u.name for f in facts for g in f.fragments for u in g.late_writes}

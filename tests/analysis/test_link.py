@@ -78,6 +78,43 @@ DATA = {
         ["a = [1]", "b = a", "print(b)", "print(a)"],
         {"a>b:a", "b>cell-3:b", "a>cell-4:a"},
     ),
+    "a loop variable that is bound again changes nothing of what it stood for": (
+        [
+            "a = [[1]]",
+            "for part in a:\n    print(part)",
+            "b = a[0]",
+            "for part in a:\n    print(part)",
+            "print(b)",
+        ],
+        {"a>cell-2:a", "a>b:a", "a>cell-4:a", "b>cell-5:b"},
+    ),
+    "nor does a name that is bound on some path only, but what it may still be is changed below": (
+        ["a = [1]", "b = a", "if a:\n    b = [2]", "b.append(3)", "print(a)"],
+        {"a>b:a", "b>cell-3:a,b", "cell-3>b-2:a,b", "b-2>cell-5:a"},
+    ),
+    "what results of statistics tell changes neither them nor what they were made of": (
+        [
+            "import statsmodels.api as sm",
+            "y = [1.0, 2.0, 4.0]",
+            "found = sm.OLS(y, [1, 2, 3]).fit()",
+            "away = found.get_influence()",
+            "away.plot_influence()",
+            "print(away.summary_frame())",
+            "print(found.summary())",
+        ],
+        {"y>found:y", "found>away:found", "away>cell-5:away", "away>cell-6:away"}
+        | {"found>cell-7:found"},
+    ),
+    "but a method that changes tables may have one before it": (
+        [
+            "import statsmodels.api as sm",
+            "found = sm.OLS([1.0, 2.0], [1, 2]).fit()",
+            "table = found.extra.frame",
+            "table.insert(0, 'x', 1)",
+            "print(found.extra.frame)",
+        ],
+        {"found>table:found", "table>cell-4:found,table", "cell-4>cell-5:found"},
+    ),
     "a function reads its globals where it is called": (
         ["def f():\n    return k + 1", "k = [1][0]", "x = f()", "k = [2][0]", "y = f()"],
         {"k>x:k", "k-2>y:k"},
