@@ -403,7 +403,7 @@ class Calls(Expressions):
             self._write_channel(channel, line, anew=bool(given.all()))
         for channel in rule.draws:
             self._random(channel)
-        if rule.words:
+        if rule.words or rule.chance:
             self._words(rule, given, line)
         if rule.one_lane is not None:
             self.one_lane(rule.one_lane, line)
@@ -425,7 +425,7 @@ class Calls(Expressions):
             self.read_channel("@numpy.random", line)
             self._write_channel("@numpy.random", line, anew=False)
             self._random("@numpy.random")
-        elif "may_draw" in rule.words and unseeded:
+        elif unseeded and ("may_draw" in rule.words or _is_left_to_chance(rule, given)):
             self._may_draw(line, ("@numpy.random",))
 
     def _random(self, channel: str) -> None:
@@ -1153,6 +1153,23 @@ def _outline(summary: Summary) -> tuple[object, ...]:
         frozenset(summary.assigned),
         everything(summary.result),
     )
+
+
+_BY_CHANCE: Final = re.compile(r"basin|bh|evolution|anneal")
+
+
+def _is_left_to_chance(rule: Rule, given: Arguments) -> bool:
+    """A keyword asks for a method that draws, or may do so.
+
+    >>> rule = Rule(chance=("method",))
+    >>> _is_left_to_chance(rule, Arguments(keywords={"method": Value(text="bfgs", exact=True)}))
+    False
+    """
+    if not rule.chance:
+        return False
+    asked = [given.keywords[key] for key in rule.chance if key in given.keywords]
+    plain = (v.exact and v.text is not None and not _BY_CHANCE.search(v.text) for v in asked)
+    return given.rest is not None or not all(plain)
 
 
 _LOOKS_AT_FUNCTION: Final = frozenset({"cache_info", "cache_parameters", "__call__", "dispatch"})

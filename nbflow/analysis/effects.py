@@ -10,7 +10,8 @@ short types; in it, each key is a behaviour and its value the names that behave 
 
 The first word of a behaviour is the type of the result (`?` unknown; `list[str]`; `tuple(A,B)`),
 the others are flags, explained at `Rule`. A name that starts with a dot is an attribute, `*` is the
-section's default, and `*Upper` the default for names with a capital.
+section's default, `*Upper` the default for names with a capital, and `plot*` for those that begin
+so. What the section of a whole library names, it names for all modules of the library.
 """
 
 import tomllib
@@ -34,7 +35,7 @@ class Rule:
         arguments. reads, writes: path arguments, by position or keyword.
     sets: ambient channels it changes; seeds: channels it sets anew; draws: channels it draws from;
     may_draw, seeded: it may draw (does draw) from numpy's generator unless `random_state` is given;
-    looks: channels it reads.
+    chance: keywords with which it may. looks: channels it reads.
     words: `clock`, `network`, `subprocess`, `database`, `raises`, `input`, `displays`, `random`;
         `seedable` (random unless given an argument), `opens` (a path and a mode), `connects` (to a
         file).
@@ -51,6 +52,7 @@ class Rule:
     sets: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
     draws: tuple[str, ...] = ()
+    chance: tuple[str, ...] = ()
     looks: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
     affine: str | None = None
@@ -92,7 +94,8 @@ class Effects:
             return exact
         while section:
             rules = self.functions.get(section, {})
-            default = rules.get("*Upper") if name[:1].isupper() else None
+            named = rules.get(name) if "." not in section and "*" in rules else None
+            default = named or (rules.get("*Upper") if name[:1].isupper() else None)
             if default is None:
                 default = rules.get("*")
             if default is not None:
@@ -106,7 +109,15 @@ class Effects:
         >>> load_effects().method("Series", "to_frame").returns
         'DataFrame'
         """
-        return self._of_type(self.methods, type, name)
+        rule = self._of_type(self.methods, type, name)
+        anything = type in _ANYTHING and rule is self.methods[_FOUND]["*"]
+        return None if anything and name in self._changing else rule
+
+    @cached_property
+    def _changing(self) -> frozenset[str]:
+        """Names of methods that change their receiver, of whichever type it is."""
+        rules = ((name, rule) for table in self.methods.values() for name, rule in table.items())
+        return frozenset(name for name, rule in rules if rule.mutates_self)
 
     def method_by_name(self, name: str) -> Rule | None:
         """The rule of a method whose receiver is not known: where all types that have it agree on
@@ -131,7 +142,7 @@ class Effects:
         return {
             name: _united(rules)
             for name, rules in owners.items()
-            if name not in common | _COMMON_NAMES | {"*"}
+            if name not in common | _COMMON_NAMES | {"*", "plot*"}
             and len({_deeds(rule) for rule in rules}) == 1
         }
 
@@ -172,11 +183,17 @@ class Effects:
             rules = table.get(kind, {})
             if name in rules:
                 return rules[name]
+            if name.startswith("plot") and "plot*" in rules:
+                return rules["plot*"]
         for kind in (type, *self.parents.get(type, ())):
             if "*" in table.get(kind, {}):
                 return table[kind]["*"]
         return None
 
+
+_FOUND: Final = "Found"
+_ANYTHING: Final = frozenset({_FOUND, "SMResults", "SMModel"})
+"""Types of what statistics find: mostly results that only tell, but they may be tables or lists."""
 
 _COMMON_TYPES: Final = frozenset(
     {"list", "dict", "set", "str", "bytes", "tuple", "file", "object", "connection", "session"}
@@ -272,6 +289,7 @@ def parse_rule(behaviour: str) -> Rule:
         sets=tuple(values.get("sets", ())),
         seeds=tuple(values.get("seeds", ())),
         draws=tuple(values.get("draws", ())),
+        chance=tuple(values.get("chance", ())),
         looks=tuple(values.get("looks", ())),
         words=frozenset(words - _RESULTS),
         affine=_sentence(values.get("affine")),
@@ -287,7 +305,7 @@ _WORDS: Final = frozenset(
     }
 )
 _FLAGS: Final = frozenset(
-    {"arg", "reads", "writes", "sets", "seeds", "draws", "looks", "affine", "one_lane"}
+    {"arg", "reads", "writes", "sets", "seeds", "draws", "chance", "looks", "affine", "one_lane"}
 )
 
 
