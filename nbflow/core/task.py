@@ -44,6 +44,26 @@ class StagedBlob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """A request to the keeper: put a staged file (or what is made of a hand) into the store of
+    `root`, durably."""
+
+    number: int
+    staged: StagedBlob
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Its answer: the blob as it lies in the store now, or why it does not."""
+
+    number: int
+    blob: Blob | None = None
+    error: str = ""
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A cell's text as the lane runs it."""
 
@@ -80,6 +100,8 @@ class TaskSpec:
     python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
     only.
     provided: names that replays bind, hence pickled by reference. threads/memory_limit: for DuckDB.
+    hand_from: tables from this many bytes on are staged as hands (None: none), for somebody else to
+    make stored files of them while the run goes on.
     """
 
     run: str
@@ -113,6 +135,7 @@ class TaskSpec:
     kernel_name: str = ""
     threads: int | None = None
     memory_limit: str | None = None
+    hand_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import Blob, StagedBlob, TaskReport, TaskSpec, Unstorable
-from nbflow.inside import surroundings, tables, values
+from nbflow.inside import hand, surroundings, tables, values
 from nbflow.inside.ambient import changed_channels, channel_digest, read_channel
 from nbflow.inside.digest import Examined, Looks, Undigestible, examine
 from nbflow.inside.inputs import Loaded, Session, Watched
@@ -44,7 +44,7 @@ def capture(
     changed_tables = session.take_changes()
     seen = _Seen(namespace=namespace, session=session, spec=spec, loaded=loaded)
     seen.look()
-    staging = _Staging(folder=Path(spec.staging), packing=loaded.packing)
+    staging = _Staging(folder=Path(spec.staging), packing=loaded.packing, hand_from=spec.hand_from)
     for group in seen.groups():
         staging.add_group({name: seen.outputs[name] for name in group}, seen)
     for name in sorted(seen.sql):
@@ -250,6 +250,7 @@ class _Staging:
 
     folder: Path
     packing: Packing
+    hand_from: int | None
     staged: list[StagedBlob] = field(default_factory=list)
     unstorable: list[Unstorable] = field(default_factory=list)
 
@@ -273,7 +274,9 @@ class _Staging:
             return _staged(names, stored, look.digest, python_type=kinds)
         (value,) = members.values()
         one = seen.looks.digested(value)
-        stored = values.store_value(value, one, self._stem(), packing=self.packing)
+        stored = values.store_value(
+            value, one, self._stem(), packing=self.packing, hand_from=self.hand_from
+        )
         return _staged(
             names,
             stored,
@@ -313,7 +316,9 @@ def _staged(
     python_type: str = "",
     preview: str = "",
 ) -> StagedBlob:
-    facts = tables.read_facts(stored.path) if stored.kind == "table" else None
+    # What becomes a stored file later is told of then.
+    told = stored.kind == "table" and stored.path.suffix != hand.SUFFIX
+    facts = tables.read_facts(stored.path) if told else None
     blob = Blob(
         names=names,
         kind=stored.kind,

@@ -10,6 +10,7 @@ Two strengths: `digest` counts all that a pickle would hold (it names blobs); `s
 attributes of libraries (`functools.cached_property`) apart: reading an object is no change to it.
 """
 
+import bisect
 import copyreg
 import datetime
 import decimal
@@ -39,6 +40,7 @@ import pyarrow as pa
 from blake3 import blake3
 from numpy.lib.array_utils import byte_bounds
 
+from nbflow.inside import mapped
 from nbflow.inside.homes import is_local
 
 ATOMS: Final = frozenset(
@@ -50,6 +52,8 @@ _MARSHALLED: Final = frozenset({type(None), bool, int, float, complex, str, byte
 # Version 2 is the newest marshal format without back-references and interning marks, so it depends
 # on nothing but the values.
 _MARSHAL_VERSION: Final = 2
+_APART_BYTES: Final = 1 << 16
+_MANY_THREADS_BYTES: Final = 1 << 24
 _SHORT: Final[dict[type, Callable[[Any], object]]] = {
     datetime.date: datetime.date.toordinal,
     decimal.Decimal: str,
@@ -145,15 +149,35 @@ class Examined:
 
     snapshot: for comparing. met: ids of the mutable objects in it, arrays: the arrays in it; both
     hold only while this value lives. indexes: the pandas Index objects in it with their names.
-    scrambled: it holds a set that cannot be rebuilt in its present order.
+    scrambled: it holds a set that cannot be rebuilt in its present order. digests: of stretches of
+    memory, by (address, size); some of that memory was given back since (see `lasting`).
     """
 
     snapshot: Snapshot
     met: frozenset[int]
     arrays: "tuple[Memory, ...]"
+    digests: Mapping[tuple[int, int], bytes] = field(repr=False)
     indexes: "tuple[NamedIndex, ...]"
     scrambled: bool
     alive: tuple[object, ...] = field(repr=False)
+
+    def lasting(self) -> dict[tuple[int, int], bytes]:
+        """The digests of memory that the value's arrays use: it cannot be another's by now."""
+        ends: dict[int, int] = {}
+        for memory in self.arrays:
+            ends[memory.start] = max(memory.end, ends.get(memory.start, 0))
+        starts = sorted(ends)
+        return {
+            (start, size): total
+            for (start, size), total in self.digests.items()
+            if (place := bisect.bisect_right(starts, start))
+            and start + size <= ends[starts[place - 1]]
+        }
+
+    def vouch(self) -> None:
+        """Let later looks at memory of mapped files, as long as nobody writes to it, go by this."""
+        for (start, size), total in self.lasting().items():
+            mapped.note_digest(start, size, total)
 
     @property
     def digest(self) -> str:
@@ -202,6 +226,7 @@ def examine(value: object) -> Examined:
         ),
         met=frozenset(walk.notes.met),
         arrays=tuple(walk.notes.arrays),
+        digests=walk.notes.digests,
         indexes=tuple(walk.notes.indexes),
         scrambled=walk.notes.scrambled,
         alive=tuple(walk.notes.alive),
@@ -351,6 +376,7 @@ class _Notes:
     lazy: dict[str, str] = field(default_factory=dict)
     arrays: list[Memory] = field(default_factory=list)
     indexes: list[NamedIndex] = field(default_factory=list)
+    digests: dict[tuple[int, int], bytes] = field(default_factory=dict)
     scrambled: bool = False
     depth: int = 0  # how many library objects the walk is inside of
     shapes: int = 0  # how many of matplotlib's paths: classes of artists share theirs
@@ -384,7 +410,17 @@ class Walk:
     def raw(self, data: Any) -> None:
         view = memoryview(data).cast("B") if len(memoryview(data)) else memoryview(b"")
         self.hash.update(struct.pack("<Q", view.nbytes))
-        self.hash.update(view)
+        self.hash.update(view if view.nbytes < _APART_BYTES else self._digest_of(view))
+
+    def _digest_of(self, view: memoryview) -> bytes:
+        """A large stretch is digested on its own: a mapped one that nobody changed is known."""
+        start = int(np.frombuffer(view, np.uint8).__array_interface__["data"][0])
+        total = mapped.known_digest(start, view.nbytes)
+        if total is None:
+            threads = blake3.AUTO if view.nbytes >= _MANY_THREADS_BYTES else 1
+            total = blake3(view, max_threads=threads).digest()
+        self.notes.digests[start, view.nbytes] = total
+        return total
 
     def text(self, value: str) -> None:
         self.raw(value.encode("utf-8", "surrogatepass"))

@@ -16,7 +16,7 @@ from blake3 import blake3
 from nbflow.core.errors import StoreError
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
-from nbflow.inside import surroundings, tables, values
+from nbflow.inside import hand, surroundings, tables, values
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
 from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible
 from nbflow.inside.seal import read_seal
@@ -170,6 +170,11 @@ class _Loading:
             _restore(staged, self.packing, self.start)
             return
         path = Path(staged.path)
+        if path.suffix == hand.SUFFIX:
+            value = values.load_hand(path, packing=self.packing)
+            for name in wanted:
+                self._bind(name, value)
+            return
         check_file(path, self.packing.seal.key)
         if blob.kind == "table" and len(blob.names) == 1:
             for name in wanted:

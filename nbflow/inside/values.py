@@ -34,10 +34,11 @@ from typing import Any, Final
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 
 from nbflow.core.errors import StoreError
 from nbflow.core.task import BlobKind
-from nbflow.inside import tables
+from nbflow.inside import hand, tables
 from nbflow.inside.ambient import show_pictures, shows_pictures
 from nbflow.inside.digest import (
     Examined,
@@ -48,8 +49,11 @@ from nbflow.inside.digest import (
     is_figure,
     is_importable,
     offset_in_owner,
+    plain_attributes,
     reduce_figure,
 )
+from nbflow.inside.homes import is_local
+from nbflow.inside.mapped import is_mapped
 from nbflow.inside.seal import Seal
 
 _PREVIEW_CHARACTERS: Final = 80
@@ -58,6 +62,10 @@ _LONGEST_PLAIN_BITS: Final = 4096  # Python refuses to read longer decimal numbe
 
 class CannotStore(Exception):
     """The value cannot leave its lane; the message says why, for people."""
+
+
+class _StaysHere(Exception):
+    """The value needs the notebook's own code: a process without it could not load the value."""
 
 
 class NotPlain(Exception):
@@ -233,10 +241,13 @@ class Packing:
         Raises:
             StoreError: the seal is broken, or the value needs what this lane does not have.
         """
-        payload = self.seal.open(sealed)
+        return self.unpacked(self.seal.open(sealed))
+
+    def unpacked(self, payload: bytes, buffers: Iterable[memoryview] = ()) -> Any:
+        """The value of a pickle whose seal was found whole. Raises: as `loads`."""
         token = _namespace.set(self.namespace)
         try:
-            return pickle.loads(payload)
+            return pickle.loads(payload, buffers=buffers)
         except StoreError:
             raise
         except Exception as error:
@@ -251,8 +262,15 @@ class Packing:
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
     """cloudpickle for what plain pickle cannot do, after our own rules."""
 
-    def __init__(self, sink: io.BytesIO, packing: Packing, shared: Collection[int]) -> None:
-        super().__init__(sink, protocol=5)
+    def __init__(
+        self,
+        sink: io.BytesIO,
+        packing: Packing,
+        shared: Collection[int],
+        *,
+        buffer_callback: Callable[[pickle.PickleBuffer], bool] | None = None,
+    ) -> None:
+        super().__init__(sink, protocol=5, buffer_callback=buffer_callback)
         self._packing = packing
         self._shared = shared
 
@@ -320,6 +338,54 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
         for part in rest:
             found = getattr(found, part, None)
         return found is value
+
+
+class _HandPickler(_Pickler):
+    """Leaves large buffers out of the pickle, and refuses what only the notebook's lanes know."""
+
+    def __init__(self, sink: io.BytesIO, packing: Packing) -> None:
+        self.apart: list[pickle.PickleBuffer] = []
+        super().__init__(sink, packing, (), buffer_callback=self._leave_out)
+
+    def _leave_out(self, buffer: pickle.PickleBuffer) -> bool:
+        """Whether a buffer goes into the pickle after all."""
+        with buffer.raw() as raw:
+            small = raw.nbytes < hand.APART_BYTES
+        if not small:
+            self.apart.append(buffer)
+        return small
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is np.ndarray and value.nbytes >= hand.APART_BYTES and _is_whole(value):
+            order = "C" if value.flags.c_contiguous else "F"
+            flat: Any = np.asarray(value).ravel(order="K").view(np.uint8)
+            layout = (value.dtype, value.shape, order, value.flags.writeable)
+            return _mapped_array, (pickle.PickleBuffer(flat), *layout)
+        if isinstance(value, types.FunctionType | type) and not _is_everywhere(value):
+            raise _StaysHere
+        return super().reducer_override(value)
+
+
+def _is_whole(array: "np.ndarray[Any, Any]") -> bool:
+    """Whether an array's memory, as it lies there, is all of it."""
+    flags, dtype = array.flags, array.dtype
+    plain = not dtype.hasobject and dtype.kind not in "TV" and dtype.metadata is None
+    return bool(plain and (flags.c_contiguous or flags.f_contiguous))
+
+
+def _is_everywhere(value: Any) -> bool:
+    """Whether every process with the same packages finds a function or class by its name."""
+    if isinstance(value, type) and value.__module__ == "builtins":
+        return True
+    return is_importable(value) and not is_local(sys.modules.get(value.__module__))
+
+
+def _mapped_array(
+    data: Any, dtype: Any, shape: Any, order: Any, writeable: bool
+) -> "np.ndarray[Any, Any]":
+    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, buffer=data, order=order)
+    array.flags.writeable = writeable
+    return array
 
 
 def refuse(value: Any) -> None:
@@ -515,9 +581,11 @@ def _address(array: "np.ndarray[Any, Any]") -> int:
 def owner_of(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
     """The array whose memory an array uses (often itself); None if no plain array owns it."""
     found: Any = array
-    while isinstance(found, np.ndarray) and found.base is not None:
+    while isinstance(found, np.ndarray) and found.base is not None and not is_mapped(found.base):
         found = found.base
-    if type(found) is not np.ndarray or not found.flags.owndata or found.dtype.hasobject:
+    if type(found) is not np.ndarray or found.dtype.hasobject:
+        return None
+    if not found.flags.owndata and not is_mapped(found.base):
         return None
     return found if found.flags.c_contiguous or found.flags.f_contiguous else None
 
@@ -591,8 +659,17 @@ class Stored:
     path: Path
 
 
-def store_value(value: object, examined: Examined, stem: Path, *, packing: Packing) -> Stored:
+def store_value(
+    value: object,
+    examined: Examined,
+    stem: Path,
+    *,
+    packing: Packing,
+    hand_from: int | None = None,
+) -> Stored:
     """Write one value into a new file `stem.<suffix>`, in the plainest form that is exact.
+
+    Tables of `hand_from` bytes and more become hands: somebody else makes stored files of them.
 
     Raises:
         CannotStore: it cannot leave the lane.
@@ -600,6 +677,10 @@ def store_value(value: object, examined: Examined, stem: Path, *, packing: Packi
         OSError, StoreError: the file cannot be written.
     """
     refuse_scrambled(examined)
+    if hand_from is not None and type(value) is pd.DataFrame and _size_of(value) >= hand_from:
+        handed = _write_hand(value, examined, Path(f"{stem}{hand.SUFFIX}"), packing)
+        if handed is not None:
+            return handed
     if tables.is_table(value):
         path = Path(f"{stem}.duckdb")
         tables.write_frame(value, path, seal=packing)
@@ -614,6 +695,40 @@ def store_value(value: object, examined: Examined, stem: Path, *, packing: Packi
         return _write(stem, "array", "npy", sink.getbuffer())
     shared = shared_owners(examined.arrays)
     return _write(stem, "pickle", "pickle", packing.dumps(value, shared=shared))
+
+
+def _size_of(frame: pd.DataFrame) -> int:
+    return sum(int(getattr(block.values, "nbytes", 0)) for block in frame._mgr.blocks)
+
+
+def _write_hand(
+    frame: pd.DataFrame, examined: Examined, path: Path, packing: Packing
+) -> Stored | None:
+    """The frame as a hand; None if only the notebook's own lanes could read it."""
+    sink = io.BytesIO()
+    pickler = _HandPickler(sink, packing)
+    try:
+        pickler.dump((frame, plain_attributes(frame)))
+    except Exception:  # whatever it is: the table's own way knows what to do or to say
+        return None
+    if not packing.seal.allow_pickle:
+        return None
+    hand.write(path, sink.getvalue(), pickler.apart, examined.lasting(), seal=packing.seal)
+    return Stored(kind="table", suffix="duckdb", path=path)
+
+
+def load_hand(path: Path, *, packing: Packing, trusting: bool = True) -> pd.DataFrame:
+    """The table of a hand. See `hand.read`.
+
+    Raises:
+        StoreError: the file is missing, damaged or not sealed by this project.
+        PickleForbidden: pickles are forbidden.
+    """
+    payload, buffers = hand.read(path, seal=packing.seal, trusting=trusting)
+    frame, hung = packing.unpacked(payload, buffers)
+    for name, value in hung.items():
+        object.__setattr__(frame, name, value)
+    return frame  # type: ignore[no-any-return]
 
 
 def store_group(

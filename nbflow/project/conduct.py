@@ -5,6 +5,7 @@ Papermill's engine calls `conduct`; everything about a run's status comes from t
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernel import kernel_command
 from nbflow.planning.build import build, decide
 from nbflow.planning.select import forced
+from nbflow.project.behind import Behind
 from nbflow.project.kept import Kept
 from nbflow.project.layout import Layout
 from nbflow.project.memory import Memory
@@ -151,14 +153,18 @@ def conduct(
     with _executor(desk, order, jobs) as executor:
         fence = desk.ledger.create_run(run)
         _tell(desk, order, run, EventKind.RUN_STARTED)
-        runner = _runner(desk, opened, values, order, plan, executor, fence, jobs)
+        behind = Behind(blobs=desk.blobs, ledger=desk.ledger, on_event=order.on_event)
+        runner = _runner(desk, behind, opened, values, order, plan, executor, fence, jobs)
         try:
-            executed = runner.execute()
+            executed = behind.finished(runner.execute())
             conducted = Conducted(run=_ended(run, executed), executed=executed)
             finished = replace(conducted.run, result=publish(conducted))
         except BaseException as error:
             _give_up(desk, order, run, fence, error)
             raise
+        finally:
+            behind.close()
+    shutil.rmtree(desk.layout.staging / order.run, ignore_errors=True)
     _finish(desk, order, finished, fence, signal=executed.stopped_by)
     return replace(conducted, run=finished)
 
@@ -194,6 +200,7 @@ def _memory(desk: Desk, opened: Opened, order: Order, graph: Graph) -> Memory:
 
 def _runner(
     desk: Desk,
+    behind: Behind,
     opened: Opened,
     values: Mapping[str, Any],
     order: Order,
@@ -211,6 +218,7 @@ def _runner(
         return signed
 
     def replan(lessons: frozenset[Learned]) -> Plan:
+        behind.settle()  # what this run has made counts for its new plan
         return make_plan(desk, opened, values, order, remember(lessons))
 
     return Runner(
@@ -218,11 +226,13 @@ def _runner(
         run=order.run,
         fence=fence,
         executor=executor,
-        recorder=desk.ledger,
+        recorder=behind,
         displays=desk.displays,
         spec_for=SpecMaker(
             layout=desk.layout,
-            blobs=desk.blobs,
+            key=desk.blobs.key(),
+            place=behind.place,
+            hand_from=behind.hand_from,
             run=order.run,
             fence=fence,
             notebook=opened.notebook.path,
@@ -232,14 +242,14 @@ def _runner(
             keep_all=order.keep_all,
         ),
         decide=lambda step, inputs, *, force: decide(step, inputs, known, force=force),
-        commit=desk.blobs.commit,
+        commit=behind.commit,
         replan=replan,
         remember=remember,
         written=lambda step: files_in_text(step.files_written, folder),
         clock=SystemClock(),
         jobs=jobs,
         cancelled=lambda: desk.ledger.cancel_requested(order.run),
-        on_event=order.on_event,
+        on_event=behind.tell,
         force=forced(plan.graph, order.choices),
     )
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +13,19 @@ from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob, ReplaySource, Source, StagedBlob, TaskSpec
 from nbflow.planning.fingerprint import replay_names
 from nbflow.project.layout import Layout
-from nbflow.store.blobs import BlobStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecMaker:
-    """Makes the specifications of one run. `keep_all` keeps values that no step reads, too."""
+    """Makes the specifications of one run. `keep_all` keeps values that no step reads, too.
+
+    `place` tells where a blob can be read, `hand_from` from how many bytes on tables may be hands.
+    """
 
     layout: Layout
-    blobs: BlobStore
+    key: Path
+    place: Callable[[Blob], Path]
+    hand_from: Callable[[], int | None]
     run: str
     fence: int
     notebook: str
@@ -67,18 +71,19 @@ class SpecMaker:
             provided=tuple(provided),
             parameters=dict(plan.parameters),
             staging=str(self._staging(step, attempt)),
-            key_file=str(self.blobs.key()),
+            key_file=str(self.key),
             working_directory=str(self.folder),
             lane=step.lane,
             timeout=step.options.timeout,
             env=self._environment(step, attempt),
             kernel_name=self.kernel_name,
             threads=max(1, (os.cpu_count() or 1) // self.jobs),
+            hand_from=self.hand_from(),
         )
 
     def _staged(self, blobs: tuple[Blob, ...]) -> tuple[StagedBlob, ...]:
         return tuple(
-            StagedBlob(blob=blob, path="" if blob.kind == "absent" else str(self.blobs.path(blob)))
+            StagedBlob(blob=blob, path="" if blob.kind == "absent" else str(self.place(blob)))
             for blob in blobs
         )
 

@@ -15,8 +15,9 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,20 @@ KEY_BYTES: Final = 32
 SUM_SUFFIX: Final = ".sum"
 _CHUNK_BYTES: Final = 2**20
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placing:
+    """A staged file on its way to its place. `aside`: where its sum is written first."""
+
+    source: Path
+    target: Path
+    keep: bool
+    mark: str = field(default_factory=lambda: f"{os.getpid()}.{secrets.token_hex(4)}")
+
+    @property
+    def aside(self) -> Path:
+        return self.target.with_name(f".{self.target.name}.{self.mark}")
 
 
 class BlobStore:
@@ -97,19 +112,45 @@ class BlobStore:
         Raises:
             StoreError: the staged file is missing, or the disk is full or fails.
         """
-        if staged.blob.kind == "absent":
-            return staged.blob
+        (blob,) = self.commit_all((staged,))
+        return blob
+
+    def commit_all(self, staged: Iterable[StagedBlob], *, keep: bool = False) -> tuple[Blob, ...]:
+        """Commit several files together, which waits for the disk less often.
+
+        All are durable when this returns. `keep` leaves the staged files where they are, too.
+
+        Raises:
+            StoreError: as `commit`; any of the files may be in the store then, or none.
+        """
+        everything = tuple(staged)
+        placing = {}
+        for one in everything:
+            if one.blob.kind != "absent":
+                placing[self.path(one.blob)] = self._ready(one, keep=keep)
+        self._place_all([one for one in placing.values() if one is not None])
+        return tuple(
+            one.blob
+            if one.blob.kind == "absent"
+            else _with_size(one.blob, self.path(one.blob).stat().st_size)
+            for one in everything
+        )
+
+    def _ready(self, staged: StagedBlob, *, keep: bool) -> "_Placing | None":
+        """What is to be moved where; None if equal content is there already."""
         source, target = Path(staged.path), self.path(staged.blob)
         if not source.is_file():
             raise StoreError(f"staged output {source} of {staged.blob.names} is not there")
+        if source.suffix != target.suffix:
+            raise StoreError(f"staged output {source} is no {staged.blob.suffix} file")
         if Path(f"{source}.wal").exists():
             raise StoreError(f"staged output {source} has a .wal beside it: it is not whole")
         with _translated(target, needed=source.stat().st_size):
-            if self._take_existing(staged.blob, target):
+            if not self._take_existing(staged.blob, target):
+                return _Placing(source=source, target=target, keep=keep)
+            if not keep:
                 source.unlink()
-            else:
-                self._place(source, target)
-            return _with_size(staged.blob, target.stat().st_size)
+        return None
 
     def _take_existing(self, blob: Blob, target: Path) -> bool:
         if not target.exists():
@@ -119,20 +160,29 @@ class BlobStore:
         self.quarantine(blob)
         return False
 
-    def _place(self, source: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(target.parent.parent)
-        total = self._sum(source).encode()
-        aside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    def _place_all(self, placing: "list[_Placing]") -> None:
         try:
-            _write_through(aside, total, mode=0o444)
-            os.replace(aside, _sum_path(target))
+            for one in placing:
+                with _translated(one.target, needed=one.source.stat().st_size):
+                    one.target.parent.mkdir(parents=True, exist_ok=True)
+                    one.source.chmod(0o444)
+                    _write_new(one.aside, self._sum(one.source).encode(), mode=0o444)
+            # Everything was given to the disk before the first wait, so that it works on all.
+            for one in placing:
+                with _translated(one.target, needed=one.source.stat().st_size):
+                    _sync_file(one.source)
+                    _sync_file(one.aside)
+            for one in placing:
+                with _translated(one.target):
+                    os.replace(one.aside, _sum_path(one.target))
+                    _move(one.source, one.target, keep=one.keep)
         finally:
-            aside.unlink(missing_ok=True)
-        source.chmod(0o444)
-        _sync_file(source)
-        _move(source, target)
-        _sync_folder(target.parent)
+            for one in placing:
+                one.aside.unlink(missing_ok=True)
+        folders = {one.target.parent for one in placing}
+        for folder in sorted({*folders, *(folder.parent for folder in folders)}):
+            with _translated(folder):
+                _sync_folder(folder)
 
     # -- checking --------------------------------------------------------------------------------
 
@@ -216,11 +266,14 @@ def _sum_path(path: Path) -> Path:
 
 
 def _write_through(path: Path, data: bytes, *, mode: int) -> None:
+    _write_new(path, data, mode=mode)
+    _sync_file(path)
+
+
+def _write_new(path: Path, data: bytes, *, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync_file(path: Path) -> None:
@@ -237,17 +290,22 @@ def _sync_folder(path: Path) -> None:
     _sync_file(path)
 
 
-def _move(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path, *, keep: bool) -> None:
+    """The file at its place, all of it or nothing; with `keep`, at both places."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        os.replace(source, target)
+        if not keep:
+            os.replace(source, target)
+            return
+        os.link(source, aside)
     except OSError as error:
-        if error.errno != errno.EXDEV:
+        if error.errno != errno.EXDEV and not keep:
             raise
-        # Staging on another disk: copy beside the target first, so that the rename stays atomic.
-        aside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        # Staging on another disk, or one without links: copied beside the target first.
         shutil.copy2(source, aside)
         _sync_file(aside)
-        os.replace(aside, target)
+    os.replace(aside, target)
+    if not keep:
         source.unlink()
 
 

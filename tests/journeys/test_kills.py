@@ -242,3 +242,32 @@ def test_resume_has_the_code_and_parameters_of_the_run(bench: Bench) -> None:
     assert mended.code == 0
     assert "got [7]" in printed(bench.result(mended))
     assert bench.path("a.log").read_text() == "x"
+
+
+LARGE = "df = pd.DataFrame(np.random.default_rng(1).random((1_500_000, 4)), columns=list('abcd'))\n"
+
+
+def test_kill_9_while_a_large_table_is_on_its_way_to_the_disk(bench: Bench) -> None:
+    """Readers had it already; the history must not say that it is there."""
+    bench.notebook(
+        "import numpy as np\nimport pandas as pd",
+        (APPEND.format("first") + LARGE, ["step:first"]),
+        (APPEND.format("middle") + "df['e'] = df['a'] + 1", ["step:middle"]),
+        (APPEND.format("last") + "print('total', df.shape)", ["step:last"]),
+    )
+    process = bench.start("run", "story.ipynb", "--json")
+    bench.await_file(process, "middle.log")
+    process.kill()
+    bench.end(process)
+    bench.await_silence()
+    for step in bench.status().document["steps"]:
+        for output in step["outputs"]:
+            assert step["status"] == "succeeded" or not output["bytes"]
+
+    said = bench.say("resume", "latest", "--json")
+    assert said.code == 0, said.out + said.err
+    assert set(said.statuses().values()) == {"succeeded"}
+    assert "total (1500000, 5)" in printed(bench.result(said))
+    assert said.ran() | said.reused() == {"definitions", "first", "middle", "last"}
+    shape = bench.say("get", said.document["run"], "df")
+    assert shape.code == 0, shape.err

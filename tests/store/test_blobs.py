@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_c04_a_crash_between_sum_and_file_leaves_nothing_that_counts(
     one = staged(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(
-            "nbflow.store.blobs._move", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            "nbflow.store.blobs._move", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             store.commit(one)
@@ -175,3 +176,22 @@ def test_an_absent_blob_has_no_file_and_is_always_true(store: BlobStore) -> None
     blob = Blob(names=("x",), kind="absent", digest="")
     assert store.commit(StagedBlob(blob=blob, path="")) == blob
     assert store.verify(blob)
+
+
+def test_several_files_are_committed_together(store: BlobStore, tmp_path: Path) -> None:
+    given = []
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        given.append(staged(folder, b"%d" % number, digest=f"{number}" * 64))
+    blobs = store.commit_all([*given, given[0]], keep=True)
+    assert [store.path(blob).read_bytes() for blob in blobs] == [b"0", b"1", b"2", b"0"]
+    assert all(store.verify(blob) for blob in blobs)
+    assert all(Path(one.path).is_file() for one in given)
+
+
+def test_a_file_of_another_kind_is_not_committed(store: BlobStore, tmp_path: Path) -> None:
+    one = staged(tmp_path)
+    other = replace(one, blob=replace(one.blob, suffix="duckdb"))
+    with pytest.raises(StoreError, match="is no duckdb file"):
+        store.commit(other)

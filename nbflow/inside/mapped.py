@@ -1,0 +1,108 @@
+"""Files mapped privately: arrays lie in them without a copy, and may be written to all the same.
+
+A page of such a mapping is the file's until somebody writes to it; then the system makes a copy of
+that page for this process alone. It also tells which pages are such copies (`/proc/self/pagemap`),
+so what was never written to is known for certain, without a look at its bytes: it needs no digest
+and no second file. Where the system does not tell, everything counts as written to.
+"""
+
+import mmap
+import os
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+_PAGEMAP: Final = "/proc/self/pagemap"
+_ENTRY_BYTES: Final = 8
+_PRESENT, _SWAPPED, _OF_FILE = (np.uint64(1 << bit) for bit in (63, 62, 61))
+
+
+class Span(NamedTuple):
+    """A stretch of a mapped file: where it begins in the file, and its length in bytes."""
+
+    offset: int
+    size: int
+
+
+class _Memory(mmap.mmap):
+    """The memory of a mapped file. Arrays in it keep it alive; nobody else does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MappedFile:
+    """A file in memory. `digests`: those of stretches of it that were known when it was written."""
+
+    path: Path
+    memory: "weakref.ref[_Memory]"
+    start: int
+    size: int
+    digests: dict[Span, bytes] = field(default_factory=dict)
+
+    def is_clean(self, span: Span) -> bool:
+        """Whether nobody wrote to the pages of a stretch since the file was mapped."""
+        first = (self.start + span.offset) // mmap.PAGESIZE
+        last = (self.start + span.offset + span.size - 1) // mmap.PAGESIZE
+        wanted = (last - first + 1) * _ENTRY_BYTES
+        try:
+            with open(_PAGEMAP, "rb", buffering=0) as pages:
+                found = os.pread(pages.fileno(), wanted, first * _ENTRY_BYTES)
+        except OSError:
+            return False
+        if len(found) != wanted:
+            return False
+        entries = np.frombuffer(found, dtype=np.uint64)
+        copied = (entries & _PRESENT != 0) & (entries & _OF_FILE == 0)
+        return not bool((copied | (entries & _SWAPPED != 0)).any())
+
+
+_files: list[MappedFile] = []
+
+
+def map_file(path: Path) -> tuple[memoryview, MappedFile]:
+    """The bytes of a file, to read and to write to, without touching the file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is empty.
+    """
+    with path.open("rb") as file:
+        memory = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    view = memoryview(memory)
+    start = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
+    found = MappedFile(path=path, memory=weakref.ref(memory), start=start, size=len(view))
+    _files[:] = [*(one for one in _files if one.memory() is not None), found]
+    return view, found
+
+
+def find(address: int, size: int) -> tuple[MappedFile, Span] | None:
+    """The mapped file in which a stretch of memory lies."""
+    for one in _files:
+        inside = one.start <= address and address + size <= one.start + one.size
+        if inside and one.memory() is not None:
+            return one, Span(address - one.start, size)
+    return None
+
+
+def known_digest(address: int, size: int) -> bytes | None:
+    """The digest of a stretch of memory, if it is that of a file and nobody wrote to it."""
+    found = find(address, size) if _files else None
+    if found is None:
+        return None
+    file, span = found
+    digest = file.digests.get(span)
+    return digest if digest is not None and file.is_clean(span) else None
+
+
+def is_mapped(owner: Any) -> bool:
+    """Whether an array's base is the memory of a mapped file."""
+    return isinstance(owner.obj if isinstance(owner, memoryview) else owner, _Memory)
+
+
+def note_digest(address: int, size: int, digest: bytes) -> None:
+    """Remember the digest of a stretch of a mapped file, if nobody wrote to it."""
+    found = find(address, size)
+    if found is not None and found[0].is_clean(found[1]):
+        found[0].digests[found[1]] = digest

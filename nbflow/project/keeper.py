@@ -1,0 +1,121 @@
+"""The keeper: a process that makes results durable behind the run, so that no step waits for it.
+
+It takes over what lanes staged: of a hand it makes the stored table file, and it puts everything
+into the store, in batches, because a disk waits no longer for ten files than for one. It answers
+for each blob when that is on disk; the ledger's row, which alone makes a result of it, is the
+runner's. If the keeper dies there is no row, and so no result.
+
+Nothing is believed: a hand is read as a lane would read it, and must have the digest of the value
+that was handed on.
+"""
+
+import contextlib
+import dataclasses
+import select
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from nbflow.core.errors import NbflowError, StoreError
+from nbflow.core.task import Keep, Kept, StagedBlob
+from nbflow.inside import hand, tables, values
+from nbflow.inside.digest import examine
+from nbflow.inside.seal import read_seal
+from nbflow.inside.values import Packing
+from nbflow.store.blobs import BlobStore
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+def serve(address: str) -> None:
+    """Keep what is asked for at a Unix socket, until the other side hangs up."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(address)
+        # A runner that has hung up wants no answers any more.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for batch in _batches(line):
+                for answer in keep(batch):
+                    line.sendall(msgspec.json.encode(answer) + b"\n")
+
+
+def _batches(line: socket.socket) -> Iterator[list[Keep]]:
+    """What has been asked for by now, again and again."""
+    begun = b""
+    while data := line.recv(_CHUNK_BYTES):
+        while select.select([line], [], [], 0)[0] and (more := line.recv(_CHUNK_BYTES)):
+            data += more
+        *whole, begun = (begun + data).split(b"\n")
+        if whole:
+            yield [msgspec.json.decode(one, type=Keep) for one in whole]
+
+
+def keep(requests: Iterable[Keep]) -> Iterator[Kept]:
+    """Put everything into the store, and answer for each."""
+    ready: dict[str, list[tuple[Keep, StagedBlob]]] = {}
+    for request in requests:
+        try:
+            staged = _stored_form(request)
+        except Exception as error:  # the runner waits for an answer, whatever it is
+            yield _refused(request, error)
+        else:
+            ready.setdefault(request.root, []).append((request, staged))
+    for root, group in ready.items():
+        yield from _committed(BlobStore(Path(root)), group)
+
+
+def _committed(store: BlobStore, group: list[tuple[Keep, StagedBlob]]) -> Iterator[Kept]:
+    try:
+        blobs = store.commit_all([staged for _, staged in group], keep=True)
+    except Exception as error:
+        if len(group) > 1:  # which of them it was shows when each stands alone
+            for one in group:
+                yield from _committed(store, [one])
+            return
+        yield _refused(group[0][0], error)
+        return
+    for (request, _), blob in zip(group, blobs, strict=True):
+        yield Kept(number=request.number, blob=blob)
+
+
+def _refused(request: Keep, error: Exception) -> Kept:
+    hint = error.hint if isinstance(error, NbflowError) else None
+    what = str(error) if isinstance(error, NbflowError) else f"{type(error).__name__}: {error}"
+    names = ", ".join(request.staged.blob.names)
+    return Kept(number=request.number, error=f"`{names}` cannot be kept: {what}", hint=hint)
+
+
+def _stored_form(request: Keep) -> StagedBlob:
+    staged = request.staged
+    path = Path(staged.path)
+    if path.suffix != hand.SUFFIX:
+        return staged
+    target = path.with_suffix(f".{staged.blob.suffix}")
+    target.unlink(missing_ok=True)
+    packing = _packing(request.root)
+    frame = values.load_hand(path, packing=packing, trusting=False)
+    look = examine(frame)
+    if look.digest != staged.blob.digest:
+        raise StoreError("it was not handed on exactly", hint="please report this as a bug")
+    look.vouch()
+    tables.write_frame(frame, target, seal=packing)
+    facts = tables.read_facts(target)
+    blob = dataclasses.replace(
+        staged.blob, rows=facts.rows, columns=facts.columns, schema=facts.schema
+    )
+    return StagedBlob(blob=blob, path=str(target))
+
+
+@cache
+def _packing(root: str) -> Packing:
+    """What a hand holds comes from installed packages alone: no notebook is needed to read it."""
+    seal = read_seal(Path(root) / "key")
+    return Packing(seal=seal, namespace={"__name__": "__main__"})
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -1,0 +1,267 @@
+"""Results are read at once and durable later; what is recorded is on disk, in order."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nbflow.core.errors import StoreError
+from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
+from nbflow.core.task import Blob, Keep, Kept, StagedBlob
+from nbflow.inside import tables, values
+from nbflow.inside.digest import examine
+from nbflow.inside.seal import read_seal
+from nbflow.inside.values import Packing
+from nbflow.project import behind, keeper
+from nbflow.project.behind import Behind
+from nbflow.store.blobs import BlobStore
+
+RUN = RunId("r")
+
+
+@dataclass
+class Ledger:
+    """Notes in which order things are recorded, and what is in the store then."""
+
+    store: BlobStore
+    rows: list[str] = field(default_factory=list)
+    results: dict[str, StepResult] = field(default_factory=dict)
+
+    def step_succeeded(
+        self, run: str, fence: int, result: StepResult, recorded: Any, event: Event, **_: Any
+    ) -> Event:
+        assert all(self.store.verify(blob) for blob in result.outputs)
+        return self._put(result, event)
+
+    def step_changed(self, run: str, fence: int, result: StepResult, event: Event) -> Event:
+        return self._put(result, event)
+
+    def append(self, event: Event) -> Event:
+        self.rows.append(str(event.kind))
+        return event
+
+    def heartbeat(self, run: str, fence: int, at: str) -> None:
+        pass
+
+    def _put(self, result: StepResult, event: Event) -> Event:
+        self.rows.append(f"{result.step} {result.status}")
+        self.results[result.step] = result
+        return Event(id=len(self.rows), at="", run=RUN, kind=event.kind, data=event.data)
+
+
+class Gate:
+    """A keeper in a thread that does nothing before it is let through."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+
+    def start(self, address: str) -> Callable[[], None]:
+        thread = threading.Thread(target=keeper.serve, args=(address,))
+        thread.start()
+        return thread.join
+
+    def keep(self, requests: Iterable[Keep]) -> Iterator[Kept]:
+        self.open.wait()
+        return KEEP(requests)
+
+
+KEEP = keeper.keep
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BlobStore:
+    made = BlobStore(tmp_path / ".nbflow")
+    made.root.mkdir()
+    return made
+
+
+@pytest.fixture
+def ledger(store: BlobStore) -> Ledger:
+    return Ledger(store)
+
+
+def packing(store: BlobStore) -> Packing:
+    return Packing(seal=read_seal(store.key()), namespace={"__name__": "__main__"})
+
+
+def frame(rows: int = 10) -> pd.DataFrame:
+    return pd.DataFrame({"a": np.arange(rows), "b": ["x"] * rows})
+
+
+def staged(store: BlobStore, folder: Path, value: Any, name: str = "df") -> StagedBlob:
+    look = examine(value)
+    stored = values.store_value(value, look, folder / name, packing=packing(store), hand_from=0)
+    blob = Blob(names=(name,), kind=stored.kind, digest=look.digest, suffix=stored.suffix)
+    return StagedBlob(blob=blob, path=str(stored.path))
+
+
+def result(step: str, *blobs: Blob, status: Status = Status.SUCCEEDED) -> StepResult:
+    return StepResult(step=step, step_id=step, status=status, outputs=blobs)
+
+
+def event(kind: EventKind = EventKind.STEP_FINISHED) -> Event:
+    return Event(at="", run=RUN, kind=kind)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    made = Gate()
+    monkeypatch.setattr(keeper, "keep", made.keep)
+    yield made
+    made.open.set()
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def run(store: BlobStore, ledger: Ledger, gate: Gate, told: list[Event]) -> Iterator[Behind]:
+    made = Behind(blobs=store, ledger=ledger, on_event=told.append, start=gate.start, large=0)  # type: ignore[arg-type]
+    with closing(made):
+        yield made
+        gate.open.set()
+
+
+def succeed(run: Behind, step: str, *blobs: Blob) -> None:
+    run.tell(run.step_succeeded(RUN, 1, result(step, *blobs), None, event()))
+
+
+def test_a_table_is_read_at_once_and_recorded_when_it_is_durable(
+    run: Behind, gate: Gate, ledger: Ledger, store: BlobStore, told: list[Event], tmp_path: Path
+) -> None:
+    blob = run.commit(staged(store, tmp_path, frame()))
+    succeed(run, "s", blob)
+    assert values.load_hand(run.place(blob), packing=packing(store)).equals(frame())
+    assert not store.path(blob).exists()
+    assert (ledger.rows, told) == ([], [])
+    gate.open.set()
+    run.settle()
+    assert ledger.rows == ["s succeeded"]
+    assert [one.id for one in told] == [1]
+    assert tables.read_frame(store.path(blob), seal=packing(store)).equals(frame())
+    (kept,) = ledger.results["s"].outputs
+    assert (kept.rows, kept.columns) == (10, 2)
+    assert kept.schema == (("a", "BIGINT"), ("b", "VARCHAR"))
+    assert kept.bytes == store.path(kept).stat().st_size
+
+
+def test_rows_keep_their_order(
+    run: Behind, gate: Gate, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    blob = run.commit(staged(store, tmp_path, frame()))
+    succeed(run, "first", blob)
+    succeed(run, "second")
+    run.step_changed(RUN, 1, result("other", status=Status.RUNNING), event())
+    assert ledger.rows == ["other running"]
+    gate.open.set()
+    run.settle()
+    assert ledger.rows == ["other running", "first succeeded", "second succeeded"]
+
+
+def test_a_step_that_begins_anew_succeeded_first(
+    run: Behind, gate: Gate, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    succeed(run, "s", run.commit(staged(store, tmp_path, frame())))
+    gate.open.set()
+    run.step_changed(RUN, 1, result("s", status=Status.QUEUED), event())
+    assert ledger.rows == ["s succeeded", "s queued"]
+
+
+def test_every_kind_of_value_is_kept(
+    run: Behind, gate: Gate, store: BlobStore, tmp_path: Path
+) -> None:
+    gate.open.set()
+    kinds = {"n": 3, "array": np.arange(5), "series": pd.Series([1.5]), "df": frame()}
+    blobs = {name: run.commit(staged(store, tmp_path, v, name)) for name, v in kinds.items()}
+    run.settle()
+    assert all(store.verify(blob) for blob in blobs.values())
+    assert all(run.place(blob).exists() for blob in blobs.values())
+
+
+def test_a_hand_that_is_not_what_was_handed_on_is_never_recorded(
+    run: Behind, gate: Gate, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    gate.open.set()
+    one = staged(store, tmp_path, pd.DataFrame({"a": np.random.default_rng(1).random(10_000)}))
+    os.chmod(one.path, 0o600)
+    with open(one.path, "r+b") as file:
+        file.seek(-1000, os.SEEK_END)
+        file.write(b"changed")
+    blob = run.commit(one)
+    with pytest.raises(StoreError, match="not handed on exactly"):
+        run.settle()
+    with pytest.raises(StoreError, match="not handed on exactly"):
+        succeed(run, "s", blob)
+    assert ledger.rows == []
+
+
+def test_what_cannot_be_stored_stops_the_run(
+    run: Behind, gate: Gate, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    good, bad = (staged(store, tmp_path, frame(n), f"t{n}") for n in (3, 4))
+    blobs = [run.commit(one) for one in (good, bad)]
+    Path(bad.path).unlink()
+    gate.open.set()
+    succeed(run, "s", *blobs)
+    with pytest.raises(StoreError, match="`t4` cannot be kept"):
+        run.settle()
+    assert ledger.rows == []
+
+
+def test_a_keeper_that_dies_stops_the_run(store: BlobStore, ledger: Ledger, tmp_path: Path) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(address: str) -> Callable[[], None]:
+        program = f"import socket, time; s = socket.socket(socket.AF_UNIX); s.connect({address!r})"
+        process = subprocess.Popen(["python3", "-c", program + "; time.sleep(600)"])
+        processes.append(process)
+        return lambda: None
+
+    run = Behind(blobs=store, ledger=ledger, start=start, large=0)  # type: ignore[arg-type]
+    with closing(run):
+        blob = run.commit(staged(store, tmp_path, frame()))
+        succeed(run, "s", blob)
+        processes[0].send_signal(signal.SIGKILL)
+        processes[0].wait()
+        with pytest.raises(StoreError, match="has ended"):
+            run.settle()
+    assert ledger.rows == []
+    assert not store.path(blob).exists()
+
+
+def test_a_keeper_is_started_for_large_tables_only(
+    store: BlobStore, ledger: Ledger, tmp_path: Path
+) -> None:
+    run = Behind(blobs=store, ledger=ledger, large=1000)  # type: ignore[arg-type]
+    with closing(run):
+        assert run.hand_from() == 1000
+        blob = run.commit(staged(store, tmp_path, 3, "n"))
+        assert store.verify(blob)
+        large = run.commit(staged(store, tmp_path, frame(1000)))
+        succeed(run, "s", blob, large)
+        run.settle()
+    assert ledger.rows == ["s succeeded"]
+    assert store.verify(large)
+
+
+def test_lanes_store_their_tables_themselves_when_too_much_is_under_way(
+    run: Behind, gate: Gate, store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behind.shutil, "disk_usage", lambda _: type("", (), {"free": 4000}))
+    assert run.hand_from() == 0
+    run.commit(staged(store, tmp_path, frame()))
+    assert run.hand_from() is None
+    gate.open.set()
+    run.settle()
+    assert run.hand_from() == 0
