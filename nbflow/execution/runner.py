@@ -30,6 +30,7 @@ from nbflow.core.task import (
     TaskReport,
     TaskSpec,
 )
+from nbflow.core.why import Grounds
 from nbflow.execution import machine
 from nbflow.execution.checks import checked
 from nbflow.execution.conflicts import Touch, file_conflicts, touch_of
@@ -91,6 +92,11 @@ class Recorder(Protocol):
     def step_changed(self, run: RunId, fence: int, result: StepResult, event: Event) -> Event:
         """Record how a step stands now."""
 
+    def step_started(
+        self, run: RunId, fence: int, result: StepResult, event: Event, grounds: Grounds | None
+    ) -> Event:
+        """Record that a step runs from now on, and why."""
+
     def step_succeeded(
         self,
         run: RunId,
@@ -137,8 +143,8 @@ class Decision(Protocol):
         """What the result will be found under."""
 
     @property
-    def parts(self) -> Mapping[str, str]:
-        """What the fingerprint was made of."""
+    def grounds(self) -> Grounds:
+        """What the decision rests on."""
 
     @property
     def recorded(self) -> Recorded | None:
@@ -337,7 +343,8 @@ class Runner:
         attempt.why = (why.reason, why.message)
         result = self._result(step, replace(task, reason=why.reason, message=why.message))
         event = self._event(EventKind.STEP_STARTED, result)
-        self._on_event(self._recorder.step_changed(self._run, self._fence, result, event))
+        grounds = attempt.decision.grounds if attempt.decision else None
+        self._on_event(self._recorder.step_started(self._run, self._fence, result, event, grounds))
         self._executor.submit(self._spec(step, command))
 
     def _reuse(self, command: Start, decision: Decision) -> bool:
@@ -531,7 +538,9 @@ class Runner:
     ) -> Event:
         attempt = self._attempts[step.id]
         recorded = None if task.action == "reuse" else self._recorded(step, task, attempt)
-        parts = attempt.decision.parts if recorded is not None and attempt.decision else None
+        parts = (
+            attempt.decision.grounds.parts if recorded is not None and attempt.decision else None
+        )
         if recorded is not None:
             shown = [attempt.cell_outputs.get(cell, []) for cell in step.cells]
             self._displays.save(recorded.fingerprint, shown)

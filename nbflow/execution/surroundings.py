@@ -56,6 +56,13 @@ def path_digest(text: str, folder: Path) -> str:
     return file_digest(full) or "absent"
 
 
+def tree(text: str, folder: Path) -> dict[str, str]:
+    """The files that a folder's path or a glob means now, each with its digest."""
+    full = folder / Path(text).expanduser()
+    found = full.rglob("*") if full.is_dir() else map(Path, glob.glob(str(full), recursive=True))
+    return {_shown(p, folder): file_digest(p) or "absent" for p in sorted(found) if p.is_file()}
+
+
 def file_digests(paths: Iterable[str], folder: Path) -> dict[str, str]:
     """`path_digest` of each literal path."""
     return {path: path_digest(path, folder) for path in paths}

@@ -393,12 +393,12 @@ def get(session: Session, /, run: str, name: str, output: Path | None) -> int:
 @options.as_json
 @click.pass_obj
 def why(session: Session, /, run: str, step: str) -> int:
-    """Say why a step ran, was reused, or was skipped."""
-    lines = session.project().why(run, step, actor=session.actor)
+    """Say why a step ran, was reused, or was skipped, down to the first cause."""
+    answer = session.project().why(run, step, actor=session.actor)
     if session.json:
-        session.document({"run": run, "step": step, "because": list(lines)})
+        session.document(wire.why(answer))
     else:
-        session.screen.say(*(text.visible(line) for line in lines))
+        session.screen.say(*(text.visible(line) for line in answer.lines))
     return outcome.SUCCEEDED
 
 

@@ -18,6 +18,7 @@ from nbflow.core.plan import Plan, Task
 from nbflow.core.run import Event, Run, StepResult
 from nbflow.core.step import Parameter, Step, StepId
 from nbflow.core.task import Blob, StepError
+from nbflow.core.why import Cause, Why
 
 SCHEMA_VERSION: Final = 1
 
@@ -321,6 +322,32 @@ def event(value: Event) -> Json:
         "reason": value.reason,
         "message": value.message,
         "data": dict(value.data),
+    }
+
+
+def why(value: Why) -> Json:
+    """`why`."""
+    return {
+        "run": value.run,
+        "step": value.step,
+        "item": value.item,
+        "status": value.status.value,
+        "action": value.action,
+        "reason": value.reason,
+        "message": value.message,
+        "compared_with": value.compared,
+        "causes": [_cause(each) for each in value.causes],
+        "because": list(value.lines),
+    }
+
+
+def _cause(value: Cause) -> Json:
+    return {
+        "kind": value.change.kind,
+        "name": value.change.name,
+        "message": value.message,
+        "details": list(value.details),
+        "because": [_cause(each) for each in value.because],
     }
 
 

@@ -5,15 +5,17 @@ What depends on a step that will run cannot be known yet; it is planned to run, 
 again (`decide`) when its inputs are there: identical content leaves the readers reused.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from nbflow.core.choices import Choices
 from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan, Recorded, Task
 from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob
-from nbflow.planning.fingerprint import Parts, difference, digest
+from nbflow.core.why import Change, Grounds
+from nbflow.planning.changes import Detail, clause, code, nearest, summary
+from nbflow.planning.fingerprint import Parts, digest
 from nbflow.planning.order import topological
 from nbflow.planning.select import forced, selected
 
@@ -24,30 +26,32 @@ class Known:
 
     parts: the fingerprint's parts of a step, given its inputs. recorded: a success under a
     fingerprint.
-    untrue: why a recorded success no longer holds (a file changed, a result is damaged), or None.
+    untrue: why a recorded success no longer holds (a changed file, or in words), or None.
     kept: the step's success in the run that is being resumed: it holds even if it is never reused.
-    expired: its tag `cache:DURATION` says that the result is too old. last_parts: the parts of the
-    step's latest success. seconds: how long it took last time.
+    expired: its tag `cache:DURATION` says that the result is too old. earlier: runs and parts of
+    the step's former successes, newest first. detail: how a file or an input differs, in words.
+    seconds: how long it took last time.
     """
 
     parts: Callable[[Step, Mapping[str, Blob]], Parts]
     recorded: Callable[[str], Recorded | None]
-    untrue: Callable[[Recorded], str | None]
+    untrue: Callable[[Recorded], Change | str | None]
     kept: Callable[[Step, Parts], Recorded | None]
     expired: Callable[[Step, Recorded], bool]
-    last_parts: Callable[[StepId], Parts | None]
+    earlier: Callable[[StepId], Iterable[tuple[str, Parts]]]
+    detail: Detail
     seconds: Callable[[StepId], float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do with one step whose inputs are known."""
+    """What to do with one step whose inputs are known, and what that rests on."""
 
     action: str
     reason: str
     message: str
     fingerprint: str
-    parts: Parts
+    grounds: Grounds
     recorded: Recorded | None = None
 
 
@@ -59,12 +63,15 @@ def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool)
         return _reuse(kept, parts, f"it succeeded in run {short(kept.run)}")
     fingerprint = digest(parts)
     recorded = known.recorded(fingerprint)
-    reason, message = _why_run(step, parts, recorded, known, force=force)
-    if recorded is None or reason:
-        return Decision(
-            action="run", reason=reason, message=message, fingerprint=fingerprint, parts=parts
-        )
-    return _reuse(recorded, parts, f"same inputs as run {short(recorded.run)}")
+    reason, message = _forbidden(step, recorded, known, force=force)
+    grounds = Grounds(parts=parts)
+    if not reason:
+        reason, message, grounds = _outdated(step, parts, recorded, known)
+    if recorded is not None and not reason:
+        return _reuse(recorded, parts, f"same inputs as run {short(recorded.run)}")
+    return Decision(
+        action="run", reason=reason, message=message, fingerprint=fingerprint, grounds=grounds
+    )
 
 
 def _reuse(recorded: Recorded, parts: Parts, message: str) -> Decision:
@@ -73,15 +80,15 @@ def _reuse(recorded: Recorded, parts: Parts, message: str) -> Decision:
         reason="reused",
         message=message,
         fingerprint=recorded.fingerprint,
-        parts=parts,
+        grounds=Grounds(parts=parts, compared=recorded.run),
         recorded=recorded,
     )
 
 
-def _why_run(
-    step: Step, parts: Parts, recorded: Recorded | None, known: Known, *, force: bool
+def _forbidden(
+    step: Step, recorded: Recorded | None, known: Known, *, force: bool
 ) -> tuple[str, str]:
-    """(code, message); an empty code means that nothing speaks against reuse."""
+    """Why no result may be reused, whatever is stored: (code, message), empty if one may."""
     if force:
         return "forced", "asked for"
     policy = step.options.cache.mode if step.options.cache else None
@@ -90,24 +97,31 @@ def _why_run(
     if step.never_reuse is not None and policy is None:
         return "never_reused", step.never_reuse
     if recorded is None:
-        return _first_difference(step, parts, known)
+        return "", ""
     if recorded.never_reuse is not None and policy is None:
         return "never_reused", recorded.never_reuse
     if known.expired(step, recorded):
         return "cache_expired", "its result is older than its tag `cache:` allows"
-    return _untrue(recorded, known)
+    return "", ""
 
 
-def _untrue(recorded: Recorded, known: Known) -> tuple[str, str]:
+def _outdated(
+    step: Step, parts: Parts, recorded: Recorded | None, known: Known
+) -> tuple[str, str, Grounds]:
+    """What has changed since the step ran: (code, message, grounds); no code if nothing has."""
+    if recorded is None:
+        found = nearest(known.earlier(step.id), parts)
+        if found is None:
+            return "first_time", "it has not run before", Grounds(parts=parts)
+        run, changed = found
+        grounds = Grounds(parts=parts, compared=run, changes=changed)
+        return code(changed), summary(changed, known.detail), grounds
     why = known.untrue(recorded)
-    return ("file_changed", why) if why else ("", "")
-
-
-def _first_difference(step: Step, parts: Parts, known: Known) -> tuple[str, str]:
-    last = known.last_parts(step.id)
-    if last is None:
-        return "first_time", "it has not run before"
-    return difference(last, parts) or ("first_time", "no result is stored")
+    grounds = Grounds(parts=parts, compared=recorded.run)
+    if isinstance(why, Change):
+        message = clause(why, known.detail(why))
+        return "file_changed", message, replace(grounds, changes=(why,))
+    return ("result_damaged", why, grounds) if why else ("", "", grounds)
 
 
 def build(

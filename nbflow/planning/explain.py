@@ -1,55 +1,103 @@
-"""A plan, or the reason for one task, in sentences."""
+"""Why a step ran, was reused or was skipped, in lines for people. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from nbflow.core.plan import Plan, Task
 from nbflow.core.run import Event, EventKind, Status, StepResult
+from nbflow.core.why import Cause
 
-_VERBS = {"run": "runs", "reuse": "reused", "skip": "skipped"}
 _IS = {Status.SKIPPED: "was", Status.CANCELLED: "was", Status.LOST: "was", Status.FAILED: "has"}
+_ELSEWHERE = "made_elsewhere"
+"""The reason of a step that waits for another run, which makes the same result."""
+
+_CLAUSES = {"asked for": "it was asked for"}
 
 
-def explain_task(task: Task) -> str:
-    """One line: what happens with a step and why.
-
-    >>> from nbflow.core.step import StepId, StepName
-    >>> task = Task(step=StepId("a"), name=StepName("clean"), action="run",
-    ...     reason="file_changed", message="sales.csv changed")
-    >>> explain_task(task)
-    'clean runs: sales.csv changed'
-    """
-    return f"{task.name} {_VERBS[task.action]}: {task.message}"
-
-
-def explain_plan(plan: Plan) -> tuple[str, ...]:
-    """One line per task, in notebook order."""
-    return tuple(explain_task(task) for task in plan.tasks)
-
-
-def explain_result(result: StepResult, events: Iterable[Event] = ()) -> tuple[str, ...]:
-    """Why a step ran, was reused or skipped in a run, and how that ended.
-
-    `events` are those of the run: a step that ran again has a reason for each time.
-    """
+def story(result: StepResult, events: Iterable[Event] = ()) -> tuple[str, ...]:
+    """Why a step ran, each time, and how that ended; `events` are those of the run."""
     mine = [event for event in events if event.step == result.step and event.item == result.item]
     tries = tuple(_tries(result.step, mine))
-    return (*tries, *_ending(result, started=bool(tries)))
+    return (*tries, *_ending(result, started=any(_starts(event) for event in mine)))
+
+
+def with_causes(
+    told: Iterable[str], message: str, causes: tuple[Cause, ...], compared: str | None
+) -> tuple[str, ...]:
+    """A story with the causes below the line that gives them as the reason `message`."""
+    found: list[str] = []
+    waiting = bool(causes)
+    for line in told:
+        if not waiting or not line.endswith(_because(message)):
+            found.append(line)
+            continue
+        waiting = False
+        # One cause is the whole reason, and its own sentence may know more.
+        said = causes[0].message if len(causes) == 1 else message
+        found += [line.removesuffix(_because(message)) + _because(said), *_causes(causes)]
+    if causes and compared is not None:
+        found.append(f"compared with run {compared[:13]}")
+    return tuple(found)
+
+
+def standing(parts: Mapping[str, str]) -> str:
+    """What a reused step depends on, none of which has changed.
+
+    >>> standing({"source": "1", "file:a.csv": "2", "package:pandas": "3.0", "python": "3.11"})
+    'unchanged: its code, a.csv, pandas 3.0'
+    """
+    named = ["its code"]
+    for key, value in sorted(parts.items()):
+        kind, _, name = key.partition(":")
+        match kind:
+            case "file" | "module":
+                named.append(name)
+            case "input" | "replay":
+                named.append(f"`{name}`")
+            case "parameter":
+                named.append(f"{name} = {value}")
+            case "package":
+                named.append(f"{name} {value}")
+            case "environment":
+                named.append(f"${name}")
+    return f"unchanged: {', '.join(dict.fromkeys(named))}"
+
+
+def _causes(causes: tuple[Cause, ...]) -> Iterator[str]:
+    if len(causes) == 1:
+        yield from _below(causes[0], 1)
+        return
+    for cause in causes:
+        yield f"  {cause.message}"
+        yield from _below(cause, 2)
+
+
+def _below(cause: Cause, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    yield from (f"{indent}{line}" for line in cause.details)
+    for deeper in cause.because:
+        yield f"{indent}because {deeper.message}"
+        yield from _below(deeper, depth + 1)
+
+
+def _because(message: str) -> str:
+    return f" because {_CLAUSES.get(message, message)}" if message else ""
+
+
+def _starts(event: Event) -> bool:
+    return event.kind is EventKind.STEP_STARTED
 
 
 def _tries(step: str, events: Iterable[Event]) -> Iterator[str]:
     verb, was_failure = "ran", False
     for event in events:
-        match event.kind:
-            case EventKind.STEP_STARTED:
-                # After a failed attempt there is no other reason than that.
-                why = "" if was_failure or not event.message else f": {event.message}"
-                yield f"{step} {verb}{why}"
-                verb, was_failure = "ran again", False
-            case EventKind.STEP_WAITING:
-                yield f"attempt {event.attempt} failed: {event.message}"
-                was_failure = True
-            case _:
-                pass
+        if _starts(event):
+            # After a failed attempt there is no other reason than that.
+            yield f"{step} {verb}{'' if was_failure else _because(event.message or '')}"
+            verb, was_failure = "ran again", False
+        elif event.kind is EventKind.STEP_WAITING and event.reason == _ELSEWHERE:
+            yield f"{step} was {event.message}"
+        elif event.kind is EventKind.STEP_WAITING:
+            yield f"attempt {event.attempt} failed: {event.message}"
+            was_failure = True
 
 
 def _ending(result: StepResult, *, started: bool) -> Iterator[str]:
@@ -61,7 +109,7 @@ def _ending(result: StepResult, *, started: bool) -> Iterator[str]:
     elif result.status is Status.SUCCEEDED and result.action == "reuse":
         yield f"{result.step} was reused: {result.message}"
     elif result.status is Status.SUCCEEDED and not started:
-        yield f"{result.step} ran: {result.message}"
+        yield f"{result.step} ran{_because(result.message)}"
     elif result.status is not Status.SUCCEEDED:
         said = f": {result.message}" if result.message else ""
         yield f"{result.step} {_IS.get(result.status, 'is')} {result.status.value}{said}"

@@ -1,5 +1,4 @@
-"""The fingerprint of a task: everything its result is a function of, hashed; and what differs
-between two.
+"""The fingerprint of a task: everything its result is a function of, hashed.
 
 The parts stay readable (a flat mapping of text to text) so that nbflow can say *what* changed, not
 only that something did.
@@ -18,21 +17,11 @@ FINGERPRINT_VERSION = "2"
 """Raised whenever the meaning of a part changes: older results are then made again."""
 
 Parts = Mapping[str, str]
-"""Flat: `source`, `replay:NAME`, `input:NAME`, `file:PATH`, `module:PATH`, `environment:NAME`,
-`package:NAME`, `python`, `platform`, `version`; the value is a digest or a version."""
+"""Flat: `source`, `parameter:NAME`, `replay:NAME`, `input:NAME`, `file:PATH`, `module:PATH`,
+`environment:NAME`, `package:NAME`, `python`, `platform`, `version`; the value is a digest, a
+version, or the text of a parameter's short value."""
 
-_CHANGES = (
-    ("source", "source_changed", "its code changed"),
-    ("replay:", "definition_changed", "`{0}` changed"),
-    ("input:", "input_changed", "`{0}` changed"),
-    ("file:", "file_changed", "{0} changed"),
-    ("module:", "module_changed", "{0} changed"),
-    ("environment:", "environment_changed", "the environment variable {0} changed"),
-    ("package:", "package_changed", "the package {0} changed"),
-    ("python", "python_changed", "Python changed"),
-    ("platform", "platform_changed", "the platform changed"),
-    ("version", "nbflow_changed", "nbflow's fingerprints changed"),
-)
+_LONGEST_VALUE = 60
 
 
 def digest(parts: Parts) -> str:
@@ -69,8 +58,8 @@ def step_parts(
         "source": text_digest("\n\x00".join(normal_source(source) for source in step.sources)),
     }
     for replay in step.replays:
-        key = f"replay:{', '.join(replay.names) or f'cell {replay.cell_index + 1}'}"
-        parts[_free_key(key, parts)] = text_digest(normal_source(replay.source))
+        key, value = _replay_part(replay, step.parameters)
+        parts[_free_key(key, parts)] = value
     for family, values in (
         ("input", inputs),
         ("file", files),
@@ -83,20 +72,6 @@ def step_parts(
     if options:
         parts["source"] = text_digest(parts["source"] + repr(options))
     return parts
-
-
-def difference(old: Parts, new: Parts) -> tuple[str, str] | None:
-    """The first thing that differs, as (reason code, message); None if nothing does.
-
-    >>> difference({"file:a.csv": "1"}, {"file:a.csv": "2"})
-    ('file_changed', 'a.csv changed')
-    """
-    changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-    for prefix, code, message in _CHANGES:
-        for key in sorted(changed):
-            if key == prefix or (prefix.endswith(":") and key.startswith(prefix)):
-                return code, message.format(key.partition(":")[2])
-    return None
 
 
 def normal_source(source: str) -> str:
@@ -119,6 +94,29 @@ def normal_source(source: str) -> str:
 def replay_names(replays: tuple[Replay, ...]) -> tuple[str, ...]:
     """All names that the replays bind, in order."""
     return tuple(dict.fromkeys(str(name) for replay in replays for name in replay.names))
+
+
+def _replay_part(replay: Replay, parameters: tuple[str, ...]) -> tuple[str, str]:
+    """A parameter's value is kept as it is written, where that is short: people read it."""
+    names = ", ".join(replay.names) or f"cell {replay.cell_index + 1}"
+    if names in parameters and (value := _assigned(replay.source)) is not None:
+        shown = value if len(value) <= _LONGEST_VALUE else text_digest(value)
+        return f"parameter:{names}", shown
+    return f"replay:{names}", text_digest(normal_source(replay.source))
+
+
+def _assigned(source: str) -> str | None:
+    """The expression that a source of one assignment binds.
+
+    >>> _assigned("day: str = 'mon'  # which day"), _assigned("def day(): ...")
+    ("'mon'", None)
+    """
+    match ast.parse(source).body:
+        case [ast.Assign(targets=[ast.Name()], value=value)]:
+            return ast.unparse(value)
+        case [ast.AnnAssign(target=ast.Name(), value=ast.expr() as value)]:
+            return ast.unparse(value)
+    return None
 
 
 def _free_key(key: str, parts: Mapping[str, str]) -> str:

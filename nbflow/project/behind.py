@@ -27,6 +27,7 @@ from nbflow.core.errors import StoreError
 from nbflow.core.plan import Recorded
 from nbflow.core.run import Event, RunId, StepResult
 from nbflow.core.task import Blob, Keep, Kept, StagedBlob
+from nbflow.core.why import Grounds
 from nbflow.execution.runner import Executed
 from nbflow.store.blobs import BlobStore
 from nbflow.store.history import Ledger
@@ -243,10 +244,20 @@ class Behind:
 
     def step_changed(self, run: RunId, fence: int, result: StepResult, event: Event) -> Event:
         """See `Ledger.step_changed`. What a step was before is recorded first."""
+        self._settle_before(result)
+        return self._ledger.step_changed(run, fence, result, event)
+
+    def step_started(
+        self, run: RunId, fence: int, result: StepResult, event: Event, grounds: Grounds | None
+    ) -> Event:
+        """See `Ledger.step_started`. What a step was before is recorded first."""
+        self._settle_before(result)
+        return self._ledger.step_started(run, fence, result, event, grounds)
+
+    def _settle_before(self, result: StepResult) -> None:
         if any(one.result.step_id == result.step_id for one in self._waiting):
             self.settle()
         self._pump()
-        return self._ledger.step_changed(run, fence, result, event)
 
     def step_succeeded(
         self,

@@ -27,8 +27,10 @@ from nbflow.execution.surroundings import files_in_text
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernel import kernel_command
 from nbflow.planning.build import build, decide
+from nbflow.planning.changes import ABSENT
 from nbflow.planning.select import forced
 from nbflow.project.behind import Behind
+from nbflow.project.contents import Contents
 from nbflow.project.kept import Kept
 from nbflow.project.layout import Layout
 from nbflow.project.memory import Memory
@@ -38,6 +40,7 @@ from nbflow.project.specs import SpecMaker
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
 from nbflow.store.history import Ledger
+from nbflow.store.sketches import Sketches
 from nbflow.store.sweep import remove_stale_staging
 
 RESERVE_BYTES = 64 << 20
@@ -157,6 +160,7 @@ def conduct(
         runner = _runner(desk, behind, opened, values, order, plan, executor, fence, jobs)
         try:
             executed = behind.finished(runner.execute())
+            _remember_contents(desk, executed, order.folder or opened.path.parent)
             conducted = Conducted(run=_ended(run, executed), executed=executed)
             finished = replace(conducted.run, result=publish(conducted))
         except BaseException as error:
@@ -195,7 +199,24 @@ def _memory(desk: Desk, opened: Opened, order: Order, graph: Graph) -> Memory:
         folder=folder,
         now=datetime.now(UTC),
         kept=Kept(desk.ledger, order.resumed, folder=folder, writes=writes),
+        contents=_contents(desk, folder),
     )
+
+
+def _contents(desk: Desk, folder: Path) -> Contents:
+    return Contents(desk.ledger, desk.blobs, Sketches(desk.layout.sketches), folder)
+
+
+def _remember_contents(desk: Desk, executed: Executed, folder: Path) -> None:
+    """Sketch what the steps that ran had read, so that the next run can say what changed in it."""
+    found: dict[str, str] = {}
+    for result in executed.steps:
+        if result.action == "run" and result.fingerprint is not None:
+            found.update(desk.ledger.parts(result.fingerprint) or {})
+            recorded = desk.ledger.recorded(result.fingerprint)
+            for touch in recorded.files_read if recorded else ():
+                found[f"file:{touch.path}"] = touch.digest or ABSENT
+    _contents(desk, folder).remember(found.items())
 
 
 def _runner(

@@ -41,6 +41,11 @@ class Layout:
         return self.state / "displays"
 
     @property
+    def sketches(self) -> Path:
+        """What is remembered of files that steps read."""
+        return self.state / "sketches"
+
+    @property
     def runs(self) -> Path:
         """One folder per run: result notebook and logs."""
         return self.state / "runs"

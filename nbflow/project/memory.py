@@ -8,9 +8,12 @@ from pathlib import Path
 from nbflow.core.plan import Recorded
 from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob
+from nbflow.core.why import Change
 from nbflow.execution import surroundings
 from nbflow.planning.build import Known
+from nbflow.planning.changes import ABSENT
 from nbflow.planning.fingerprint import Parts, step_parts
+from nbflow.project.contents import Contents
 from nbflow.project.kept import Kept
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
@@ -30,6 +33,7 @@ class Memory:
         folder: Path,
         now: datetime,
         kept: Kept,
+        contents: Contents,
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
@@ -38,6 +42,7 @@ class Memory:
         self._folder = folder
         self._now = now
         self._kept = kept
+        self._contents = contents
         self._static: dict[StepId, Mapping[str, dict[str, str]]] = {}
 
     def known(self) -> Known:
@@ -48,7 +53,8 @@ class Memory:
             untrue=self.untrue,
             kept=self.kept,
             expired=self.expired,
-            last_parts=self._last_parts,
+            earlier=self._earlier,
+            detail=self._contents.detail,
             seconds=self._seconds,
         )
 
@@ -71,12 +77,13 @@ class Memory:
         recorded = self._kept.find(step, parts)
         return None if recorded is None or self._damage(recorded) else recorded
 
-    def untrue(self, recorded: Recorded) -> str | None:
-        """Why a recorded success cannot be used any more, in words for "ran: …"; None if it can."""
+    def untrue(self, recorded: Recorded) -> Change | str | None:
+        """Why a recorded success cannot be used any more: a file, or in words; None if it can."""
         for touch in (*recorded.files_read, *recorded.files_written):
             now = surroundings.path_digest(touch.path, self._folder)
-            if now != (touch.digest or "absent"):
-                return f"{touch.path} changed" if now != "absent" else f"{touch.path} is gone"
+            then = touch.digest or ABSENT
+            if now != then:
+                return Change(kind="file", name=touch.path, old=then, new=now)
         return self._damage(recorded)
 
     def _damage(self, recorded: Recorded) -> str | None:
@@ -106,8 +113,8 @@ class Memory:
             self._static[step.id] = found
         return found
 
-    def _last_parts(self, step: StepId) -> Parts | None:
-        return self._ledger.last_parts(self._notebook, step)
+    def _earlier(self, step: StepId) -> tuple[tuple[str, Parts], ...]:
+        return self._ledger.earlier(self._notebook, step)
 
     def _seconds(self, step: StepId) -> float | None:
         recorded = self._ledger.recorded_for_step(self._notebook, step)

@@ -15,8 +15,8 @@ from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
+from nbflow.core.why import Why
 from nbflow.notebook.coerce import coerce
-from nbflow.planning.explain import explain_result
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
 from nbflow.project.conduct import (
@@ -29,8 +29,9 @@ from nbflow.project.conduct import (
 )
 from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
-from nbflow.project.log import run_events, run_log
+from nbflow.project.log import run_log
 from nbflow.project.opened import Opened, open_notebook, open_snapshot
+from nbflow.project.reasons import why
 from nbflow.project.snapshot import snapshot_path
 from nbflow.project.through_papermill import check_output, run_through_papermill
 from nbflow.project.ticket import Ticket
@@ -236,19 +237,14 @@ class Project:
         with self._desk() as desk:
             yield from run_log(desk, desk.ledger.run(run), step, follow=follow)
 
-    def why(self, run: str, step: str, *, actor: str = "") -> tuple[str, ...]:
-        """Why a step ran, was reused or was skipped, and how it ended.
+    def why(self, run: str, step: str, *, actor: str = "") -> Why:
+        """Why a step ran, was reused or was skipped, down to the first cause, and how it ended.
 
         Raises:
             UsageError: no such run or step.
         """
         with self._desk() as desk:
-            found = desk.ledger.run(run)
-            for result in found.steps:
-                if result.step == step:
-                    return explain_result(result, run_events(desk, found))
-        names = ", ".join(result.step for result in found.steps)
-        raise UsageError(f"run {found.id} has no step `{step}`", hint=f"its steps: {names}")
+            return why(desk, desk.ledger.run(run), step)
 
     def get(
         self, run: str, name: str, *, output: Path | None = None, actor: str = ""

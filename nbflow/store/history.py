@@ -29,11 +29,15 @@ from nbflow.core.plan import Recorded
 from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
 from nbflow.core.step import StepId
 from nbflow.core.task import Blob, FileTouch, StepError
+from nbflow.core.why import Change, Grounds
 from nbflow.store import database
 from nbflow.store.database import Database, Row, from_json, to_json
 from nbflow.store.migrations import migrate
 
 FIRST_FENCE: Final = 1
+
+EARLIER: Final = 20
+"""So many former successes of a step are looked at for the one that comes nearest."""
 
 LOST_AFTER_SECONDS: Final = 10.0
 """Runners beat every 2 s: this much silence is no slow disk any more."""
@@ -109,6 +113,21 @@ class Ledger:
         with self._db.writing():
             self._notebook_of_held_run(run, fence)
             return self._put_change(run, result, event)
+
+    def step_started(
+        self, run: RunId, fence: int, result: StepResult, event: Event, grounds: Grounds | None
+    ) -> Event:
+        """Record that a step runs from now on, and what that decision rests on, if it is known.
+
+        Raises:
+            StaleFence: the run is not the caller's any more; nothing was written.
+        """
+        with self._db.writing():
+            self._notebook_of_held_run(run, fence)
+            told = self._put_change(run, result, event)
+            if grounds is not None:
+                self._put_grounds(run, result, grounds)
+            return told
 
     def step_succeeded(
         self,
@@ -265,10 +284,33 @@ class Ledger:
         row = self._db.row("SELECT parts FROM fingerprint WHERE fingerprint = ?", fingerprint)
         return None if row is None or row["parts"] is None else json.loads(row["parts"])
 
-    def last_parts(self, notebook: str, step: StepId) -> Mapping[str, str] | None:
-        """What the fingerprint of that last success was made of; None if there is none."""
-        row = self._last_fingerprint(notebook, step)
-        return None if row is None or row["parts"] is None else json.loads(row["parts"])
+    def earlier(self, notebook: str, step: StepId) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        """The runs of a step's latest successes, newest first, with what their fingerprints were
+        made of."""
+        rows = self._db.rows(
+            "SELECT run, parts FROM fingerprint WHERE notebook = ? AND step_id = ?"
+            " AND parts IS NOT NULL ORDER BY seq DESC LIMIT ?",
+            *(notebook, step, EARLIER),
+        )
+        return tuple((row["run"], json.loads(row["parts"])) for row in rows)
+
+    def grounds(self, run: str, step: str, item: str | None = None) -> Grounds | None:
+        """What the decision to run a step (by its id) rested on, in a run in which it ran."""
+        row = self._db.row(
+            "SELECT parts, compared, changes FROM grounds JOIN step ON step.seq = grounds.step"
+            " WHERE run = ? AND step_id = ? AND item IS ?",
+            *(run, step, item),
+        )
+        if row is None:
+            return None
+        changes = _from_json(row["changes"], tuple[Change, ...])
+        parts = json.loads(row["parts"])
+        return Grounds(parts=parts, compared=row["compared"], changes=changes)
+
+    def blob(self, digest: str) -> Blob | None:
+        """A version with that content, of any step of any run."""
+        row = self._db.row("SELECT blob FROM output WHERE digest = ? LIMIT 1", digest)
+        return None if row is None else _from_json(row["blob"], Blob)
 
     def learned(self, notebook: str) -> tuple[Learned, ...]:
         """What runs taught about a notebook, oldest first."""
@@ -323,6 +365,14 @@ class Ledger:
         for position, blob in enumerate(result.outputs):
             self._db.insert("output", {"step": step, "position": position, **_blob_columns(blob)})
         return step
+
+    def _put_grounds(self, run: RunId, result: StepResult, grounds: Grounds) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO grounds (step, parts, compared, changes)"
+            " SELECT seq, ?, ?, ? FROM step WHERE run = ? AND step_id = ? AND item IS ?",
+            *(json.dumps(dict(grounds.parts)), grounds.compared, _as_json(grounds.changes)),
+            *(run, result.step_id, result.item),
+        )
 
     def _put_attempt(self, step: int, number: int, result: StepResult, event: Event) -> None:
         """`step_started` opens an attempt; the next event of that attempt tells how it ended."""

@@ -236,9 +236,31 @@ _VIEWS: Final = (
     "CREATE VIEW events AS SELECT * FROM history_events",
 )
 
+_GROUNDS: Final = (
+    # what the decision to run a step rested on, so that it can be told afterwards
+    """CREATE TABLE grounds (
+        step INTEGER PRIMARY KEY REFERENCES step (seq) ON DELETE CASCADE,
+        parts TEXT NOT NULL,
+        compared TEXT,
+        changes TEXT NOT NULL
+    )""",
+    "CREATE INDEX output_digest ON output (digest)",
+)
+
+_LEASES: Final = (
+    # who makes the result of a fingerprint right now
+    """CREATE TABLE lease (
+        fingerprint TEXT PRIMARY KEY,
+        run TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+        step_id TEXT NOT NULL
+    )""",
+    "CREATE INDEX lease_run ON lease (run)",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         title="runs, steps, events and what they left",
         statements=(*_RUNS_AND_STEPS, *_EVENTS, *_MEMORY, *_VIEWS),
     ),
+    Migration(title="why a step runs, and who makes a result", statements=(*_GROUNDS, *_LEASES)),
 )

@@ -31,6 +31,7 @@ from nbflow.core.task import (
     TaskSpec,
     Unstorable,
 )
+from nbflow.core.why import Grounds
 from nbflow.execution.executor import Happening, OutputEvent
 from nbflow.execution.runner import HEARTBEAT_SECONDS, Executed, Runner
 
@@ -150,6 +151,11 @@ class FakeRecorder:
         self.results.append(result)
         return self.append(event)
 
+    def step_started(
+        self, run: RunId, fence: int, result: StepResult, event: Event, grounds: Grounds | None
+    ) -> Event:
+        return self.step_changed(run, fence, result, event)
+
     def step_succeeded(
         self,
         run: RunId,
@@ -187,7 +193,7 @@ class Decided:
     reason: str = "source_changed"
     message: str = "its code changed"
     fingerprint: str = "f"
-    parts: Mapping[str, str] = field(default_factory=dict)
+    grounds: Grounds = field(default_factory=Grounds)
     recorded: Recorded | None = None
 
 
@@ -257,7 +263,7 @@ class Stage:
         known = self.memory.get(step.id)
         if known is None or force:
             return Decided(fingerprint=f"f-{step.id}-{sorted(b.digest for b in inputs.values())}")
-        return Decided("reuse", "reused", "same inputs", known.fingerprint, {}, known)
+        return Decided("reuse", "reused", "same inputs", known.fingerprint, Grounds(), known)
 
     def commit(self, staged: StagedBlob) -> Blob:
         self.committed.append(staged.path)

@@ -19,6 +19,7 @@ from nbflow.core.plan import Action, Plan, Task
 from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
 from nbflow.core.step import Parameter, Step, StepId, StepName
 from nbflow.core.task import Blob, StepError
+from nbflow.core.why import Cause, Change, Why
 from nbflow.faces.cli import main
 
 if TYPE_CHECKING:
@@ -264,6 +265,25 @@ def plan_of(graph: Graph) -> Plan:
     return Plan(graph=graph, tasks=tasks, parameters={"day": "2026-01-05", "top": 5})
 
 
+def a_why(run: str, step: str) -> Why:
+    """A step that ran because of a file that another step had read."""
+    file = Change(kind="file", name="sales.csv", old="1", new="2")
+    read = Cause(change=file, message="sales.csv changed: 3 rows added", details=("+ 4,5",))
+    given = Change(kind="input", name="sales", old="1", new="2")
+    cause = Cause(change=given, message="`sales` changed: 3 rows added", because=(read,))
+    return Why(
+        run=run,
+        step=step,
+        status=Status.SUCCEEDED,
+        action="run",
+        reason="input_changed",
+        message="`sales` changed",
+        compared="0193",
+        causes=(cause,),
+        lines=(f"{step} ran because `sales` changed: 3 rows added",),
+    )
+
+
 @dataclass(kw_only=True)
 class Answer:
     """Any answer that is known by its attributes."""
@@ -374,9 +394,9 @@ class FakeProject:
         self._note("get", run=run, name=name, output=output)
         return answer(text=None if output else "42", path=output)
 
-    def why(self, run: str, step: str, *, actor: str) -> tuple[str, ...]:
+    def why(self, run: str, step: str, *, actor: str) -> Why:
         self._note("why", run=run, step=step)
-        return (f"{step} ran: sales.csv changed",)
+        return a_why(run, step)
 
     def sql(self, query: str, *, run: str | None, actor: str) -> Any:
         self._note("sql", query=query, run=run)
@@ -432,6 +452,7 @@ def make() -> SimpleNamespace:
         event=event,
         answer=answer,
         plan=plan_of,
+        why=a_why,
     )
 
 

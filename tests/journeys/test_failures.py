@@ -143,7 +143,7 @@ def test_a_failed_step_says_why(
     shown = bench.say("status")
     assert words in " ".join(shown.out.split())
     why = bench.say("why", "latest", "bad").out.splitlines()
-    assert why[0].startswith("bad ran: it ")
+    assert why[0].startswith("bad ran because it ")
     assert why[1].startswith("it failed in cell 3")
     bench.await_silence()
 

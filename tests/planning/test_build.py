@@ -14,6 +14,7 @@ from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan, Recorded
 from nbflow.core.step import CachePolicy, Step, StepId, StepOptions
 from nbflow.core.task import Blob
+from nbflow.core.why import Change
 from nbflow.planning.build import Known, build
 from nbflow.planning.fingerprint import digest
 
@@ -32,7 +33,9 @@ def parts_of(step: Step, inputs: dict[str, Blob]) -> dict[str, str]:
 class Past:
     """A memory in which chosen steps succeeded as the graph has them."""
 
-    def __init__(self, graph: Graph, *steps: str, untrue: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, graph: Graph, *steps: str, untrue: dict[str, Change | str] | None = None
+    ) -> None:
         self.untrue = untrue or {}
         self.recorded: dict[str, Recorded] = {}
         self.last: dict[StepId, dict[str, str]] = {}
@@ -59,7 +62,8 @@ class Past:
             untrue=lambda recorded: self.untrue.get(recorded.step),
             kept=lambda step, parts: self.recorded.get(digest(parts)) if resumed else None,
             expired=lambda step, recorded: expired,
-            last_parts=self.last.get,
+            earlier=lambda step: [("run-1", self.last[step])] if step in self.last else [],
+            detail=lambda change: "3 rows added" if change.kind == "file" else "",
             seconds=lambda step: 2.0,
         )
 
@@ -102,10 +106,22 @@ def test_a_changed_cell_runs_with_what_needs_it_and_nothing_else() -> None:
     }
 
 
-def test_a_file_that_changed_is_named() -> None:
-    past = Past(CHAIN, "raw", "clean", "report", "other", untrue={"raw": "sales.csv changed"})
+@pytest.mark.parametrize(
+    ("untrue", "expected"),
+    [
+        (
+            Change(kind="file", name="sales.csv", old="1", new="2"),
+            ("run", "file_changed", "sales.csv changed: 3 rows added"),
+        ),
+        ("the stored `raw` is damaged", ("run", "result_damaged", "the stored `raw` is damaged")),
+    ],
+)
+def test_what_speaks_against_a_result_is_named(
+    untrue: Change | str, expected: tuple[str, str, str]
+) -> None:
+    past = Past(CHAIN, "raw", "clean", "report", "other", untrue={"raw": untrue})
     task = plan(CHAIN, past).task(StepId("raw"))
-    assert (task.action, task.reason, task.message) == ("run", "file_changed", "sales.csv changed")
+    assert (task.action, task.reason, task.message) == expected
 
 
 def test_force_runs_everything_and_force_step_one() -> None:

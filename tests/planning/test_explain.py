@@ -6,7 +6,7 @@ import pytest
 
 from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
 from nbflow.core.task import StepError
-from nbflow.planning.explain import explain_result
+from nbflow.planning.explain import story
 
 S, K = Status, EventKind
 BROKEN = StepError(type="KeyError", message="'a'", cell="c", cell_index=2, line=4)
@@ -22,14 +22,19 @@ def event(kind: EventKind, message: str = "", **more: Any) -> Event:
     )
 
 
+BECAUSE = "clean ran because its code changed"
 STARTED = event(K.STEP_STARTED, "its code changed")
 
 
 @pytest.mark.parametrize(
     ("ended", "events", "lines"),
     [
-        (result(S.SUCCEEDED, "its code changed"), [STARTED], ["clean ran: its code changed"]),
-        (result(S.SUCCEEDED, "its code changed"), [], ["clean ran: its code changed"]),
+        (
+            result(S.SUCCEEDED, "its code changed"),
+            [STARTED],
+            [BECAUSE],
+        ),
+        (result(S.SUCCEEDED, "its code changed"), [], [BECAUSE]),
         (
             result(S.SUCCEEDED, "same inputs as run 1", action="reuse"),
             [event(K.STEP_REUSED, "same inputs as run 1")],
@@ -38,7 +43,7 @@ STARTED = event(K.STEP_STARTED, "its code changed")
         (
             result(S.FAILED, "KeyError: 'a'", error=BROKEN),
             [STARTED, event(K.STEP_STARTED, "another step's", step="other")],
-            ["clean ran: its code changed", "it failed in cell 3 line 4: KeyError: 'a'"],
+            [BECAUSE, "it failed in cell 3 line 4: KeyError: 'a'"],
         ),
         (
             result(S.SUCCEEDED, "it has not run before"),
@@ -47,21 +52,28 @@ STARTED = event(K.STEP_STARTED, "its code changed")
                 event(K.STEP_WAITING, "OSError: busy", attempt=1),
                 event(K.STEP_STARTED, "OSError: busy", attempt=2),
             ],
-            ["clean ran: its code changed", "attempt 1 failed: OSError: busy", "clean ran again"],
+            [
+                BECAUSE,
+                "attempt 1 failed: OSError: busy",
+                "clean ran again",
+            ],
         ),
         (
             result(S.SUCCEEDED, "`x` was changed by `y`"),
             [STARTED, event(K.STEP_STARTED, "`x` was changed by `y`", attempt=2)],
-            ["clean ran: its code changed", "clean ran again: `x` was changed by `y`"],
+            [
+                BECAUSE,
+                "clean ran again because `x` was changed by `y`",
+            ],
         ),
         (
             result(S.SKIPPED, "`load` failed before it"),
             [event(K.STEP_QUEUED)],
             ["clean was skipped: `load` failed before it"],
         ),
-        (result(S.LOST), [STARTED], ["clean ran: its code changed", "clean was lost"]),
-        (result(S.RUNNING), [STARTED], ["clean ran: its code changed", "clean is running"]),
+        (result(S.LOST), [STARTED], [BECAUSE, "clean was lost"]),
+        (result(S.RUNNING), [STARTED], [BECAUSE, "clean is running"]),
     ],
 )
 def test_a_step_is_explained(ended: StepResult, events: list[Event], lines: list[str]) -> None:
-    assert list(explain_result(ended, events)) == lines
+    assert list(story(ended, events)) == lines

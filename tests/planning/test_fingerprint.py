@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbflow.planning.fingerprint import difference, digest, normal_source
+from nbflow.planning.fingerprint import digest, normal_source
 
 SAME = [
     ("x = 1", "x=1  # a comment"),
@@ -38,28 +38,3 @@ def test_a_digest_is_a_function_of_the_parts(parts: dict[str, str]) -> None:
     shuffled = dict(reversed(parts.items()))
     assert digest(parts) == digest(shuffled)
     assert digest({**parts, "source": "new"}) != digest({**parts, "source": "newer"})
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ({"source": "1"}, {"source": "2"}, ("source_changed", "its code changed")),
-        ({}, {"input:df": "1"}, ("input_changed", "`df` changed")),
-        (
-            {"package:pandas": "3.0"},
-            {"package:pandas": "3.1"},
-            ("package_changed", "the package pandas changed"),
-        ),
-        ({"replay:tax": "1"}, {"replay:tax": "2"}, ("definition_changed", "`tax` changed")),
-        (
-            {"python": "CPython 3.11"},
-            {"python": "CPython 3.12"},
-            ("python_changed", "Python changed"),
-        ),
-        ({"source": "1"}, {"source": "1"}, None),
-    ],
-)
-def test_a_difference_is_told(
-    old: dict[str, str], new: dict[str, str], expected: tuple[str, str] | None
-) -> None:
-    assert difference(old, new) == expected

@@ -68,7 +68,7 @@ def assert_whole_steps(ledger: Ledger, run: str) -> list[str]:
         recorded = ledger.recorded(step.fingerprint or "")
         assert recorded is not None
         assert tuple(recorded.outputs.values()) == step.outputs
-        assert ledger.last_parts("n.ipynb", StepId(step.step_id)) is not None
+        assert ledger.parts(step.fingerprint or "") is not None
     told = [event.step for event in ledger.events(0, RunId(run), limit=10_000)]
     names = [step.step for step in steps]
     assert told == names

@@ -22,6 +22,7 @@ from nbflow.core.plan import Recorded
 from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
 from nbflow.core.step import StepId
 from nbflow.core.task import Blob, FileTouch, StepError
+from nbflow.core.why import Change, Grounds
 from nbflow.store.history import Ledger, StaleFence, open_history
 
 # -- any value that the ledger may be given ------------------------------------------------------
@@ -253,7 +254,8 @@ def test_a_recorded_step_comes_back(
     shared.step_succeeded(run, fence, DONE, recorded, an_event(run=run), fingerprint_parts=parts)
     assert shared.recorded(recorded.fingerprint) == recorded
     assert shared.recorded_for_step(run, recorded.step) == recorded
-    assert shared.last_parts(run, recorded.step) == parts
+    assert shared.parts(recorded.fingerprint) == parts
+    assert shared.earlier(run, recorded.step) == (() if parts is None else ((recorded.run, parts),))
 
 
 @given(lessons=st.lists(LESSONS, max_size=4, unique_by=lambda w: (w.step, w.name, w.what)))
@@ -349,9 +351,27 @@ def test_the_last_success_of_a_step_explains_what_changed(ledger: Ledger, fence:
             fingerprint_parts={"source": fingerprint},
         )
     assert ledger.recorded_for_step("sales.ipynb", StepId("c-df")) == a_recorded("new")
-    assert ledger.last_parts("sales.ipynb", StepId("c-df")) == {"source": "new"}
+    assert [parts for _, parts in ledger.earlier("sales.ipynb", StepId("c-df"))] == [
+        {"source": "new"},
+        {"source": "newer"},
+    ]
     assert ledger.recorded_for_step("other.ipynb", StepId("c-df")) is None
-    assert ledger.last_parts("sales.ipynb", StepId("c-x")) is None
+    assert ledger.earlier("sales.ipynb", StepId("c-x")) == ()
+
+
+def test_the_grounds_of_a_decision_come_back(ledger: Ledger, fence: int) -> None:
+    """Of each attempt the latest; a step that was reused has none."""
+    running = replace(DONE, status=Status.RUNNING)
+    changed = Change(kind="file", name="a.csv", old="1", new="absent")
+    for grounds in (
+        Grounds(parts={"source": "1"}),
+        Grounds(parts={"source": "1"}, compared="r9", changes=(changed,)),
+    ):
+        ledger.step_started(R0, fence, running, an_event(), grounds)
+        assert ledger.grounds(R0, DONE.step_id) == grounds
+    ledger.step_started(R0, fence, running, an_event(), None)
+    assert ledger.grounds(R0, DONE.step_id) == grounds
+    assert ledger.grounds(R0, "other") is None
 
 
 def test_a_lesson_on_the_same_matter_replaces_the_older(ledger: Ledger) -> None:
