@@ -8,79 +8,102 @@ apart by identity.
 import ast
 import builtins
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
-from nbflow.core.notebook import Notebook
+from nbflow.core.notebook import Cell, Notebook
 
 _IS = re.compile(r"\bis\b")
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What one cell does to sharing: the names whose old value it may change in place, those that
+    share when it has ended, and those that are surely new then."""
+
+    index: int
+    changed: frozenset[Name]
+    groups: tuple[frozenset[Name], ...]
+    binds: frozenset[Name]
+
+    def after(self, names: frozenset[Name]) -> frozenset[Name]:
+        """The names that may share an object when the cell has ended, if these did before."""
+        kept, found = names - self.binds, set(names - self.binds)
+        while True:
+            joined = [group for group in self.groups if not group.isdisjoint(kept)]
+            found.update(*joined)
+            if found == kept:
+                return kept
+            kept = frozenset(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
     """What the whole notebook says about shared objects.
 
-    last_change: for each name, the index of the last cell that may change it in place. connected:
-    the names that any chain of aliases connects with it. by_identity: some cell uses `is`.
-    mentioned: names that stand somewhere without being called there: a function that is only ever
-    called is inside no value.
+    moments: its cells, in order. anytime: names that functions may change, which are called who
+    knows where. by_identity: some cell uses `is`. mentioned: names that stand somewhere without
+    being called there: a function that is only ever called is inside no value.
     """
 
-    last_change: Mapping[Name, int]
-    connected: Mapping[Name, frozenset[Name]]
+    moments: tuple[Moment, ...]
+    anytime: frozenset[Name]
     by_identity: bool
     mentioned: frozenset[Name]
+    known: dict[tuple[frozenset[Name], int], bool] = field(default_factory=dict, repr=False)
 
     def shows(self, names: Iterable[Name], cell_index: int) -> bool:
         """Whether the names' sharing from that cell on can be seen below."""
-        return self.by_identity or any(
-            self.last_change.get(other, -1) > cell_index
-            for name in names
-            for other in self.connected.get(name, frozenset({name}))
-        )
+        if self.by_identity:
+            return True
+        asked = (frozenset(names), cell_index)
+        if asked not in self.known:
+            self.known[asked] = self._is_changed(*asked)
+        return self.known[asked]
+
+    def _is_changed(self, names: frozenset[Name], cell_index: int) -> bool:
+        """Follow the objects down the notebook, by whatever names they go there."""
+        for moment in self.moments:
+            if moment.index > cell_index and names:
+                if not names.isdisjoint(moment.changed | self.anytime):
+                    return True
+                names = moment.after(names)
+        return not names.isdisjoint(self.anytime)
 
 
 def sharing_in(
     notebook: Notebook, facts: tuple[CellFacts, ...], lessons: tuple[Learned, ...]
 ) -> Sharing:
     """Look through the whole notebook."""
-    sources = [notebook.cell(one.cell).source for one in facts]
+    cells = [notebook.cell(one.cell) for one in facts]
+    anytime = {u.name for f in facts for u in f.late_writes}
+    anytime |= {u.name for f in facts for g in f.fragments for u in g.late_writes}
+    anytime |= {lesson.name for lesson in lessons if lesson.what == "writes"}
     return Sharing(
-        last_change=_last_changes(facts, lessons, len(notebook.cells)),
-        connected=_connected(facts),
-        by_identity=any(compares_identity(source) for source in sources),
-        mentioned=frozenset[Name]().union(*(mentioned_in(source) for source in sources)),
+        moments=tuple(_moment(cell, one) for cell, one in zip(cells, facts, strict=True)),
+        anytime=frozenset(anytime),
+        by_identity=any(compares_identity(cell.source) for cell in cells),
+        mentioned=frozenset[Name]().union(*(mentioned_in(cell.source) for cell in cells)),
     )
 
 
-def _last_changes(
-    facts: tuple[CellFacts, ...], lessons: tuple[Learned, ...], end: int
-) -> dict[Name, int]:
-    last: dict[Name, int] = {}
-    for one in facts:
-        for use in one.writes:
-            if not one.only_binds(use.name):
-                last[use.name] = max(last.get(use.name, -1), one.index)
-    late = {u.name for f in facts for u in f.late_writes}
-    late |= {u.name for f in facts for g in f.fragments for u in g.late_writes}
-    for name in late | {lesson.name for lesson in lessons if lesson.what == "writes"}:
-        last[name] = end  # functions are called who knows where
-    return last
+def _moment(cell: Cell, facts: CellFacts) -> Moment:
+    return Moment(
+        index=facts.index,
+        changed=frozenset(u.name for u in facts.writes if not facts.only_binds(u.name)),
+        groups=facts.aliases,
+        binds=frozenset() if _may_not_end(cell) else facts.binds,
+    )
 
 
-def _connected(facts: tuple[CellFacts, ...]) -> dict[Name, frozenset[Name]]:
-    found: dict[Name, frozenset[Name]] = {}
-    for one in facts:
-        for group in one.aliases:
-            united = group.union(*(found.get(name, frozenset()) for name in group))
-            for name in united:
-                found[name] = united
-    return found
+def _may_not_end(cell: Cell) -> bool:
+    """By its tags the cell may not run, or not to its end."""
+    return any(tag.startswith(("when:", "skip", "raises-exception")) for tag in cell.tags)
 
 
 @lru_cache(maxsize=4096)

@@ -88,6 +88,14 @@ DATA = {
         ],
         {"a>cell-2:a", "a>b:a", "a>cell-4:a", "b>cell-5:b"},
     ),
+    "a change of what the name is later shows no sharing of what it was": (
+        ["a = [1]", "b = a", "print(a)", "print(b)", "a = [5]", "a.append(2)"],
+        {"a>b:a", "a>cell-3:a", "b>cell-4:b", "a-2>a-3:a"},
+    ),
+    "but what is changed by way of a third name does": (
+        ["a = [1]", "b = a", "print(a)", "c = b", "b = [5]", "c.append(2)", "print(a)"],
+        {"a>b:a", "b>cell-3:a", "b>c:a,b", "c>c-2:a,c", "c-2>cell-7:a"},
+    ),
     "nor does a name that is bound on some path only, but what it may still be is changed below": (
         ["a = [1]", "b = a", "if a:\n    b = [2]", "b.append(3)", "print(a)"],
         {"a>b:a", "b>cell-3:a,b", "cell-3>b-2:a,b", "b-2>cell-5:a"},
