@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "execution": frozenset(
         {"papermill", "nbclient", "nbformat", "jupyter_client", "psutil", "msgspec", "blake3"}
     ),
-    "lanes": frozenset({"jupyter_client", "nbclient", "nbformat", "psutil"}),
+    "lanes": frozenset({"IPython", "ipykernel", "jupyter_client", "platformdirs", "psutil"}),
     "inside": frozenset(
         {
             "IPython",
@@ -54,7 +54,7 @@ ALSO: dict[str, frozenset[str]] = {
     "faces/given.py": frozenset({"yaml"}),
 }
 
-PACKAGE_ITSELF = frozenset({"lanes/client.py"})
+PACKAGE_ITSELF = frozenset({"lanes/forking.py", "lanes/client.py", "lanes/experience.py"})
 """Files that may `import nbflow`, to know where it lies: a kernel must find the same package."""
 
 

@@ -19,7 +19,7 @@ from nbflow.inside.digest import (
     _drawing_of,
     is_figure,
 )
-from nbflow.inside.homes import is_local
+from nbflow.core.homes import is_local
 
 CACHES = frozenset({"_cache", "_cached", "_memo", "_cache_dict", "__cache__", "_attr_cache"})
 HIDDEN = frozenset(

@@ -9,8 +9,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -22,10 +22,11 @@ from IPython.core.getipython import get_ipython
 from nbflow.analysis.sql_names import parse_sql
 from nbflow.core.task import ReplaySource, StepError, TaskSpec
 from nbflow.faces import magics
-from nbflow.inside.ambient import Start, start_here
+from nbflow.inside.ambient import Start, Watch, changed_channels, start_here, watch_channels
 from nbflow.inside.capture import capture
 from nbflow.inside.inputs import Loaded, load, restore_channels
 from nbflow.inside.sql import SqlSession
+from nbflow.inside.surroundings import changed_loggers, logger_states
 from nbflow.inside.watch import watcher
 
 _REPORT: Final = "report.json"
@@ -34,6 +35,15 @@ _PLACES: Final = frozenset({"@sys.path", "@cwd", "@environ"})
 """Channels that decide what the imports of a replay find; restored before the replays."""
 
 _side: "_KernelSide | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What cells share without naming it, as it was at some moment."""
+
+    start: Start
+    channels: Watch
+    loggers: Mapping[str, Any]
 
 
 def open_step(spec_json: str) -> None:
@@ -49,6 +59,18 @@ def close_step() -> None:
     """Take over what the step left, into its staging folder."""
     assert _side is not None
     _side.close()
+
+
+def footprint() -> Footprint:
+    """What cells share in this process, before a module is imported into it."""
+    start = start_here(os.getcwd())
+    return Footprint(start, watch_channels(start), logger_states())
+
+
+def changes_since(before: Footprint) -> tuple[str, ...]:
+    """What an import did to it, beyond what mere imports do."""
+    channels = changed_channels(before.channels, before.start)
+    return (*sorted(channels), *sorted(changed_loggers(before.loggers)))
 
 
 class _KernelSide:

@@ -40,8 +40,8 @@ import pyarrow as pa
 from blake3 import blake3
 from numpy.lib.array_utils import byte_bounds
 
+from nbflow.core.homes import is_local
 from nbflow.inside import mapped
-from nbflow.inside.homes import is_local
 
 ATOMS: Final = frozenset(
     {type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented)}

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeGuard
 
 from IPython.core.getipython import get_ipython
 
+from nbflow.core.homes import is_installed, is_local
 from nbflow.inside.digest import Undigestible, digest
-from nbflow.inside.homes import is_installed, is_local
 
 # Kept for later use by the libraries that made them; they do nothing now.
 _IDLE_THREADS: Final = ("tqdm", "joblib", "ipykernel", "IPython", "zmq", "tornado", "nbflow")

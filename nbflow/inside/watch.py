@@ -22,8 +22,8 @@ from typing import Any, Final
 
 from blake3 import blake3
 
+from nbflow.core.homes import homes
 from nbflow.core.task import FileTouch, TaskReport
-from nbflow.inside.homes import homes
 
 _CHUNK_BYTES: Final = 2**20
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC

@@ -22,6 +22,7 @@ import nbflow
 from nbflow.core.step import DEFAULT_TIMEOUT_SECONDS
 from nbflow.core.task import Source, StepError, TaskOutcome, TaskSpec
 from nbflow.lanes.kernel import STARTUP_SECONDS, Kernel, ending
+from nbflow.lanes.kernels import Kernels
 from nbflow.lanes.log import StepLog, log_name
 from nbflow.lanes.outputs import LaneOutputs, clip, displayable
 
@@ -43,18 +44,15 @@ _PLACE: Final = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 Show = Callable[[str, list[dict[str, Any]]], None]
 
 _BOOT: Final = """
-import ctypes, faulthandler, importlib.util, os, sys
-faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2))
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, 9)
-    if os.getppid() == 1 and os.environ.get("JPY_PARENT_PID") != "1":
-        os._exit(1)
+import importlib.util, os, sys
 if "nbflow" not in sys.modules:
     found = importlib.util.spec_from_file_location(
         "nbflow", os.path.join(root, "__init__.py"), submodule_search_locations=[root]
     )
     sys.modules["nbflow"] = importlib.util.module_from_spec(found)
     found.loader.exec_module(sys.modules["nbflow"])
+from nbflow.lanes.settle import settle
+settle()
 import nbflow.faces.lane
 """
 """Runs once in a new kernel: die with the runner, and speak with the nbflow that started it."""
@@ -82,17 +80,17 @@ class _EndError(Exception):
         self.end = end
 
 
-def open_lane(spec: TaskSpec, *, logs: Path, grace: float = GRACE_SECONDS) -> "KernelLane":
-    """A lane with a new kernel, for a first task; `logs` is the folder of the run's step logs.
+def open_lane(
+    spec: TaskSpec, *, kernels: Kernels, logs: Path, grace: float = GRACE_SECONDS
+) -> "KernelLane":
+    """A lane with a kernel of its own, for a first task; `logs` is where the run's step logs are.
 
     Raises:
         KernelError: no kernel could be had.
     """
     log = _log_of(spec, logs)
     try:
-        kernel = Kernel.start(
-            name=spec.kernel_name, folder=spec.working_directory, env=spec.env, sink=log.write
-        )
+        kernel = kernels.take(sink=log.write)
     finally:
         log.close()
     return KernelLane(kernel, logs=logs, grace=grace)
@@ -124,7 +122,10 @@ class KernelLane:
 
     def close(self) -> None:
         """End the kernel and all that it started."""
-        self._kernel.close()
+        if self._is_booted:
+            self._kernel.close()
+        else:
+            self._kernel.discard()
 
 
 def _drop(_: bytes) -> None:

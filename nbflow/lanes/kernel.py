@@ -1,4 +1,4 @@
-"""One cold kernel process: started, watched, interrupted, and ended with all that it started.
+"""One kernel: a process, a client that is connected to it, and its end with all that it started.
 
 The process leads its own session, so a Ctrl-C in the terminal does not reach it. It dies with us:
 ipykernel watches its parent, and on Linux the system kills it when the thread that started it ends.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import Empty
 from time import monotonic, sleep
@@ -26,25 +26,27 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from nbflow.core.errors import KernelError
+from nbflow.lanes import process as processes
+from nbflow.lanes.process import MARK, ColdProcess, Process
 
 DEFAULT_KERNEL: Final = "python3"
 STARTUP_SECONDS: Final = 120.0
 SHUTDOWN_SECONDS: Final = 5.0
 """How long exit handlers of the user's code may take."""
 
-MARK: Final = "NBFLOW_LANE"
-"""The environment variable by which all descendants of a kernel are known."""
-
-_ASK_SECONDS: Final = 1.0
 _BIND_SECONDS: Final = 0.01
 _READY_SECONDS: Final = 0.2
 _DEATH_SECONDS: Final = 2.0
 _CHUNK_BYTES: Final = 1 << 16
 _POSIX: Final = os.name == "posix"
+_LEAVE: Final = "from nbflow.lanes.settle import leave; leave()"
 _SOCKET_PATH_BYTES: Final = 90
 """Longer paths of sockets are refused by the system (104 or 108, with what zmq adds)."""
 
 Sink = Callable[[bytes], None]
+
+Spawn = Callable[[Sequence[str], str, Mapping[str, str]], Process]
+"""Starts a kernel's process: its command, folder and environment. May raise OSError."""
 
 
 def installed_kernels() -> tuple[str, ...]:
@@ -88,15 +90,42 @@ _PYTHONS: Final = frozenset(
 )
 
 
+def start_cold(command: Sequence[str], folder: str, env: Mapping[str, str]) -> ColdProcess:
+    """Start a kernel's process from nothing.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder or None,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    return ColdProcess(process)
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """The variables with which kernels start; `own` are those of the kernelspec."""
+    return {
+        # Sets of text come in one order in all lanes, and in a run that repeats them.
+        "PYTHONHASHSEED": "0",
+        **os.environ,
+        **own,
+        "JPY_PARENT_PID": str(os.getpid()),
+    }
+
+
 class Kernel:
     """A running kernel and a connected client. Make it with `start`; `close` ends all of it.
 
     `sink` receives what the process itself writes to stdout and stderr; it may be exchanged.
     """
 
-    def __init__(
-        self, *, process: subprocess.Popen[bytes], mark: str, folder: Path, sink: Sink
-    ) -> None:
+    def __init__(self, *, process: Process, mark: str, folder: Path, sink: Sink) -> None:
         self.process = process
         self.sink = sink
         self.client: Any = None
@@ -106,34 +135,29 @@ class Kernel:
         self._pump.start()
 
     @classmethod
-    def start(cls, *, name: str, folder: str, env: Mapping[str, str], sink: Sink) -> "Kernel":
+    def start(cls, *, name: str, folder: str, sink: Sink, spawn: Spawn = start_cold) -> "Kernel":
         """Start a kernel in a folder and wait until it answers.
 
         Raises:
             KernelError: not installed, died while starting, or never answered.
         """
-        command, own_env = kernel_command(name)
+        command, own = kernel_command(name)
         private = Path(tempfile.mkdtemp(prefix="nbf-"))
         mark = secrets.token_hex(8)
         try:
             connection, settings = _connection_file(private)
-            process = subprocess.Popen(
-                _filled(command, connection),
-                cwd=folder or None,
-                env=_environment(own_env, env, mark),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
+            env = {**environment(own), MARK: mark}
+            process = spawn(_filled(command, connection), folder, env)
+        except BaseException as error:
             shutil.rmtree(private, ignore_errors=True)
-            raise KernelError(f"the kernel `{name}` cannot be started: {error}") from error
+            if isinstance(error, OSError):
+                raise KernelError(f"the kernel `{name}` cannot be started: {error}") from error
+            raise
         kernel = cls(process=process, mark=mark, folder=private, sink=sink)
         try:
             kernel._connect(settings)
         except BaseException:
-            kernel.close()
+            kernel.discard()
             raise
         return kernel
 
@@ -158,19 +182,17 @@ class Kernel:
 
     def interrupt(self) -> None:
         """Ctrl-C for the kernel and the programs that it runs."""
-        self._signal(signal.SIGINT)
+        processes.send(self.process, signal.SIGINT)
 
     def kill(self) -> None:
         """End it at once, with everything that it started."""
-        strays = list(self._strays())
-        if self.exit_code is None:
-            self._signal(signal.SIGKILL if _POSIX else signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_DEATH_SECONDS)
+        strays = self._strays()
+        processes.kill(self.process)
+        self.process.wait(_DEATH_SECONDS)
         # Children that left the group, or came after we looked.
-        for process in (*strays, *self._strays()):
+        for stray in (*strays, *self._strays()):
             with contextlib.suppress(psutil.Error):
-                process.kill()
+                stray.kill()
 
     def drained(self) -> None:
         """Wait until everything that a dead process wrote has reached the sink."""
@@ -179,47 +201,33 @@ class Kernel:
     def close(self) -> None:
         """Let exit handlers run, then end it and everything that it started."""
         try:
-            self._ask_to_shut_down()
+            self._ask_to_leave()
         finally:
-            self.kill()
-            self._pump.join(_DEATH_SECONDS)
-            if self.client is not None:
-                self.client.stop_channels()
-                self.client.context.destroy(linger=0)
-                self.client = None
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self.discard()
 
-    def _ask_to_shut_down(self) -> None:
-        if self.client is None or self.exit_code is not None:
-            return
-        # ipykernel has been seen to overlook a request: it is asked twice.
-        for patience in (_ASK_SECONDS, SHUTDOWN_SECONDS - _ASK_SECONDS):
-            message = self.client.session.msg("shutdown_request", {"restart": False})
-            self.client.control_channel.send(message)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience)
-                return
+    def discard(self) -> None:
+        """End it at once, with everything that it started, and let go of it."""
+        self.kill()
+        self._pump.join(_DEATH_SECONDS)
+        if self.client is not None:
+            self.client.stop_channels()
+            self.client.context.destroy(linger=0)
+            self.client = None
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if _POSIX:
-                os.killpg(self.process.pid, number)
-            else:
-                self.process.send_signal(number)
+    def _ask_to_leave(self) -> None:
+        """A shutdown request would let ipykernel close its threads and sockets one by one: that
+        takes long, and now and then for ever."""
+        if self.client is not None and self.exit_code is None:
+            self.client.execute(_LEAVE, silent=True, store_history=False, allow_stdin=False)
+            self.process.wait(SHUTDOWN_SECONDS)
 
-    def _strays(self) -> Iterator[psutil.Process]:
-        """Living descendants, also those that became daemons: they carry our mark."""
-        for process in psutil.process_iter():
-            try:
-                if process.pid != self.process.pid and process.environ().get(MARK) == self._mark:
-                    yield process
-            except (psutil.Error, OSError):
-                continue
+    def _strays(self) -> list[psutil.Process]:
+        return processes.strays(self.process, self._mark)
 
     def _pump_output(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as pipe:
-            while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
+        with open(self.process.output, "rb", buffering=0) as pipe:
+            while chunk := pipe.read(_CHUNK_BYTES):
                 self.sink(chunk)
 
     # -- connecting ------------------------------------------------------------------------------
@@ -295,18 +303,6 @@ def _filled(command: tuple[str, ...], connection: Path) -> list[str]:
         # No input history on disk: lanes would wait for each other's SQLite lock.
         filled.append("--HistoryManager.hist_file=:memory:")
     return filled
-
-
-def _environment(own: Mapping[str, str], given: Mapping[str, str], mark: str) -> dict[str, str]:
-    return {
-        # Sets of text come in one order in all lanes, and in a run that repeats them.
-        "PYTHONHASHSEED": "0",
-        **os.environ,
-        **own,
-        **given,
-        "JPY_PARENT_PID": str(os.getpid()),
-        MARK: mark,
-    }
 
 
 def _oom_kills() -> int | None:

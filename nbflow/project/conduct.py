@@ -7,6 +7,7 @@ Papermill's engine calls `conduct`; everything about a run's status comes from t
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from nbflow.execution.runner import Executed, Runner, SystemClock
 from nbflow.execution.surroundings import files_in_text
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernel import kernel_command
+from nbflow.lanes.kernels import Kernels
 from nbflow.planning.build import build, decide
 from nbflow.planning.changes import ABSENT
 from nbflow.planning.select import forced
@@ -42,6 +44,8 @@ from nbflow.store.displays import Displays
 from nbflow.store.history import Ledger
 from nbflow.store.sketches import Sketches
 from nbflow.store.sweep import remove_stale_staging
+
+_DECIDE_IMPORTS = frozenset({"@environ", "@sys.path", "@locale"})
 
 RESERVE_BYTES = 64 << 20
 """A run does not start on a disk with less room than this."""
@@ -153,21 +157,24 @@ def conduct(
     jobs = order.jobs or _default_jobs()
     run = _new_run(opened, values, order)
     keep_snapshot(desk.layout, opened, order.run)
-    with _executor(desk, order, jobs) as executor:
-        fence = desk.ledger.create_run(run)
-        _tell(desk, order, run, EventKind.RUN_STARTED)
-        behind = Behind(blobs=desk.blobs, ledger=desk.ledger, on_event=order.on_event)
-        runner = _runner(desk, behind, opened, values, order, plan, executor, fence, jobs)
-        try:
+    fence = desk.ledger.create_run(run)
+    try:
+        with (
+            _kernels(desk, opened, order, plan, jobs) as kernels,
+            _executor(desk, order, kernels, jobs) as executor,
+            closing(
+                Behind(blobs=desk.blobs, ledger=desk.ledger, on_event=order.on_event)
+            ) as behind,
+        ):
+            _tell(desk, order, run, EventKind.RUN_STARTED)
+            runner = _runner(desk, behind, opened, values, order, plan, executor, fence, jobs)
             executed = behind.finished(runner.execute())
             _remember_contents(desk, executed, order.folder or opened.path.parent)
             conducted = Conducted(run=_ended(run, executed), executed=executed)
             finished = replace(conducted.run, result=publish(conducted))
-        except BaseException as error:
-            _give_up(desk, order, run, fence, error)
-            raise
-        finally:
-            behind.close()
+    except BaseException as error:
+        _give_up(desk, order, run, fence, error)
+        raise
     shutil.rmtree(desk.layout.staging / order.run, ignore_errors=True)
     _finish(desk, order, finished, fence, signal=executed.stopped_by)
     return replace(conducted, run=finished)
@@ -182,10 +189,34 @@ def process_lives(pid: int, started: float | None) -> bool:
         return False
 
 
-def _executor(desk: Desk, order: Order, jobs: int) -> LocalExecutor:
+def _kernels(desk: Desk, opened: Opened, order: Order, plan: Plan, jobs: int) -> Kernels:
+    """The kernels of a run; none is started where nothing has to run."""
+    expected = sum(task.action == "run" for task in plan.tasks)
+    kernels = Kernels(
+        name=kernel_name(opened),
+        folder=str(order.folder or opened.path.parent),
+        modules=_preloaded(opened, plan.graph),
+        ahead=jobs,
+        expected=1 if plan.graph.one_lane else expected,
+        # A package that is exchanged while the notebook runs must not have been imported before.
+        fork=not opened.installs(),
+        notice=partial(_alert, desk, order),
+    )
+    if expected:
+        kernels.warm()
+    return kernels
+
+
+def _preloaded(opened: Opened, graph: Graph) -> tuple[str, ...]:
+    """What may be imported before the first cell: all, unless cells decide how it is imported."""
+    written = {name for step in graph.steps for name in step.declared_writes}
+    return () if graph.one_lane or _DECIDE_IMPORTS & written else opened.imports()
+
+
+def _executor(desk: Desk, order: Order, kernels: Kernels, jobs: int) -> LocalExecutor:
     logs = desk.layout.run(order.run) / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    return LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=jobs)
+    return LocalExecutor(open_lane=partial(open_lane, kernels=kernels, logs=logs), capacity=jobs)
 
 
 def _memory(desk: Desk, opened: Opened, order: Order, graph: Graph) -> Memory:
@@ -341,6 +372,11 @@ def _give_up(desk: Desk, order: Order, run: Run, fence: int, error: BaseExceptio
 
 def _tell(desk: Desk, order: Order, run: Run, kind: EventKind) -> None:
     event = Event(at=utc_now(), run=run.id, kind=kind, status=run.status)
+    order.on_event(desk.ledger.append(event))
+
+
+def _alert(desk: Desk, order: Order, message: str) -> None:
+    event = Event(at=utc_now(), run=order.run, kind=EventKind.ALERT, message=message)
     order.on_event(desk.ledger.append(event))
 
 

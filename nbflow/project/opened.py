@@ -11,11 +11,12 @@ from nbformat.v4 import new_code_cell
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.facts import CellFacts
+from nbflow.analysis.imports import imported, installs
 from nbflow.analysis.link import link
 from nbflow.core.diagnostic import Diagnostic, Place
 from nbflow.core.errors import NotebookError
 from nbflow.core.graph import Graph, Learned
-from nbflow.core.notebook import CellId, Notebook
+from nbflow.core.notebook import CellId, CellKind, Notebook
 from nbflow.core.step import CellTags, Parameter, Step
 from nbflow.execution import surroundings
 from nbflow.notebook.literals import injected_source
@@ -102,6 +103,17 @@ class Opened:
                 platform=surroundings.PLATFORM,
             )
         )
+
+    def imports(self) -> tuple[str, ...]:
+        """What its code imports: `a.b`, or `a.b:c` for `from a.b import c`."""
+        return imported(self._code(), partial(_find_source, self.path.parent))
+
+    def installs(self) -> bool:
+        """Whether it may change the installed packages while it runs."""
+        return installs(self._code())
+
+    def _code(self) -> tuple[str, ...]:
+        return tuple(c.source for c in self.notebook.cells if c.kind is CellKind.CODE)
 
     def injected(self, values: Mapping[str, Any]) -> str:
         """The source of papermill's injected cell; empty without values."""

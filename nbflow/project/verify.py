@@ -23,6 +23,7 @@ from nbflow.core.task import Blob, Source, TaskOutcome, TaskSpec
 from nbflow.execution.executor import LocalExecutor
 from nbflow.execution.surroundings import file_digest
 from nbflow.lanes.client import open_lane
+from nbflow.lanes.kernels import Kernels
 from nbflow.project.conduct import Order, kernel_name, open_desk
 from nbflow.project.demo import copy_project
 from nbflow.project.layout import STATE_FOLDER, Layout
@@ -138,7 +139,10 @@ def _run_all(opened: Opened, values: Mapping[str, Any]) -> _Side:
     logs = layout.state / "logs"
     logs.mkdir()
     started = monotonic()
-    with LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=1) as executor:
+    # Never forked: this is what forked kernels are compared with.
+    kernels = Kernels(name=spec.kernel_name, folder=spec.working_directory, fork=False)
+    opens = partial(open_lane, kernels=kernels, logs=logs)
+    with kernels, LocalExecutor(open_lane=opens, capacity=1) as executor:
         executor.submit(spec)
         outcome = _outcome(executor)
     seconds = monotonic() - started

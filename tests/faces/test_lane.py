@@ -11,6 +11,7 @@ import pytest
 from nbflow.core.task import Blob, ReplaySource, Source, StagedBlob, TaskOutcome, TaskSpec
 from nbflow.execution.executor import LocalExecutor
 from nbflow.lanes.client import open_lane
+from nbflow.lanes.kernels import Kernels
 from nbflow.store.blobs import BlobStore
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,9 @@ class Hall:
         self.folder = folder
         self.store = BlobStore(folder / ".nbflow")
         logs = folder / ".nbflow" / "logs"
-        self.executor = LocalExecutor(open_lane=partial(open_lane, logs=logs), capacity=2)
+        self.kernels = Kernels(name="", folder=str(folder))
+        opens = partial(open_lane, kernels=self.kernels, logs=logs)
+        self.executor = LocalExecutor(open_lane=opens, capacity=2)
         self.count = 0
 
     def run(
@@ -79,6 +82,7 @@ def hall(tmp_path: Path) -> Iterator[Hall]:
     opened = Hall(tmp_path)
     yield opened
     opened.executor.close()
+    opened.kernels.close()
 
 
 def printed(outcome: TaskOutcome, cell: str = "c0") -> str:

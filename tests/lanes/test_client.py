@@ -7,15 +7,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 import psutil
 import pytest
+from lane_bench import a_spec, opened, run, run_alone
 
 from nbflow.core.errors import KernelError
-from nbflow.core.task import Source, TaskOutcome, TaskSpec
+from nbflow.core.task import Source
 from nbflow.execution.display_ids import plain
-from nbflow.lanes.client import KernelLane, open_lane
+from nbflow.lanes.client import KernelLane
 from nbflow.lanes.kernel import kernel_command
 
 pytestmark = pytest.mark.slow
@@ -24,41 +24,10 @@ PATIENCE_SECONDS = 60.0
 """Far more than anything here takes; only a hanging test waits so long."""
 
 
-def a_spec(folder: Path, *sources: str, **changes: Any) -> TaskSpec:
-    staging, state = folder / "staging", folder / "state"
-    staging.mkdir(exist_ok=True)
-    state.mkdir(exist_ok=True)
-    (state / "key").write_bytes(b"k" * 32)
-    fields: dict[str, Any] = {
-        "run": "r",
-        "step": "s",
-        "step_name": "s",
-        "attempt": 1,
-        "fence": 1,
-        "notebook": "n.ipynb",
-        "cells": tuple(
-            Source(cell=f"c{index}", cell_index=index, source=source)
-            for index, source in enumerate(sources)
-        ),
-        "staging": str(staging),
-        "key_file": str(state / "key"),
-        "working_directory": str(folder),
-        **changes,
-    }
-    return TaskSpec(**fields)
-
-
-def run(lane: KernelLane, spec: TaskSpec) -> TaskOutcome:
-    return lane.run(spec, show=lambda *_: None, cancelled=lambda: False)
-
-
-def run_alone(folder: Path, *sources: str, **changes: Any) -> TaskOutcome:
-    spec = a_spec(folder, *sources, **changes)
-    lane = open_lane(spec, logs=folder / "logs", grace=0.5)
-    try:
-        return run(lane, spec)
-    finally:
-        lane.close()
+@pytest.fixture(scope="module", params=[True, False], ids=["forked", "cold"])
+def fork(request: pytest.FixtureRequest) -> bool:
+    """Whatever kernel it is, it behaves alike."""
+    return bool(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +36,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lane(folder: Path) -> Iterator[KernelLane]:
+def lane(folder: Path, fork: bool) -> Iterator[KernelLane]:
     """One kernel for all cases that leave it alive."""
-    opened = open_lane(a_spec(folder), logs=folder / "logs")
-    yield opened
-    opened.close()
+    with opened(a_spec(folder), fork=fork) as lane:
+        yield lane
 
 
 # -- what cells show -------------------------------------------------------------------------------
@@ -175,9 +143,9 @@ DEATHS = [
     ("source", "code", "says"), [case[1:] for case in DEATHS], ids=[case[0] for case in DEATHS]
 )
 def test_a_kernel_that_dies_is_a_failed_step(
-    tmp_path: Path, source: str, code: int, says: str
+    tmp_path: Path, source: str, code: int, says: str, fork: bool
 ) -> None:
-    outcome = run_alone(tmp_path, "print('before')", source, "print('not reached')")
+    outcome = run_alone(tmp_path, "print('before')", source, "print('not reached')", fork=fork)
     assert (outcome.status, outcome.reason, outcome.exit_code) == ("failed", "kernel_died", code)
     assert says in outcome.message
     assert outcome.error is not None
@@ -187,8 +155,8 @@ def test_a_kernel_that_dies_is_a_failed_step(
         assert any("Segmentation fault" in line for line in outcome.error.traceback)
 
 
-def test_leaving_the_notebook_with_exit_is_a_failure(tmp_path: Path) -> None:
-    outcome = run_alone(tmp_path, "exit()")
+def test_leaving_the_notebook_with_exit_is_a_failure(tmp_path: Path, fork: bool) -> None:
+    outcome = run_alone(tmp_path, "exit()", fork=fork)
     assert (outcome.status, outcome.reason) == ("failed", "exited_early")
 
 
@@ -200,39 +168,36 @@ def test_leaving_the_notebook_with_exit_is_a_failure(tmp_path: Path) -> None:
     ],
     ids=["interrupted", "killed"],
 )
-def test_c59_a_step_that_never_ends_is_stopped(tmp_path: Path, source: str) -> None:
-    outcome = run_alone(tmp_path, source, timeout=0.5)
+def test_c59_a_step_that_never_ends_is_stopped(tmp_path: Path, source: str, fork: bool) -> None:
+    outcome = run_alone(tmp_path, source, timeout=0.5, fork=fork)
     assert (outcome.status, outcome.reason) == ("failed", "timed_out")
     assert outcome.message == "it ran for more than 0.5 seconds"
 
 
-def test_c13_a_cancelled_step_is_interrupted(tmp_path: Path) -> None:
+def test_c13_a_cancelled_step_is_interrupted(tmp_path: Path, fork: bool) -> None:
     spec = a_spec(tmp_path, "print('on', flush=True)", "import time\ntime.sleep(600)")
-    lane = open_lane(spec, logs=tmp_path)
     seen: list[str] = []
-    try:
+    with opened(spec, fork=fork) as lane:
         outcome = lane.run(
             spec, show=lambda cell, _: seen.append(cell), cancelled=lambda: bool(seen)
         )
-    finally:
-        lane.close()
     assert (outcome.status, outcome.error) == ("cancelled", None)
 
 
-def test_a_capture_that_fails_is_not_a_success(tmp_path: Path) -> None:
+def test_a_capture_that_fails_is_not_a_success(tmp_path: Path, fork: bool) -> None:
     outcome = run_alone(
-        tmp_path, "x = 1", "import shutil; shutil.rmtree('staging')", outputs=("x",)
+        tmp_path, "x = 1", "import shutil; shutil.rmtree('staging')", outputs=("x",), fork=fork
     )
     assert (outcome.status, outcome.reason) == ("failed", "capture_failed")
 
 
 def test_a_long_temporary_folder_is_no_obstacle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: bool
 ) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    assert run_alone(tmp_path, "1").status == "succeeded"
+    assert run_alone(tmp_path, "1", fork=fork).status == "succeeded"
 
 
 # -- kernels that cannot be had --------------------------------------------------------------------
@@ -252,14 +217,14 @@ def write_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> No
 
 
 def test_c50_a_kernel_that_dies_while_starting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: bool
 ) -> None:
     argv = '["python", "-c", "import sys; sys.exit(\'no licence\')", "{connection_file}"]'
     text = f'{{"argv": {argv}, "display_name": "b", "language": "python"}}'
     write_spec(tmp_path, monkeypatch, text)
     spec = a_spec(tmp_path, kernel_name="broken")
-    with pytest.raises(KernelError, match="ended while it started"):
-        open_lane(spec, logs=tmp_path / "logs")
+    with pytest.raises(KernelError, match="ended while it started"), opened(spec, fork=fork):
+        pass
     [log] = (tmp_path / "logs").iterdir()
     assert "no licence" in log.read_text()
 
@@ -291,13 +256,13 @@ def wait_until_gone(pid: int) -> None:
         sleep(0.02)
 
 
-def test_c64_daemons_of_a_cell_end_with_its_kernel(tmp_path: Path) -> None:
+def test_c64_daemons_of_a_cell_end_with_its_kernel(tmp_path: Path, fork: bool) -> None:
     source = """
 import subprocess, sys
 command = [sys.executable, "-c", "import time; time.sleep(600)"]
 print(subprocess.Popen(command, start_new_session=True).pid)
 """
-    outcome = run_alone(tmp_path, source)
+    outcome = run_alone(tmp_path, source, fork=fork)
     wait_until_gone(int(outcome.cell_outputs["c0"][0]["text"]))
 
 
@@ -305,19 +270,18 @@ RUNNER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_client import a_spec, run
-from nbflow.lanes.client import open_lane
+from lane_bench import a_spec, opened, run
 folder = Path({folder!r})
 spec = a_spec(folder, "import time; time.sleep(600)")
-lane = open_lane(spec, logs=folder)
-print(lane._kernel.process.pid, flush=True)
-run(lane, spec)
+with opened(spec, fork={fork}) as lane:
+    print(lane._kernel.process.pid, flush=True)
+    run(lane, spec)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_c02_no_kernel_outlives_its_runner(tmp_path: Path, number: int) -> None:
-    script = RUNNER.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+def test_c02_no_kernel_outlives_its_runner(tmp_path: Path, number: int, fork: bool) -> None:
+    script = RUNNER.format(tests=str(Path(__file__).parent), folder=str(tmp_path), fork=fork)
     # What a killed runner leaves behind of its kernel's folder goes with the test's own.
     found = os.pathsep.join(path for path in sys.path if path)
     environment = {**os.environ, "PYTHONPATH": found, "TMPDIR": str(tmp_path)}

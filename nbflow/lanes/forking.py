@@ -1,0 +1,256 @@
+"""The runner's end of a zygote: starting one, branching it, and the kernels that it forks."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import nbflow
+from nbflow.lanes.proc import descendants
+
+FACE: Final = "nbflow.faces.lane"
+"""The module through which a kernel and its lane speak; imported before the fork."""
+
+KERNEL_MODULES: Final = ("ipykernel.kernelapp", "ipykernel.ipkernel", FACE)
+
+START_SECONDS: Final = 60.0
+"""How long imports may take before a zygote is given up."""
+
+_BOOT: Final = """
+import importlib.util, sys
+root, control = sys.argv[1:]
+del sys.path[0]
+found = importlib.util.spec_from_file_location(
+    "nbflow", root + "/__init__.py", submodule_search_locations=[root]
+)
+sys.modules["nbflow"] = importlib.util.module_from_spec(found)
+found.loader.exec_module(sys.modules["nbflow"])
+from nbflow.lanes.zygote import main
+main(int(control))
+"""
+_READ_BYTES: Final = 1 << 16
+
+
+def can_fork() -> bool:
+    """Whether kernels may be forked here: what it takes is Linux's."""
+    return sys.platform == "linux"
+
+
+class RefusedError(Exception):
+    """The zygote cannot fork now, or is gone; a kernel can be started without it."""
+
+
+class UnfitError(Exception):
+    """A module does something when it is imported that must happen in the kernel itself."""
+
+    def __init__(self, module: str, why: str) -> None:
+        super().__init__(f"`{module}`: {why}")
+        self.module, self.why = module, why
+
+
+class Zygote:
+    """A zygote that was started, or branched off another one."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self._control = control
+        self._lock = threading.Lock()
+
+    @classmethod
+    def start(
+        cls, interpreter: Sequence[str], *, folder: str, env: Mapping[str, str]
+    ) -> "tuple[Zygote, subprocess.Popen[bytes]]":
+        """Start one with an interpreter (and its flags); it serves as soon as it can.
+
+        Raises:
+            RefusedError: it cannot be started.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            root = str(Path(nbflow.__file__).parent)
+            try:
+                process = subprocess.Popen(
+                    [*interpreter, "-c", _BOOT, root, str(theirs.fileno())],
+                    cwd=folder or None,
+                    env={**env, "JPY_PARENT_PID": str(os.getpid())},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise RefusedError(str(error)) from error
+        return cls(process.pid, ours), process
+
+    def load(self, modules: Sequence[str]) -> None:
+        """Import modules, as far as they can be; what follows waits for it."""
+        self._send({"op": "import", "modules": list(modules)}, ())
+
+    def branch(self, modules: Sequence[str], *, folder: str) -> "Zygote":
+        """A zygote that has also imported what a notebook in `folder` imports.
+
+        Raises:
+            UnfitError: one of the modules must not be imported before the fork.
+            RefusedError: there is no branch to be had.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = {"op": "branch", "modules": list(modules), "folder": folder, "face": FACE}
+        with theirs:
+            news = self._ask(request, theirs.fileno())
+        try:
+            found = news.until("ready", START_SECONDS)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            news.close()
+        return Zygote(found["pid"], ours)
+
+    def fork(
+        self, command: Sequence[str], *, folder: str, env: Mapping[str, str]
+    ) -> "tuple[ForkedProcess, tuple[str, ...]]":
+        """A kernel that has bound its sockets, and the modules that it had to import for itself.
+
+        Raises:
+            RefusedError: none can be forked, or it ended while it started.
+        """
+        output, writing = os.pipe()
+        request = {
+            "op": "fork",
+            "command": list(command),
+            "folder": folder,
+            "env": dict(env),
+            "face": FACE,
+        }
+        try:
+            news = self._ask(request, writing)
+        finally:
+            os.close(writing)
+        try:
+            found = news.until("ready", START_SECONDS)
+        except BaseException:
+            news.close()
+            os.close(output)
+            raise
+        process = ForkedProcess(found["pid"], output, news, zygote=self.pid)
+        return process, tuple(found.get("new", ()))
+
+    def close(self) -> None:
+        """Let it end, with everything that came from it."""
+        self._control.close()
+
+    def _ask(self, request: Mapping[str, Any], fd: int) -> "_News":
+        reading, writing = os.pipe()
+        try:
+            self._send(request, (fd, writing))
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return _News(reading)
+
+    def _send(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
+        message = json.dumps(request).encode()
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [message], fds)
+        except OSError as error:
+            raise RefusedError(f"the zygote has ended: {error}") from error
+
+
+class ForkedProcess:
+    """A kernel's process that a zygote forked."""
+
+    def __init__(self, pid: int, output: int, news: "_News", *, zygote: int) -> None:
+        self.pid, self.output = pid, output
+        self._news, self._zygote = news, zygote
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended."""
+        return self.wait(0)
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end."""
+        return self._news.ended(seconds)
+
+    def candidates(self) -> Iterator[int]:
+        """All that descends from the zygote: orphans come to it."""
+        return iter(descendants(self._zygote))
+
+
+class _News:
+    """What a zygote tells about one process, line by line. The pipe closes after the last."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._rest = b""
+        self._known: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._is_open = True
+
+    def until(self, key: str, seconds: float) -> Mapping[str, Any]:
+        """All news up to the one that is waited for.
+
+        Raises:
+            UnfitError, RefusedError: there will be no such news.
+        """
+        deadline = monotonic() + seconds
+        while key not in self._known:
+            if not self._read(deadline - monotonic()):
+                raise RefusedError("it did not answer in time")
+            match self._known:
+                case {"unfit": unfit}:
+                    raise UnfitError(unfit["module"], unfit["why"])
+                case {"refused": why}:
+                    raise RefusedError(why)
+                case {"ended": code} if key not in self._known:
+                    raise RefusedError(f"it ended while it started (exit code {code})")
+        return self._known
+
+    def ended(self, seconds: float) -> int | None:
+        """The exit code; None if there is none yet. A zygote that ended took all with it."""
+        with self._lock:
+            deadline = monotonic() + seconds
+            while "ended" not in self._known and self._read(deadline - monotonic()):
+                pass
+            return self._known.get("ended")
+
+    def close(self) -> None:
+        """No more is wanted."""
+        with self._lock:
+            self._shut()
+
+    def _read(self, seconds: float) -> bool:
+        """Take in what came within the time; whether there was anything."""
+        if not self._is_open:
+            return False
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        if not poll.poll(max(0.0, seconds) * 1000):
+            return False
+        found = os.read(self._pipe, _READ_BYTES)
+        if not found:
+            self._known.setdefault("ended", -9)
+            self._shut()
+            return True
+        *lines, self._rest = (self._rest + found).split(b"\n")
+        for line in lines:
+            self._known.update(json.loads(line))
+        return True
+
+    def _shut(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            with suppress(OSError):
+                os.close(self._pipe)

@@ -1,0 +1,250 @@
+"""Where lanes get their kernels: forked from a zygote where that is safe, else started cold.
+
+Kernels are made ahead, in a thread of their own, while the steps before them run. That thread lives
+as long as its kernels may: the system ends them with the thread that started them.
+"""
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
+
+from nbflow.core.errors import KernelError
+from nbflow.lanes.experience import Experience, keep, recall
+from nbflow.lanes.forking import (
+    KERNEL_MODULES,
+    ForkedProcess,
+    RefusedError,
+    UnfitError,
+    Zygote,
+    can_fork,
+)
+from nbflow.lanes.kernel import Kernel, Sink, environment, kernel_command, start_cold
+
+Notice = Callable[[str], None]
+
+_LAUNCHER: Final = ("-m", "ipykernel_launcher")
+_EARLY_BYTES: Final = 1 << 20
+_END_SECONDS: Final = 5.0
+
+
+class Kernels:
+    """Kernels of one kind, for one folder.
+
+    `modules` are what the notebook imports (`a.b`, or `a.b:c` for `from a.b import c`), `expected`
+    how many kernels will be asked for, `ahead` how many may wait to be asked for. `notice` is told
+    why kernels are not forked where they could have been. Usable as a context; safe to `take` from
+    several threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        folder: str,
+        modules: Sequence[str] = (),
+        ahead: int = 0,
+        expected: int = 0,
+        fork: bool = True,
+        notice: Notice = lambda _: None,
+    ) -> None:
+        self._maker = _Maker(name=name, folder=folder, modules=tuple(modules), notice=notice)
+        self._maker.forks = fork and can_fork()
+        self._ahead, self._expected = ahead, expected
+        self._ordered = self._taken = 0
+        self._orders: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[_Made] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Kernels":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Begin to make kernels; somebody will ask for them soon."""
+        with self._lock:
+            self._order()
+
+    def take(self, *, sink: Sink) -> Kernel:
+        """A kernel that answers; from now on it is the caller's to close.
+
+        Raises:
+            KernelError: none could be had; `sink` has got what the process wrote.
+        """
+        while True:
+            with self._lock:
+                self._taken += 1
+                self._order()
+            made = self._made.get()
+            kernel = made.hand_over(sink)
+            if kernel.exit_code is None:
+                return kernel
+            kernel.discard()  # it died while it waited
+
+    def close(self) -> None:
+        """End the kernels that nobody took, and the zygotes."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._orders.put(False)
+        if thread is not None:
+            thread.join()
+
+    def _order(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="nbflow-kernels", daemon=True)
+            self._thread.start()
+        wanted = max(self._taken, min(self._taken + self._ahead, self._expected))
+        for _ in range(wanted - self._ordered):
+            self._ordered += 1
+            self._orders.put(True)
+
+    def _work(self) -> None:
+        try:
+            while self._orders.get():
+                self._made.put(self._maker.make())
+        finally:
+            while not self._made.empty():
+                self._made.get().drop()
+            self._maker.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Made:
+    """A kernel, or why there is none, and what its process wrote so far."""
+
+    early: bytearray
+    kernel: Kernel | None = None
+    error: KernelError | None = None
+
+    def hand_over(self, sink: Sink) -> Kernel:
+        if self.kernel is not None:
+            self.kernel.sink = sink
+        sink(bytes(self.early))
+        if self.error is not None:
+            raise self.error
+        assert self.kernel is not None
+        return self.kernel
+
+    def drop(self) -> None:
+        if self.kernel is not None:
+            self.kernel.discard()
+
+
+class _Maker:
+    """Makes kernels, one after the other, all in one thread."""
+
+    def __init__(self, *, name: str, folder: str, modules: tuple[str, ...], notice: Notice) -> None:
+        self._name, self._folder, self._modules = name, folder, modules
+        self._notice = notice
+        self.forks = True
+        self._base: Zygote | None = None
+        self._branch: Zygote | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._experience = Experience()
+        self._interpreter = ""
+
+    def make(self) -> _Made:
+        """A kernel, forked if that can be."""
+        early = bytearray()
+
+        def listen(data: bytes) -> None:
+            early.extend(data[: max(0, _EARLY_BYTES - len(early))])
+
+        try:
+            kernel = self._forked(listen) or self._cold(listen)
+        except KernelError as error:
+            return _Made(early=early, error=error)
+        except Exception as error:  # whoever waits for a kernel must not wait for ever
+            return _Made(early=early, error=KernelError(f"{type(error).__name__}: {error}"))
+        return _Made(early=early, kernel=kernel)
+
+    def close(self) -> None:
+        """End the zygotes, and what came from them."""
+        for zygote in (self._branch, self._base):
+            if zygote is not None:
+                zygote.close()
+        if self._process is not None:
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _cold(self, sink: Sink) -> Kernel:
+        return Kernel.start(name=self._name, folder=self._folder, sink=sink, spawn=start_cold)
+
+    def _forked(self, sink: Sink) -> Kernel | None:
+        if not self.forks:
+            return None
+        try:
+            zygote = self._zygote()
+            spawn = self._spawn_from(zygote)
+            return Kernel.start(name=self._name, folder=self._folder, sink=sink, spawn=spawn)
+        except RefusedError as error:
+            self.forks = False
+            self._notice(f"kernels are started cold, not forked: {error}")
+            return None
+
+    def _spawn_from(self, zygote: Zygote) -> Any:
+        def spawn(command: Sequence[str], folder: str, env: Mapping[str, str]) -> ForkedProcess:
+            process, new = zygote.fork(command, folder=folder, env=env)
+            self._learn(zygote, new)
+            return process
+
+        return spawn
+
+    def _zygote(self) -> Zygote:
+        if self._branch is None:
+            self._branch = self._new_branch(self._base or self._new_base())
+        return self._branch
+
+    def _new_base(self) -> Zygote:
+        command, own = kernel_command(self._name)
+        at = _launcher_at(command)
+        if at is None:
+            raise RefusedError(f"the kernel `{self._name}` is not started by ipykernel_launcher")
+        self._interpreter = command[0]
+        self._base, self._process = Zygote.start(
+            command[:at], folder=self._folder, env=environment(own)
+        )
+        self._experience = recall(self._interpreter)
+        self._base.load((*KERNEL_MODULES, *self._experience.started))
+        return self._base
+
+    def _new_branch(self, base: Zygote) -> Zygote:
+        """A zygote with the notebook's imports, those left out that do not stand it."""
+        while True:
+            wanted = [one for one in self._modules if one not in self._experience.unfit]
+            if not wanted:
+                return base
+            try:
+                return base.branch(wanted, folder=self._folder)
+            except UnfitError as error:
+                unfit = {**self._experience.unfit, error.module: error.why}
+                self._remember(replace(self._experience, unfit=unfit))
+
+    def _learn(self, zygote: Zygote, new: tuple[str, ...]) -> None:
+        """Modules that a kernel imported while it started are imported before the next fork."""
+        fresh = tuple(name for name in new if name not in self._experience.started)
+        if fresh:
+            zygote.load(fresh)
+            started = (*self._experience.started, *fresh)
+            self._remember(replace(self._experience, started=started))
+
+    def _remember(self, experience: Experience) -> None:
+        self._experience = experience
+        if self._interpreter == sys.executable:
+            keep(self._interpreter, experience)
+
+
+def _launcher_at(command: Sequence[str]) -> int | None:
+    """Where `-m ipykernel_launcher` begins in a kernel's command."""
+    pairs = pairwise(command)
+    return next((at for at, pair in enumerate(pairs) if pair == _LAUNCHER), None)
