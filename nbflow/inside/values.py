@@ -37,6 +37,7 @@ import numpy as np
 import pandas as pd
 
 from nbflow.core.errors import StoreError
+from nbflow.core.homes import is_local
 from nbflow.core.task import BlobKind
 from nbflow.inside import hand, tables
 from nbflow.inside.ambient import show_pictures, shows_pictures
@@ -52,7 +53,6 @@ from nbflow.inside.digest import (
     plain_attributes,
     reduce_figure,
 )
-from nbflow.inside.homes import is_local
 from nbflow.inside.mapped import is_mapped
 from nbflow.inside.seal import Seal
 
