@@ -94,9 +94,9 @@ def package_versions(modules: Iterable[str], folder: Path) -> dict[str, str]:
     return found
 
 
-def module_digests(modules: Iterable[str], folder: Path) -> dict[str, str]:
-    """Digests of the local modules' sources (beside the notebook or editable), transitively."""
-    found: dict[str, str] = {}
+def module_sources(modules: Iterable[str], folder: Path) -> dict[str, bytes]:
+    """The local modules' sources (beside the notebook or editable), transitively."""
+    found: dict[str, bytes] = {}
     waiting = list(modules)
     seen: set[str] = set()
     while waiting:
@@ -106,9 +106,19 @@ def module_digests(modules: Iterable[str], folder: Path) -> dict[str, str]:
         seen.add(module)
         for source in _local_sources(module, folder):
             text = source.read_bytes()
-            found[_shown(source, folder)] = blake3(text).hexdigest(length=16)
+            found[_shown(source, folder)] = text
             waiting.extend(_imports(text))
     return found
+
+
+def module_digests(modules: Iterable[str], folder: Path) -> dict[str, str]:
+    """Digests of the local modules' sources."""
+    return digests_of(module_sources(modules, folder))
+
+
+def digests_of(sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Digests of sources by path."""
+    return {path: blake3(text).hexdigest(length=16) for path, text in sources.items()}
 
 
 def local_source(module: str, folder: Path) -> str | None:

@@ -6,12 +6,12 @@ only that something did.
 
 import ast
 import json
-import re
 from collections.abc import Mapping
 
 from blake3 import blake3
 
 from nbflow.core.step import Replay, Step
+from nbflow.planning.canonical import canonical, is_plain_decorator, names_may_show
 
 FINGERPRINT_VERSION = "2"
 """Raised whenever the meaning of a part changes: older results are then made again."""
@@ -49,17 +49,26 @@ def step_parts(
     packages: Mapping[str, str],
     python: str,
     platform: str,
+    names_show: bool = False,
 ) -> dict[str, str]:
-    """All parts of a step's fingerprint; every argument maps a name to a digest or version."""
+    """All parts of a step's fingerprint; every mapping gives digests or versions by name.
+
+    names_show: code that the step uses besides its own may look at names of local variables.
+    """
+    texts = (*step.sources, *(replay.source for replay in step.replays))
+    rename = not (names_show or any(map(names_may_show, texts)))
     parts = {
         "version": FINGERPRINT_VERSION,
         "python": python,
         "platform": platform,
-        "source": text_digest("\n\x00".join(normal_source(source) for source in step.sources)),
+        "source": _source_part(step, rename=rename),
     }
     for replay in step.replays:
-        key, value = _replay_part(replay, step.parameters)
+        key, value = _replay_part(replay, step.parameters, rename=rename)
         parts[_free_key(key, parts)] = value
+    # Modules of one's own may look at each other while they are imported.
+    if order := _order(step.replays, imports_matter=len(modules) > 1):
+        parts["replays"] = text_digest(order)
     for family, values in (
         ("input", inputs),
         ("file", files),
@@ -68,27 +77,47 @@ def step_parts(
         ("package", packages),
     ):
         parts.update({f"{family}:{name}": value for name, value in values.items()})
-    options = step.options.raises_exception
-    if options:
-        parts["source"] = text_digest(parts["source"] + repr(options))
     return parts
 
 
-def normal_source(source: str) -> str:
-    """The text that counts: comments, blank lines and layout do not; a final `;` does (it hides
-    output).
+def _source_part(step: Step, *, rename: bool) -> str:
+    """Where an error is expected, its traceback shows the lines as they are written."""
+    expected = step.options.raises_exception
+    if expected:
+        return text_digest(repr((step.sources, expected)))
+    return text_digest("\n\x00".join(canonical(s, rename=rename) for s in step.sources))
 
-    >>> normal_source("x=1  # one") == normal_source("x = 1")
-    True
-    >>> normal_source("x") == normal_source("x;")
-    False
-    """
+
+def _order(replays: tuple[Replay, ...], *, imports_matter: bool) -> str:
+    """The order of what is replayed, as far as it matters: plain definitions of different names may
+    stand in any order."""
+    names = [name for replay in replays for name in replay.names]
+    plain = (_is_plain(replay.source, imports_matter=imports_matter) for replay in replays)
+    if len(names) == len(set(names)) and all(plain):
+        return ""
+    return "\x00".join(canonical(replay.source, rename=False) for replay in replays)
+
+
+def _is_plain(source: str, *, imports_matter: bool) -> bool:
+    """An import of certain names, a function, a class that registers nowhere, or a value."""
     try:
-        tree = ast.parse(source)
+        body = ast.parse(source).body
     except (SyntaxError, ValueError):
-        return "\n".join(line.rstrip() for line in source.strip().splitlines())
-    hides = bool(re.search(r";\s*(#.*)?$", source.rstrip()))
-    return ast.dump(tree) + (";" if hides else "")
+        return False
+    return all(_may_stand_anywhere(node, imports_matter=imports_matter) for node in body)
+
+
+def _may_stand_anywhere(node: ast.stmt, *, imports_matter: bool) -> bool:
+    match node:
+        case ast.FunctionDef(decorator_list=found) | ast.AsyncFunctionDef(decorator_list=found):
+            return all(map(is_plain_decorator, found))
+        case ast.ClassDef(decorator_list=found):
+            return not (node.bases or node.keywords) and all(map(is_plain_decorator, found))
+        case ast.Import():
+            return not imports_matter
+        case ast.ImportFrom(names=aliases):
+            return not imports_matter and all(alias.name != "*" for alias in aliases)
+    return isinstance(node, ast.Assign | ast.AnnAssign)
 
 
 def replay_names(replays: tuple[Replay, ...]) -> tuple[str, ...]:
@@ -96,13 +125,13 @@ def replay_names(replays: tuple[Replay, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name) for replay in replays for name in replay.names))
 
 
-def _replay_part(replay: Replay, parameters: tuple[str, ...]) -> tuple[str, str]:
+def _replay_part(replay: Replay, parameters: tuple[str, ...], *, rename: bool) -> tuple[str, str]:
     """A parameter's value is kept as it is written, where that is short: people read it."""
     names = ", ".join(replay.names) or f"cell {replay.cell_index + 1}"
     if names in parameters and (value := _assigned(replay.source)) is not None:
         shown = value if len(value) <= _LONGEST_VALUE else text_digest(value)
         return f"parameter:{names}", shown
-    return f"replay:{names}", text_digest(normal_source(replay.source))
+    return f"replay:{names}", text_digest(canonical(replay.source, rename=rename))
 
 
 def _assigned(source: str) -> str | None:

@@ -1,7 +1,8 @@
 """What the planner may ask about the past and the surroundings, put together from store and
 ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nbflow.core.task import Blob
 from nbflow.core.why import Change
 from nbflow.execution import surroundings
 from nbflow.planning.build import Known
+from nbflow.planning.canonical import names_may_show
 from nbflow.planning.changes import ABSENT
 from nbflow.planning.fingerprint import Parts, step_parts
 from nbflow.project.contents import Contents
@@ -18,6 +20,14 @@ from nbflow.project.kept import Kept
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
 from nbflow.store.history import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Local:
+    """What a step uses of the user's own modules, and whether they may look at its locals."""
+
+    digests: Mapping[str, str]
+    names_show: bool
 
 
 class Memory:
@@ -43,7 +53,7 @@ class Memory:
         self._now = now
         self._kept = kept
         self._contents = contents
-        self._static: dict[StepId, Mapping[str, dict[str, str]]] = {}
+        self._static: dict[StepId, _Local] = {}
 
     def known(self) -> Known:
         """The look-ups as the planner wants them."""
@@ -60,16 +70,18 @@ class Memory:
 
     def parts(self, step: Step, inputs: Mapping[str, Blob]) -> Parts:
         """The fingerprint's parts as the world is now."""
-        static = self._surroundings(step)
+        local = self._local(step)
+        used = (*step.modules, *_used(step, inputs))
         return step_parts(
             step,
             inputs={name: blob.digest for name, blob in inputs.items()},
             files=surroundings.file_digests(step.files_read, self._folder),
-            modules=static["modules"],
+            modules=local.digests,
             environment=surroundings.environment_digests(step.environment),
-            packages=static["packages"],
+            packages=surroundings.package_versions(dict.fromkeys(used), self._folder),
             python=surroundings.PYTHON,
             platform=surroundings.PLATFORM,
+            names_show=local.names_show,
         )
 
     def kept(self, step: Step, parts: Parts) -> Recorded | None:
@@ -103,14 +115,15 @@ class Memory:
         age = self._now - datetime.fromisoformat(recorded.finished)
         return age > timedelta(seconds=policy.seconds)
 
-    def _surroundings(self, step: Step) -> Mapping[str, dict[str, str]]:
+    def _local(self, step: Step) -> "_Local":
         found = self._static.get(step.id)
         if found is None:
-            found = {
-                "modules": surroundings.module_digests(step.modules, self._folder),
-                "packages": surroundings.package_versions(step.modules, self._folder),
-            }
-            self._static[step.id] = found
+            sources = surroundings.module_sources(step.modules, self._folder)
+            texts = (text.decode("utf-8", "replace") for text in sources.values())
+            found = self._static[step.id] = _Local(
+                digests=surroundings.digests_of(sources),
+                names_show=any(map(names_may_show, texts)),
+            )
         return found
 
     def _earlier(self, step: StepId) -> tuple[tuple[str, Parts], ...]:
@@ -119,3 +132,14 @@ class Memory:
     def _seconds(self, step: StepId) -> float | None:
         recorded = self._ledger.recorded_for_step(self._notebook, step)
         return recorded.seconds if recorded is not None else None
+
+
+def _used(step: Step, inputs: Mapping[str, Blob]) -> Iterator[str]:
+    """Packages that do a step's work although it does not import them: the types of its inputs, and
+    what runs SQL."""
+    for blob in inputs.values():
+        module, dot, _ = blob.python_type.partition(".")
+        if dot:
+            yield module
+    if any(source.lstrip().startswith(("%%sql", "%sql")) for source in step.sources):
+        yield "duckdb"

@@ -174,3 +174,33 @@ def test_choices_of_steps(bench: Bench, first: Said) -> None:
     assert wrong.code == 2
     assert "dayly" in wrong.err
     assert "daily" in wrong.err.replace("dayly", "")
+
+
+def test_cosmetic_edits_are_reused(bench: Bench) -> None:
+    """Comments, layout, names of locals, the order of definitions, the case of SQL's words."""
+    read = "rows = [{'k': 'a', 'n': 1}, {'k': 'b', 'n': 2}]"
+    bench.notebook(
+        "import pandas as pd",
+        "def total(rows):\n    result = 0\n    for row in rows:\n        result += row['n']\n"
+        "    return result",
+        "def label(n):\n    return f'n={n}'",
+        read,
+        "frame = pd.DataFrame(rows)",
+        "%%sql best\nselect k, n from frame -- all of it\norder by n desc",
+        "text = label(total(rows))\nprint([name for name in best.k], text)",
+    )
+    first = bench.run()
+    assert first.code == 0, first.out
+    bench.notebook(
+        "import pandas as pd  # tables",
+        "def label(n):\n    # for people\n    return f'n={n}'",
+        "def total(rows):\n    summed = 0\n    for one in rows:\n        summed += one['n']\n"
+        "    return summed",
+        read + "  # two of them",
+        "frame = pd.DataFrame( rows )",
+        "%%sql best\nSELECT k, n\nFROM frame\nORDER BY n DESC",
+        "text = label(total(rows))\nprint([k for k in best.k], text)",
+    )
+    again = bench.run()
+    assert again.ran() <= {"definitions"}
+    assert printed(bench.result(again)) == printed(bench.result(first)) == "['b', 'a'] n=3\n"
