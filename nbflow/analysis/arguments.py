@@ -1,9 +1,25 @@
 """What a call is given, and which parameter of a notebook function each argument meets."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from nbflow.analysis.scopes import Callable_
 from nbflow.analysis.values import NO_OBJECTS, UNKNOWN, Objects, Value, everything, join, strong
+
+_OF_ONE: Final = (
+    *("abs", "absolute", "arccos", "arcsin", "arctan", "cbrt", "ceil", "cos", "cosh"),
+    *("deg2rad", "exp", "exp2", "expm1", "floor", "isfinite", "isinf", "isnan", "log", "log1p"),
+    *("log2", "log10", "logical_not", "negative", "rad2deg", "rint", "sign", "sin", "sinh"),
+    *("sqrt", "square", "tan", "tanh", "trunc"),
+)
+_OF_TWO: Final = (
+    *("add", "arctan2", "divide", "equal", "floor_divide", "fmax", "fmin", "greater"),
+    *("greater_equal", "heaviside", "hypot", "less", "less_equal", "logical_and", "logical_or"),
+    *("logical_xor", "matmul", "maximum", "minimum", "mod", "multiply", "not_equal", "power"),
+    *("remainder", "subtract", "true_divide", "dot", "round", "around"),
+)
+OUT_AT: Final = {**dict.fromkeys(_OF_ONE, 1), **dict.fromkeys(_OF_TWO, 2), "clip": 3}
+"""Where functions of numpy take the array that they write their result into."""
 
 
 @dataclass(slots=True)

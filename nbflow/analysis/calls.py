@@ -8,10 +8,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from nbflow.analysis.arguments import Arguments, meet_parameters
+from nbflow.analysis.arguments import OUT_AT, Arguments, meet_parameters
 from nbflow.analysis.effects import Rule
 from nbflow.analysis.expressions import CONTAINERS, DICTS, Expressions, Home
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.file_names import (
+    last_name,
+    looks_like_file,
+    may_read,
+    may_write,
+    opens_for_writing,
+)
 from nbflow.analysis.modules import told_outside
 from nbflow.analysis.recursion import CallKey
 from nbflow.analysis.scopes import parameters, root_name
@@ -69,11 +76,17 @@ _SETS_STATE: Final = re.compile(
     r"(set|use|enable|disable|register|config|init|seed|reset|activate|deactivate|clear|login|start|"
     r"stop|patch|monkey|add|remove|update|install|option|style|theme|rc|switch|load|push|pop)"
 )
+_REGISTERS: Final = re.compile(r"\w\.(register|unregister)(_\w+)?$")
 _SHOWS: Final = re.compile(
     r"(plot|draw|show|display|print|hist|scatter|summary|describe|view|render|visuali[sz]e|animate|"
     r"save|write|export|dump)"
 )
 """How functions are called that make no secret of what they are for."""
+
+_DRAWS: Final = frozenset(
+    {"plot", "hist", "boxplot", "bar", "barh", "pie", "scatter", "hexbin", "arrow", "gca"}
+)
+"""Methods that draw a table, which stays as it is, or into axes, which do not."""
 
 _CALLED_BY: Final = {
     **dict.fromkeys(("builtins.print", "builtins.str"), ("__str__", "__repr__")),
@@ -214,8 +227,12 @@ class Calls(Expressions):
         if (library := dotted.partition(".")[0]) in self.effects.counting:
             self._count(library, node.lineno)
         rule = self.effects.function(dotted)
+        if _REGISTERS.search(dotted) and not self.effects.names(dotted):
+            self.one_lane(f"`{dotted}` registers something in its library", node.lineno)
         if rule is None:
             return self._unknown_library(dotted, given, node)
+        if not self.effects.names(dotted):
+            self._guess_files(given, node)
         for method in _CALLED_BY.get(dotted, ()):
             for value in given.all():
                 self._special_of_parts(value, method, node)
@@ -254,6 +271,8 @@ class Calls(Expressions):
             found = self._call_of_class(base, base.callables[0], name, given, node)
             if found is not None:
                 return found
+            if name == "register":  # of an abstract class
+                self.change(base, node.lineno)
         if base.type == "function" and name not in _LOOKS_AT_FUNCTION:
             self.change_function(node.func, node.lineno)
         found = self.special_method(base, name, given, node)
@@ -265,7 +284,8 @@ class Calls(Expressions):
             if name not in self.shared.methods:
                 rule = self.effects.method("unknown", name)
             if rule is None and name not in self.shared.methods and not self._is_foreign(base):
-                rule = self.effects.method_by_name(name)
+                drawn = name in _DRAWS and self._may_be_drawn(base)
+                rule = None if drawn else self.effects.method_by_name(name)
         if rule is None:
             if base.type in (*TABLES, "ndarray") and self.effects.changes_containers(name):
                 self.shared.cell_changes = True  # it is what a cell of it holds
@@ -284,6 +304,11 @@ class Calls(Expressions):
             obj.startswith(_FROM_CALLERS) or FOREIGN in obj or obj[3:] in self.shared.foreign
             for obj in value.objs
         )
+
+    def _may_be_drawn(self, value: Value) -> bool:
+        """It may be axes, or be held together with them."""
+        plots = self.shared.plots
+        return any(obj == FIGURE or obj[3:] in plots for obj in self.record.reach(value.objs))
 
     def change_function(self, node: ast.expr, line: int) -> None:
         """`f.register(…)`, `f.cache_clear()`: a function of the notebook is changed itself."""
@@ -324,7 +349,7 @@ class Calls(Expressions):
         if not rule.keeps and not rule.result & {"args", "holds"} and rule.affine is None:
             callables = (one for value in given.all() for one in value.callables)
             self.record.consumed.update(one.node for one in callables)
-        result = self._result(rule, base, given, node)
+        result = self._written_into(self._result(rule, base, given, node), called, given, line)
         self.record.hold(result.objs, results)
         copy = given.keywords.get("copy")
         if copy is None or copy.text == "True" or result.type in IMMUTABLE:
@@ -335,6 +360,17 @@ class Calls(Expressions):
             self.change(sources[0], line)
         shared = NO_OBJECTS.union(*(strong(source) | source.weak for source in sources))
         return result._replace(objs=result.objs | shared)
+
+    def _written_into(self, result: Value, called: str, given: Arguments, line: int) -> Value:
+        """What is computed into an array that was given (`np.add(a, b, out)`) is that array."""
+        library, _, name = called.rpartition(".")
+        out = given.keywords.get("out")
+        if out is None and library == "numpy" and name in OUT_AT:
+            out = given.get(str(OUT_AT[name]))
+        if out is None or out.type in IMMUTABLE:
+            return result
+        self.change(out, line)
+        return result._replace(objs=result.objs | strong(out))
 
     def _looks_at_settings(self, rule: Rule, base: Value | None, called: str) -> None:
         """A known call looks at the settings of its library, and of those whose values it uses."""
@@ -580,6 +616,25 @@ class Calls(Expressions):
             self.record.write_file(path, line)
             self.record.effects.add(Effect.WRITES_FILES)
 
+    def _guess_files(self, given: Arguments, node: ast.Call, made: Value = UNKNOWN) -> None:
+        """What is unknown and given a path may read or write that file, now or when what it made is
+        used; its name may say which."""
+        name = last_name(node.func)
+        mode = given.first("1", "mode")
+        writes = may_write(name) or (mode is not None and opens_for_writing(mode.text))
+        for value in given.all():
+            text = value.text
+            if value.type != "Path" and not (value.type == "str" and looks_like_file(text)):
+                continue
+            if text is not None and _REMOTE.match(text):
+                continue
+            path = ANY_PATH if text is None else plain_path(text)
+            if may_read(name):
+                self.record.read_file(path, node.lineno, sure=False)
+            if writes:
+                self.record.write_file(path, node.lineno, sure=False)
+            self.stand_behind(made, text, writes=writes)
+
     def _any_file(self, line: int) -> None:
         self.record.read_file(ANY_PATH, line, sure=False)
         self.record.write_file(ANY_PATH, line, sure=False)
@@ -659,6 +714,7 @@ class Calls(Expressions):
         self._forget_elements(objects)
         # Each may hold each other now: all hold the result, and the result holds all.
         made = self.new(node, "")
+        self._guess_files(given, node, made)
         self.record.guessed |= made.objs
         for obj in objects:
             self.record.hold(frozenset({obj}), made.objs)
@@ -693,24 +749,38 @@ class Calls(Expressions):
             return NO_OBJECTS
         results = NO_OBJECTS
         part = self._part_for_callback(base, given, node)
+        more = self._handed_on(base, given)
         with self.branch():
             for value in strangers:
                 results |= self._call_back_stranger(value, part, node)
             for value in functions:
                 for one in value.callables:
-                    results |= self._call_back_one(one, part, value, node)
+                    results |= self._call_back_one(one, part, more, value, node)
         return results
 
+    @staticmethod
+    def _handed_on(base: Value | None, given: Arguments) -> Arguments:
+        """What tables hand on to a function beside their parts: `df.apply(f, args=(x,), k=y)`."""
+        if base is None or base.type not in TABLES:
+            return Arguments()
+        bundle = given.keywords.get("args")
+        extra = [bundle, *(bundle.items or ())][1 if bundle.items else 0 :] if bundle else []
+        plain = [value for value in given.positional if not value.callables]
+        return Arguments([*extra, *plain], given.keywords)
+
     def _call_back_one(
-        self, one: Function | Class, part: Value, value: Value, node: ast.Call
+        self, one: Function | Class, part: Value, more: Arguments, value: Value, node: ast.Call
     ) -> Objects:
         if isinstance(one, Class):
             return strong(self._construct(one, Arguments([part]), node))
         if _has_ended(one):
             return self._call_back_stranger(value, part, node)
         count = len(one.node.args.posonlyargs) + len(one.node.args.args)
-        given = Arguments([part] * max(count, 1))
-        return strong(self.call_function(one, given, node, owner=value.objs))
+        parts = [part, *more.positional][: max(count, 1)]
+        parts += [part] * (count - len(parts))
+        return strong(
+            self.call_function(one, Arguments(parts, more.keywords), node, owner=value.objs)
+        )
 
     def _call_back_stranger(self, value: Value, part: Value, node: ast.Call) -> Objects:
         """A bound method or a library's function is called with parts of the other arguments."""
@@ -827,6 +897,8 @@ class Calls(Expressions):
         for one in member.callables:
             plain = isinstance(one, Function) and one.frame is None
             if not isinstance(one, Function) or not plain or one.home is not self.shared.home:
+                continue
+            if self.shared.calls.is_running(one):
                 continue
             bound = unknown_arguments(one)
             if bound:
@@ -1013,6 +1085,8 @@ class Calls(Expressions):
         for obj, why in found.made.items():
             for made in real(obj):
                 self.record.made[made] = why
+        for obj in found.raised:
+            self.record.raised |= real(obj)
         for obj in found.acting:
             self.record.acting.update(dict.fromkeys(real(obj), line))
         for obj, files in found.behind.items():

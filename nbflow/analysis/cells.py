@@ -33,6 +33,7 @@ from nbflow.analysis.sql_cells import table_key
 from nbflow.analysis.state import Record
 from nbflow.analysis.statements import DELETED
 from nbflow.analysis.values import (
+    FIGURE,
     NO_OBJECTS,
     SETTINGS,
     TABLES,
@@ -217,6 +218,8 @@ class _Pass:
             reach = reader.record.reach(value.objs)
             if any(FOREIGN in obj or obj[3:] in self.shared.foreign for obj in reach):
                 self.shared.foreign.add(name)
+            if any(obj == FIGURE or obj[3:] in self.shared.plots for obj in reach):
+                self.shared.plots.add(name)
             if value is DELETED:
                 self.shared.globals.pop(name, None)
             else:

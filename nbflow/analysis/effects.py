@@ -103,6 +103,11 @@ class Effects:
             section = section.rpartition(".")[0]
         return None
 
+    def names(self, dotted: str) -> bool:
+        """Whether the table names that very function."""
+        section, _, name = dotted.rpartition(".")
+        return name in self.functions.get(section, {})
+
     def method(self, type: str, name: str) -> Rule | None:
         """The rule of a method of one of our types.
 
@@ -196,7 +201,21 @@ _ANYTHING: Final = frozenset({_FOUND, "SMResults", "SMModel"})
 """Types of what statistics find: mostly results that only tell, but they may be tables or lists."""
 
 _COMMON_TYPES: Final = frozenset(
-    {"list", "dict", "set", "str", "bytes", "tuple", "file", "object", "connection", "session"}
+    {
+        *(
+            "list",
+            "dict",
+            "set",
+            "str",
+            "bytes",
+            "tuple",
+            "file",
+            "object",
+            "connection",
+            "session",
+        ),
+        *("archive", "ConfigParser", "Shelf", "DecimalContext"),
+    }
 )
 """Types whose methods have names that anything may have (`get`, `read`, `close`)."""
 

@@ -71,7 +71,8 @@ class Shared:
     home: the local module whose code this is, None for the notebook. modules: how to find local
     modules; None if nobody can tell. paths_change: the notebook changes where modules are found;
     writes_modules: it may write modules.
-    foreign: globals that may come from libraries of which little is known.
+    foreign: globals that may come from libraries of which little is known. plots: those that may
+    be, or hold, figures and axes.
     used_as_tables: names with which the notebook does what only pandas tables can do, as long as
     they stand for what the cell that is being read binds. methods: names of the methods of the
     notebook's classes. written_files: paths that the cells above write. behind: for each global,
@@ -95,6 +96,7 @@ class Shared:
     taken: list[Function] = field(default_factory=list)
     used_as_tables: set[str] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
+    plots: set[str] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
     written_files: set[str] = field(default_factory=set)
     behind: dict[str, frozenset[OpenFile]] = field(default_factory=dict)

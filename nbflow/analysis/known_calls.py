@@ -238,10 +238,10 @@ class KnownCalls(Calls):
 
     def _text(self, given: Arguments, node: ast.Call) -> Value:
         value = given.get("0")
+        if value is not None:
+            self.look_at(value, node)
         if value is None or value.type not in ("str", "int", "Path", ""):
             return STR
-        if value.instance is not None:
-            self.special(value, "__str__", [], node)
         return Value(type="str", text=value.text, exact=value.exact)
 
     def _glob(self, result: Value, given: Arguments, node: ast.Call) -> Value:

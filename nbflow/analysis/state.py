@@ -74,6 +74,7 @@ class Record:
     files that they read or write when they are used. built: functions made as values; consumed:
     those that were only handed to a known callable that does not keep them.
     acting: generators that do more than change objects when they are used up → line.
+    raised: objects that exceptions carry.
     forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
     may look at. guessed: what unknown calls gave.
     """
@@ -96,6 +97,7 @@ class Record:
     forgotten: set[str] = field(default_factory=set)
     generators: list[tuple[str, ast.GeneratorExp]] = field(default_factory=list)
     acting: dict[str, int] = field(default_factory=dict)
+    raised: set[str] = field(default_factory=set)
     consumed: set[ast.AST] = field(default_factory=set)
     displays: bool = False
     settings: set[str] = field(default_factory=set)
@@ -204,6 +206,7 @@ def tidied(summary: Summary, place: str) -> Summary:
     record = summary.record
     values = [summary.result, *(value for value, _ in summary.assigned.values())]
     roots = {obj for obj in record.holds if not obj.startswith("new:")}
+    roots |= record.raised
     kept = record.reach(frozenset(roots).union(*(everything(value) for value in values)))
     one = frozenset({f"new:{place}.many"})
     many = sum(obj.startswith("new:") for obj in kept) > _MANY
@@ -222,6 +225,7 @@ def tidied(summary: Summary, place: str) -> Summary:
     for obj, change in changed.items():
         record.change(lasting(obj), change.line, sure=change.sure)
     record.made = {new: why for obj, why in record.made.items() for new in lasting(obj)}
+    record.raised = {new for obj in record.raised for new in lasting(obj)}
     record.acting = {new: at for obj, at in record.acting.items() for new in lasting(obj)}
     record.behind = {new: files for obj, files in record.behind.items() for new in lasting(obj)}
     record.forgotten = {new for obj in record.forgotten for new in lasting(obj)}

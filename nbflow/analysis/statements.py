@@ -403,8 +403,7 @@ class Statements(KnownCalls):
     def _define_class(self, node: ast.ClassDef) -> None:
         decorators = [(self.value(decorator_of(one)), one) for one in node.decorator_list]
         bases = [self.value(base) for base in node.bases]
-        for keyword in node.keywords:
-            self.value(keyword.value)
+        named = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
         outer = self.frame
         names = frozenset(bound_names(node.body))
         self.frame = Frame("class", f"{self.site(node)[4:]}:", names, parent=outer)
@@ -416,11 +415,22 @@ class Statements(KnownCalls):
             for key, value in self.state.values.items()
             if key.startswith(prefix)
         }
+        own = tuple(c for base in bases for c in base.callables if isinstance(c, Class))
+        meta = named.get("metaclass")
+        by_code = bool(meta is not None and meta.callables) or any(c.made_by_code for c in own)
+        if by_code:
+            self.one_lane(f"code of the notebook makes the class `{node.name}`", node.lineno)
         if self.frame.kind == "module" and self._keeps_objects(members):
             self.one_lane(f"the class `{node.name}` keeps an object of the notebook", node.lineno)
-        own = tuple(c for base in bases for c in base.callables if isinstance(c, Class))
         foreign = any(not base.callables and base.ref not in _PLAIN_BASES for base in bases)
-        cls = Class(name=node.name, node=node, bases=own, foreign=foreign, members=members)
+        cls = Class(
+            name=node.name,
+            node=node,
+            bases=own,
+            foreign=foreign,
+            members=members,
+            made_by_code=by_code,
+        )
         if self.frame.kind == "module" and any(True for _ in cls.looked_at()):
             self.shared.special_classes.append(cls)
         value = Value(type="class", objs=frozenset({self.site(node)}), callables=(cls,))
@@ -695,7 +705,9 @@ class Statements(KnownCalls):
             self.run(handler.body)
             return
         known = self.peek(name) is not None
-        self.bind(name, Value(objs=frozenset({self.site(handler)})), handler.lineno)
+        caught = frozenset({self.site(handler)})
+        self.record.hold(caught, frozenset(self.record.raised))
+        self.bind(name, Value(objs=caught), handler.lineno)
         self.run(handler.body)
         key = self.key_of(name)
         if known:
@@ -717,7 +729,7 @@ class Statements(KnownCalls):
     def _raise(self, node: ast.Raise) -> None:
         for part in (node.exc, node.cause):
             if part is not None:
-                self.value(part)
+                self.record.raised |= strong(self.value(part))
         if not self.guarded:
             self.record.effects.add(Effect.RAISES)
         self.state.dead = True

@@ -135,13 +135,15 @@ _CALLED_OPENLY: Final = frozenset(
 
 @dataclass(eq=False, slots=True)
 class Class:
-    """A class of the notebook. `foreign` says that some base is not a class of the notebook."""
+    """A class of the notebook. `foreign` says that some base is not a class of the notebook,
+    `made_by_code` that it has a metaclass which is."""
 
     name: str
     node: ast.ClassDef
     bases: "tuple[Class, ...]" = ()
     foreign: bool = False
     members: dict[str, Value] = field(default_factory=dict)
+    made_by_code: bool = False
 
     def find(self, member: str) -> Value | None:
         """The member with that name, here or in a base."""

@@ -12,8 +12,9 @@ import contextlib
 import io
 import random
 import re
+import tempfile
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -293,20 +294,29 @@ def differences(
     Raises:
         Refused: see `workflow`.
     """
-    expected = run_all(sources, tags, injected=injected)
+    with _empty_folder():
+        expected = run_all(sources, tags, injected=injected)
     graph = graph_of(sources, tags, injected=injected)
     if graph.errors:
         raise Refused(graph.errors[0].message)
     steps = {index for s in graph.steps if s.id != DEFINITIONS for index in s.cell_indexes}
     found: list[str] = []
     for seed in seeds:
-        ran = workflow(graph, random.Random(seed))
+        with _empty_folder():
+            ran = workflow(graph, random.Random(seed))
         found += _differing_cells(expected, ran, steps)
         if not found:
             found += _differing_values(expected, ran, graph)
         if found:
             break
     return found
+
+
+@contextlib.contextmanager
+def _empty_folder() -> Iterator[None]:
+    """A place for the files of one run."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        yield
 
 
 def _differing_cells(expected: Ran, ran: Ran, steps: set[int]) -> list[str]:
@@ -344,7 +354,7 @@ def shown(value: Any, depth: int = 6) -> str:
     inner: Callable[[Any], str] = lambda part: shown(part, depth - 1)  # noqa: E731
     match value:
         case None | bool() | int() | float() | str() | bytes():
-            return re.sub(r"0x[0-9a-f]+", "0x…", repr(value))
+            return re.sub(r"0x[0-9a-fA-F]+", "0x…", repr(value))
         case list() | tuple():
             return f"{type(value).__name__}[{', '.join(map(inner, value))}]"
         case set() | frozenset():
@@ -355,7 +365,7 @@ def shown(value: Any, depth: int = 6) -> str:
         case types.FunctionType() | type():
             return f"<{value.__qualname__}>"
     if type(value).__module__ != "__main__":
-        return re.sub(r"0x[0-9a-f]+", "0x…", repr(value))
+        return re.sub(r"0x[0-9a-fA-F]+", "0x…", repr(value))
     held = getattr(value, "__dict__", None)
     return f"{type(value).__qualname__}({inner(held) if held else ''})"
 

@@ -6,7 +6,11 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from nbflow.analysis.arguments import OUT_AT
+from nbflow.analysis.effects import load_effects
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_commonest_misses import Miss, graph_of, miss, waits
@@ -492,6 +496,55 @@ CASES = (
         'print(np.fromfile("a.bin"))',
         needs={(1, 2)},
     ),
+    miss(
+        "a picture is saved by an unknown method",
+        "from PIL import Image",
+        "im = Image.new('RGB', (2, 2))",
+        "im.save('a.png')",
+        "print(Image.open('a.png').size)",
+        needs={(2, 3)},
+    ),
+    miss(
+        "what an unknown library opened writes later",
+        "import h5py",
+        "f = h5py.File('a.h5', 'w')",
+        "f['x'] = 1",
+        "g = h5py.File('a.h5')",
+        needs={(2, 3)},
+    ),
+    miss(
+        "one unknown reader does not wait for another",
+        "from PIL import Image",
+        "a = Image.open('a.png')",
+        "b = Image.open('a.png')",
+        "print(a.size)",
+        needs={(1, 3)},
+        free={(1, 2), (2, 3)},
+    ),
+    miss(
+        "a wildcard of the table reads and writes files",
+        "import networkx as nx",
+        "G = nx.path_graph(3)",
+        "nx.write_gml(G, 'g.gml')",
+        "H = nx.read_gml('g.gml')",
+        needs={(2, 3)},
+    ),
+    miss(
+        "a ufunc writes into its third argument",
+        "import numpy as np\na = np.arange(4.0)\nb = np.zeros(4)",
+        "c = np.add(a, 1, b)",
+        "c[0] = 9",
+        "print(b)",
+        needs={(1, 3), (2, 3)},
+    ),
+    miss(
+        "what is computed into an array is that array",
+        "import numpy as np\na = np.arange(4.0)\nb = np.zeros(4)",
+        "c = np.sum(a, out=b[0:1])\nd = np.multiply(a, 2, out=b)",
+        "d[0] = 9",
+        "print(b)",
+        needs={(1, 3), (2, 3)},
+    ),
 )
 
 
@@ -499,6 +552,15 @@ CASES = (
 def test_no_edge_is_missing(case: Miss) -> None:
     graph = graph_of(case)
     assert case.needs <= waits(graph) or graph.one_lane
+    assert not case.free & waits(graph)
+
+
+def test_it_is_known_where_ufuncs_take_what_they_write_into() -> None:
+    """For those of which the table says what they give."""
+    known = load_effects().functions["numpy"]
+    ufuncs = {name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)}
+    wanted = {n: u.nin for n, u in ufuncs.items() if n in known and u.nout == 1}
+    assert {n: at for n, at in OUT_AT.items() if n in ufuncs} == wanted
 
 
 def test_a_class_is_replayed_where_a_column_of_its_instances_is_loaded() -> None:
