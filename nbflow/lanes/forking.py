@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -37,6 +37,10 @@ from nbflow.lanes.zygote import main
 main(int(control))
 """
 _READ_BYTES: Final = 1 << 16
+
+
+Called = Callable[[float], int | None]
+"""Waits for the end of a called function's process, that many seconds: its exit code, or None."""
 
 
 def can_fork() -> bool:
@@ -145,14 +149,29 @@ class Zygote:
         process = ForkedProcess(found["pid"], output, news, zygote=self.pid)
         return process, tuple(found.get("new", ()))
 
+    def call(self, function: str, arguments: Sequence[str]) -> "Called":
+        """Run `module:function` in a forked process.
+
+        Raises:
+            RefusedError: it cannot be forked.
+        """
+        request = {"op": "call", "function": function, "arguments": list(arguments)}
+        news = self._ask(request)
+        try:
+            news.until("ready", START_SECONDS)
+        except BaseException:
+            news.close()
+            raise
+        return news.ended
+
     def close(self) -> None:
         """Let it end, with everything that came from it."""
         self._control.close()
 
-    def _ask(self, request: Mapping[str, Any], fd: int) -> "_News":
+    def _ask(self, request: Mapping[str, Any], *fds: int) -> "_News":
         reading, writing = os.pipe()
         try:
-            self._send(request, (fd, writing))
+            self._send(request, (*fds, writing))
         except BaseException:
             os.close(reading)
             raise

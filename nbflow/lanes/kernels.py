@@ -17,6 +17,7 @@ from nbflow.core.errors import KernelError
 from nbflow.lanes.experience import Experience, keep, recall
 from nbflow.lanes.forking import (
     KERNEL_MODULES,
+    Called,
     ForkedProcess,
     RefusedError,
     UnfitError,
@@ -56,7 +57,7 @@ class Kernels:
         self._maker.forks = fork and can_fork()
         self._ahead, self._expected = ahead, expected
         self._ordered = self._taken = 0
-        self._orders: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._made: queue.SimpleQueue[_Made] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -88,27 +89,38 @@ class Kernels:
                 return kernel
             kernel.discard()  # it died while it waited
 
+    def call(self, function: str, *arguments: str) -> Called | None:
+        """Run `module:function` in a process forked where kernels are; None if that cannot be."""
+        answer: queue.SimpleQueue[Called | None] = queue.SimpleQueue()
+        with self._lock:
+            self._start()
+            self._orders.put(lambda: answer.put(self._maker.call(function, arguments)))
+        return answer.get()
+
     def close(self) -> None:
         """End the kernels that nobody took, and the zygotes."""
         with self._lock:
             thread, self._thread = self._thread, None
-            self._orders.put(False)
+            self._orders.put(None)
         if thread is not None:
             thread.join()
 
-    def _order(self) -> None:
+    def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="nbflow-kernels", daemon=True)
             self._thread.start()
+
+    def _order(self) -> None:
+        self._start()
         wanted = max(self._taken, min(self._taken + self._ahead, self._expected))
         for _ in range(wanted - self._ordered):
             self._ordered += 1
-            self._orders.put(True)
+            self._orders.put(lambda: self._made.put(self._maker.make()))
 
     def _work(self) -> None:
         try:
-            while self._orders.get():
-                self._made.put(self._maker.make())
+            while (order := self._orders.get()) is not None:
+                order()
         finally:
             while not self._made.empty():
                 self._made.get().drop()
@@ -164,6 +176,15 @@ class _Maker:
         except Exception as error:  # whoever waits for a kernel must not wait for ever
             return _Made(early=early, error=KernelError(f"{type(error).__name__}: {error}"))
         return _Made(early=early, kernel=kernel)
+
+    def call(self, function: str, arguments: Sequence[str]) -> Called | None:
+        """A function in a process of its own, without what the notebook imports."""
+        if not self.forks:
+            return None
+        try:
+            return (self._base or self._new_base()).call(function, arguments)
+        except RefusedError:
+            return None
 
     def close(self) -> None:
         """End the zygotes, and what came from them."""

@@ -62,6 +62,13 @@ def test_a_kernel_that_died_while_it_waited_is_not_given_out(kernels: Kernels) -
         kernel.discard()
 
 
+def test_a_function_runs_in_a_process_of_its_own(kernels: Kernels, tmp_path: Path) -> None:
+    ended = kernels.call("os:mkdir", str(tmp_path / "made"))
+    assert ended is not None
+    assert ended(60) == 0
+    assert (tmp_path / "made").is_dir()
+
+
 def test_without_a_zygote_kernels_are_cold_and_that_is_told(
     kernels: Kernels, notices: list[str]
 ) -> None:
