@@ -1,6 +1,7 @@
 """The runner's end of a zygote: starting one, branching it, and the kernels that it forks."""
 
 import json
+import math
 import os
 import select
 import socket
@@ -256,7 +257,7 @@ class _News:
             return False
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
-        if not poll.poll(max(0.0, seconds) * 1000):
+        if not poll.poll(None if seconds == math.inf else max(0.0, seconds) * 1000):
             return False
         found = os.read(self._pipe, _READ_BYTES)
         if not found:

@@ -89,6 +89,11 @@ class Kernels:
                 return kernel
             kernel.discard()  # it died while it waited
 
+    @property
+    def forks(self) -> bool:
+        """Whether kernels are forked, as far as is known."""
+        return self._maker.forks
+
     def call(self, function: str, *arguments: str) -> Called | None:
         """Run `module:function` in a process forked where kernels are; None if that cannot be."""
         answer: queue.SimpleQueue[Called | None] = queue.SimpleQueue()

@@ -4,6 +4,7 @@ Wiring only: planner, runner, store, ledger and notebook are introduced to each 
 Papermill's engine calls `conduct`; everything about a run's status comes from the ledger.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +32,7 @@ from nbflow.lanes.kernels import Kernels
 from nbflow.planning.build import build, decide
 from nbflow.planning.changes import ABSENT
 from nbflow.planning.select import forced
-from nbflow.project.behind import Behind
+from nbflow.project.behind import LARGE_BYTES, Behind, cold_keeper
 from nbflow.project.contents import Contents
 from nbflow.project.kept import Kept
 from nbflow.project.layout import Layout
@@ -162,9 +163,7 @@ def conduct(
         with (
             _kernels(desk, opened, order, plan, jobs) as kernels,
             _executor(desk, order, kernels, jobs) as executor,
-            closing(
-                Behind(blobs=desk.blobs, ledger=desk.ledger, on_event=order.on_event)
-            ) as behind,
+            closing(_behind(desk, order, kernels)) as behind,
         ):
             _tell(desk, order, run, EventKind.RUN_STARTED)
             runner = _runner(desk, behind, opened, values, order, plan, executor, fence, jobs)
@@ -211,6 +210,26 @@ def _preloaded(opened: Opened, graph: Graph) -> tuple[str, ...]:
     """What may be imported before the first cell: all, unless cells decide how it is imported."""
     written = {name for step in graph.steps for name in step.declared_writes}
     return () if graph.one_lane or _DECIDE_IMPORTS & written else opened.imports()
+
+
+def _behind(desk: Desk, order: Order, kernels: Kernels) -> Behind:
+    def start(address: str) -> Callable[[], None]:
+        ended = kernels.call("nbflow.project.keeper:serve", address)
+        if ended is None:
+            return cold_keeper(address)
+
+        def wait() -> None:
+            ended(math.inf)
+
+        return wait
+
+    return Behind(
+        blobs=desk.blobs,
+        ledger=desk.ledger,
+        on_event=order.on_event,
+        start=start,
+        large=0 if kernels.forks else LARGE_BYTES,
+    )
 
 
 def _executor(desk: Desk, order: Order, kernels: Kernels, jobs: int) -> LocalExecutor:

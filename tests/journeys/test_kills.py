@@ -154,7 +154,7 @@ def test_c13_a_second_signal_does_not_wait(bench: Bench) -> None:
 # Where the runner is killed, as (module, class, method, before or after, which call).
 MOMENTS = {
     "c01_before_the_first_step": ("execution.executor", "LocalExecutor", "submit", "before", 1),
-    "c04_before_a_file_is_in_place": ("store.blobs", "BlobStore", "commit", "before", 1),
+    "c04_before_a_file_is_in_place": ("project.behind", "Behind", "commit", "before", 1),
     "c04_before_the_row": ("store.history", "Ledger", "step_succeeded", "before", 2),
     "c04_after_the_row": ("store.history", "Ledger", "step_succeeded", "after", 2),
     "c05_before_the_notebook": ("project.ticket", "Ticket", "_publish", "before", 1),
