@@ -210,6 +210,7 @@ def _examine(value: Any) -> Examined:
         snapshot=Snapshot(plain=plain, lazy=dict(walk.notes.lazy)),
         met=frozenset(walk.notes.met),
         arrays=tuple(walk.notes.arrays),
+        digests=walk.notes.digests,
         indexes=tuple(walk.notes.indexes),
         scrambled=walk.notes.scrambled,
         alive=tuple(walk.notes.alive),
