@@ -77,8 +77,10 @@ def _tells(name: str, kind: str) -> bool:
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_asking_results_changes_nothing(which: str) -> None:
-    make = RESULTS[which]
-    kind = "SMResults" if which[0].isupper() else "Found"
+    _ask_everything(RESULTS[which], "SMResults" if which[0].isupper() else "Found")
+
+
+def _ask_everything(make: Callable[[], Any], kind: str) -> None:
     told, used = _shown(make()), make()
     asked = 0
     for name in dir(used):
@@ -97,6 +99,77 @@ def test_asking_results_changes_nothing(which: str) -> None:
         assert np.random.get_state()[1].tobytes() == before, f"{name} draws"  # type: ignore[union-attr]
         assert _shown(used) == told, f"{name} changes what is seen"
     assert asked
+
+
+# -- libraries that are like it, where they are installed ------------------------------------------
+
+
+def _panel() -> tuple[Any, Any]:
+    models = pytest.importorskip("linearmodels")
+    y, x = _data()
+    index = pd.MultiIndex.from_product([range(6), range(10)], names=["who", "when"])
+    given = (y.set_axis(index), x.set_axis(index))
+    return given, models.PanelOLS(*given)
+
+
+def _variables() -> tuple[Any, Any]:
+    models = pytest.importorskip("linearmodels")
+    y, x = _data()
+    given = (y, x[["const"]], x[["a"]], x[["b"]])
+    return given, models.IV2SLS(*given)
+
+
+def _variance() -> tuple[Any, Any]:
+    arch = pytest.importorskip("arch")
+    y = _data()[0]
+    return y, arch.arch_model(y, rescale=False)
+
+
+def _regression() -> tuple[Any, Any]:
+    given = _data()
+    return given, sm.OLS(*given)
+
+
+def _states() -> tuple[Any, Any]:
+    y, x = _data()
+    return (y, x), sm.tsa.SARIMAX(y, exog=x[["a"]])
+
+
+MODELS = (_panel, _variables, _variance, _regression, _states)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_fit_leaves_what_the_model_holds(make: Callable[[], tuple[Any, Any]]) -> None:
+    given, model = make()
+    before = digest(given)
+    model.fit()
+    assert digest(given) == before
+
+
+@pytest.mark.parametrize("make", [_panel, _variables, _variance])
+def test_results_of_other_libraries_stay_too(make: Callable[[], tuple[Any, Any]]) -> None:
+    _ask_everything(lambda: make()[1].fit(), "SMResults")
+
+
+def test_a_minimizer_leaves_its_cost_function_and_the_data() -> None:
+    iminuit = pytest.importorskip("iminuit")
+    cost = pytest.importorskip("iminuit.cost")
+    x = np.linspace(0, 1, 20)
+    y = 1 + 2 * x
+    least = cost.LeastSquares(x, y, 0.1, lambda x, a, b: a + b * x)
+    minimizer = iminuit.Minuit(least, a=0.0, b=0.0)
+    before = digest((x, y, least.x, least.y, least.mask, least.loss, least.verbose))
+    for name in ("migrad", "hesse", "minos", "simplex", "scan", "reset"):
+        getattr(minimizer, name)()
+    assert digest((x, y, least.x, least.y, least.mask, least.loss, least.verbose)) == before
+    minimizer.migrad()
+    told = repr(minimizer.params)
+    params = minimizer.params
+    minimizer.values["a"] = 5.0
+    assert repr(params) == told  # it was no view
+    for name in ("fval", "ndof", "nfit", "npar", "nfcn", "ngrad", "tol", "errordef", "parameters"):
+        value = getattr(minimizer, name)
+        assert isinstance(value, int | float | tuple), name
 
 
 # -- who draws -------------------------------------------------------------------------------------
