@@ -327,7 +327,7 @@ class Calls(Expressions):
         line = node.lineno
         self._looks_at_settings(rule, base, called)
         if rule.mutates_self and base is not None:
-            self.change(base, line)
+            self.change_itself(base, getattr(node.func, "value", node.func), line)
         for key in rule.mutates:
             value = given.get(key)
             if value is not None:

@@ -373,6 +373,8 @@ class _Facts:
             binds=self._binds(),
             bound=frozenset(Name(name) for name in self.bound),
             changed=frozenset(Name(name) for name in self.changed),
+            own=self._own_changes(),
+            fresh=self._fresh(),
             passes=frozenset(Name(name) for name in self._passes()),
             reach={Name(name): objects for name, objects in self.reached.items()},
             late=self._late(),
@@ -449,6 +451,29 @@ class _Facts:
                 if file.writes:
                     record.write_file(file.path, change.line, sure=change.sure)
                     record.effects.add(Effect.WRITES_FILES)
+
+    def _own_changes(self) -> frozenset[Name]:
+        """Names of which only they themselves were changed, and not by another name."""
+        by_others = {
+            name
+            for obj, change in self.record.changed.items()
+            for name in self.changed
+            if not (change.own and obj == incoming(name)) and self._concerns(name, obj)
+        }
+        return frozenset(Name(name) for name in self.changed.keys() - by_others)
+
+    def _concerns(self, name: str, obj: str) -> bool:
+        return obj == incoming(name) or obj in self.reached.get(name, NO_OBJECTS)
+
+    def _fresh(self) -> dict[Name, Objects]:
+        """The objects that names surely are now, where these were made here."""
+        values = self.reader.state.values
+        made = {name: values[name] for name in self._binds() if name in values}
+        return {
+            name: value.objs
+            for name, value in made.items()
+            if value.objs and not value.weak and all(obj.startswith("new:") for obj in value.objs)
+        }
 
     # -- reads and writes ---------------------------------------------------------------------
 

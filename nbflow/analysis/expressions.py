@@ -25,6 +25,8 @@ from nbflow.analysis.values import (
     NO_OBJECTS,
     NUMBER,
     ONE_SHOT,
+    OWN_PARTS,
+    OWN_STATE,
     STR,
     TABLES,
     UNKNOWN,
@@ -322,8 +324,9 @@ class Expressions:
         if rule is not None and (rule.sets or rule.one_lane):
             self.one_lane(f"`{value.ref}` is kept as a value: any call may be a call of it", line)
 
-    def change(self, value: Value, line: int, *, sure: bool = True) -> None:
-        """The value is changed: visibly (`sure`), or perhaps, together with all it holds."""
+    def change(self, value: Value, line: int, *, sure: bool = True, own: bool = False) -> None:
+        """The value is changed: visibly (`sure`), or perhaps, together with all it holds. `own`:
+        what it holds stays as it is."""
         if not sure:
             self.record.change(self.record.reach(strong(value)), line, sure=False)
             return
@@ -333,8 +336,19 @@ class Expressions:
             self.shared.cell_changes |= value.cell
         made = seen & self.record.guessed
         # What an unknown call gave is most likely new, and perhaps one of its arguments.
-        self.record.change(made or seen, line, sure=True)
-        self.record.change(seen - made, line, sure=not made)
+        self.record.change(made or seen, line, sure=True, own=own)
+        self.record.change(seen - made, line, sure=not made, own=own)
+
+    def change_itself(self, value: Value, node: ast.expr, line: int) -> None:
+        """What stands in `node` is changed visibly. Only of what a name was when the cell began is
+        it clear that it is no part of something else."""
+        part = isinstance(node, ast.Attribute)
+        whole = node.value if isinstance(node, ast.Attribute) else node
+        name = whole.id if isinstance(whole, ast.Name) else ""
+        same = value.objs == {incoming(name)} and name not in self.state.bound
+        known = self.peek(name) if same and self.key_of(name) == name else None
+        own = known is not None and known.type in (OWN_PARTS if part else OWN_STATE)
+        self.change(value, line, own=own)
 
     # -- expressions --------------------------------------------------------------------------
 

@@ -77,7 +77,9 @@ class CellFacts:
     earlier
         version is not needed). A subset of the names in `writes`.
     bound: names bound on some path; the other `writes` are changes in place. changed: names that
-        stood for something before that is changed in place, whether they are bound here or not.
+        stood for something before that is changed in place, whether they are bound here or not;
+        own: those of which nothing is changed that they only hold. fresh: names that surely are
+        objects made here → these.
     passes: names among the reads that are only handed on, where no path binds them.
     writes: bindings and mutations, sure or may. A name that is mutated or bound conditionally
     appears
@@ -109,6 +111,8 @@ class CellFacts:
     binds: frozenset[Name] = frozenset()
     bound: frozenset[Name] = frozenset()
     changed: frozenset[Name] = frozenset()
+    own: frozenset[Name] = frozenset()
+    fresh: Mapping[Name, frozenset[str]] = field(default_factory=dict)
     passes: frozenset[Name] = frozenset()
     settings: frozenset[str] = frozenset(SETTINGS)
     reach: Mapping[Name, frozenset[str]] = field(default_factory=dict)

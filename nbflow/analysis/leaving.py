@@ -155,7 +155,7 @@ class _Leaving:
         for name, use in list(self.writes.items()):
             if name in self.binds or self._only_binds(name):
                 continue
-            for other in sorted(self.standing.aliases.of(name) - {name}):
+            for other in sorted(self._who_may_see(name) - {name}):
                 if other in self.standing.current:
                     self._may_write(other, use.line)
 
@@ -164,9 +164,23 @@ class _Leaving:
         together with what shares with it."""
         if name in self.entailed or not self.link.facts.only_binds(name):
             return False
+        return not self._is_stored_together(self.standing.aliases.of(name), _NOTHING)
+
+    def _who_may_see(self, name: Name) -> frozenset[Name]:
+        """The names that a change of this one may concern, or that are stored with it: not those
+        of things that it only holds, if nothing below changes them."""
         members = self.standing.aliases.of(name)
+        if name in self.entailed or name not in self.link.facts.own:
+            return members
+        seen = self.standing.sharing.seers(name, self.link.cell.index)
+        if seen is None or self._is_stored_together(members, _NOTHING):
+            return members
+        return members & seen
+
+    def _is_stored_together(self, members: frozenset[Name], load: _Load) -> bool:
+        """It can ever be seen below that the names share objects."""
         shown = self.standing.sharing.shows(members, self.link.cell.index)
-        return not shown and not self._told_apart(members, _NOTHING)
+        return shown or self._told_apart(members, load)
 
     def _may_write(self, name: Name, line: int) -> None:
         if self._is_kept(name):
@@ -207,8 +221,7 @@ class _Leaving:
         """Names share objects from here on: if that can ever be seen, they are stored together."""
         sharers = (n for n in group if n in self.writes or self._may_be_shared(n))
         members = self.standing.aliases.join(sharers)
-        shown = self.standing.sharing.shows(members, self.link.cell.index)
-        if not shown and not self._told_apart(members, load):
+        if not self._is_stored_together(members, load):
             return
         for name in sorted(members - self.writes.keys()):
             if self._may_be_shared(name):

@@ -8,7 +8,7 @@ apart by identity.
 import ast
 import builtins
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,18 +18,30 @@ from nbflow.core.names import Name
 from nbflow.core.notebook import Cell, Notebook
 
 _IS = re.compile(r"\bis\b")
+_MAGIC = re.compile(r"^([ \t]*)[%!](?!%).*$", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What one cell does to sharing: the names whose old value it may change in place, those that
-    share when it has ended, and those that are surely new then."""
+    """What one cell does to sharing: the names whose old value it may change in place, those of
+    them that hold nothing else that it changes, those that share when it has ended, and those that
+    are surely new then. `seers`: see `Seers`, when it begins."""
 
     index: int
     changed: frozenset[Name]
+    own: frozenset[Name]
+    seers: "Seers"
     groups: tuple[frozenset[Name], ...]
     binds: frozenset[Name]
+
+    def is_seen(self, names: frozenset[Name]) -> bool:
+        """Whether it changes something that several of the names may reach."""
+        deep = self.changed - self.own
+        others = (self.seers.of(name) for name in self.own & names)
+        return not names.isdisjoint(deep) or any(
+            seen is None or not names.isdisjoint(seen) for seen in others
+        )
 
     def after(self, names: frozenset[Name]) -> frozenset[Name]:
         """The names that may share an object when the cell has ended, if these did before."""
@@ -40,6 +52,41 @@ class Moment:
             if found == kept:
                 return kept
             kept = frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Seers:
+    """For each name that was bound to something new: the other names that may reach it. What it
+    holds does not: `box = [a]` is seen by who reads `box`, and not by who reads `a`."""
+
+    known: Mapping[Name, frozenset[Name]]
+
+    def of(self, name: Name) -> frozenset[Name] | None:
+        """The names through which a change of the name's own object may be seen; None: any."""
+        return self.known.get(name)
+
+    def after(self, facts: CellFacts, binds: frozenset[Name]) -> "Seers":
+        """When a cell has ended."""
+        known = {
+            name: frozenset((seen - binds) | _reaching(facts, {name, *seen}, name))
+            for name, seen in self.known.items()
+            if name not in facts.bound
+        }
+        for name, objects in facts.fresh.items():
+            if name in binds:
+                known[name] = frozenset(
+                    other
+                    for other, reached in facts.reach.items()
+                    if other != name and not objects.isdisjoint(reached)
+                )
+        return Seers(known)
+
+
+def _reaching(facts: CellFacts, names: Iterable[Name], itself: Name) -> set[Name]:
+    """The names that can reach, when the cell has ended, what one of these was before."""
+    before = {f"in:{name}" for name in names}
+    reach = facts.reach.items()
+    return {name for name, objs in reach if name != itself and not before.isdisjoint(objs)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +113,18 @@ class Sharing:
             self.known[asked] = self._is_changed(*asked)
         return self.known[asked]
 
+    def seers(self, name: Name, cell_index: int) -> frozenset[Name] | None:
+        """The other names that may reach what the name itself is when that cell begins."""
+        if name in self.anytime:
+            return None
+        here = (moment for moment in self.moments if moment.index == cell_index)
+        return next((moment.seers.of(name) for moment in here), None)
+
     def _is_changed(self, names: frozenset[Name], cell_index: int) -> bool:
         """Follow the objects down the notebook, by whatever names they go there."""
         for moment in self.moments:
             if moment.index > cell_index and names:
-                if not names.isdisjoint(moment.changed | self.anytime):
+                if not names.isdisjoint(self.anytime) or moment.is_seen(names):
                     return True
                 names = moment.after(names)
         return not names.isdisjoint(self.anytime)
@@ -85,20 +139,26 @@ def sharing_in(
     anytime |= {u.name for f in facts for g in f.fragments for u in g.late_writes}
     anytime |= {lesson.name for lesson in lessons if lesson.what == "writes"}
     return Sharing(
-        moments=tuple(_moment(cell, one) for cell, one in zip(cells, facts, strict=True)),
+        moments=tuple(_moments(cells, facts)),
         anytime=frozenset(anytime),
         by_identity=any(compares_identity(cell.source) for cell in cells),
         mentioned=frozenset[Name]().union(*(mentioned_in(cell.source) for cell in cells)),
     )
 
 
-def _moment(cell: Cell, facts: CellFacts) -> Moment:
-    return Moment(
-        index=facts.index,
-        changed=frozenset(u.name for u in facts.writes if not facts.only_binds(u.name)),
-        groups=facts.aliases,
-        binds=frozenset() if _may_not_end(cell) else facts.binds,
-    )
+def _moments(cells: Iterable[Cell], facts: Iterable[CellFacts]) -> Iterator[Moment]:
+    seers = Seers({})
+    for cell, one in zip(cells, facts, strict=True):
+        binds = frozenset[Name]() if _may_not_end(cell) else one.binds
+        yield Moment(
+            index=one.index,
+            changed=frozenset(u.name for u in one.writes if not one.only_binds(u.name)),
+            own=one.own,
+            seers=seers,
+            groups=one.aliases,
+            binds=binds,
+        )
+        seers = seers.after(one, binds)
 
 
 def _may_not_end(cell: Cell) -> bool:
@@ -130,11 +190,13 @@ def compares_identity(source: str) -> bool:
 
     >>> compares_identity("a is b"), compares_identity("a is None or type(a) is int")
     (True, False)
+    >>> compares_identity("%matplotlib inline\\n# as it is"), compares_identity("%time a is b")
+    (False, True)
     """
     if not _IS.search(source):
         return False
     try:
-        tree = ast.parse(source)
+        tree = ast.parse(_MAGIC.sub(_without_magic, source))
     except SyntaxError:  # magics: rather too often than not at all
         return True
     return any(
@@ -145,6 +207,11 @@ def compares_identity(source: str) -> bool:
             [node.left, *node.comparators], node.ops, node.comparators, strict=False
         )
     )
+
+
+def _without_magic(line: re.Match[str]) -> str:
+    """A line that is no Python, unless it may compare something."""
+    return line[0] if _IS.search(line[0]) else f"{line[1]}pass"
 
 
 def _is_one(node: ast.expr) -> bool:

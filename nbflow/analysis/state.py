@@ -58,10 +58,11 @@ def join_states(one: State, other: State, before: Callable[[str], Value | None])
 
 @dataclass(slots=True)
 class Change:
-    """Objects that were changed: `sure` if visibly so."""
+    """Objects that were changed: `sure` if visibly so; `own` if what they hold stays as it is."""
 
     line: int
     sure: bool
+    own: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -107,14 +108,15 @@ class Record:
         """A name was asked for before this code surely bound it."""
         _note(self.reads, name, line, sure)
 
-    def change(self, objects: Iterable[str], line: int, *, sure: bool) -> None:
+    def change(self, objects: Iterable[str], line: int, *, sure: bool, own: bool = False) -> None:
         """Objects were changed."""
         for obj in objects:
             known = self.changed.get(obj)
             if known is None:
-                self.changed[obj] = Change(line, sure)
-            elif sure and not known.sure:
-                self.changed[obj] = Change(line, True)
+                self.changed[obj] = Change(line, sure, own)
+                continue
+            first = known.line if known.sure or not sure else line
+            self.changed[obj] = Change(first, known.sure or sure, known.own and own)
 
     def hold(self, holders: Objects, held: Objects) -> None:
         """From now on the holders may contain the held objects."""

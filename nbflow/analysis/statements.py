@@ -148,7 +148,7 @@ class Statements(KnownCalls):
             self._write_channel("@decimal", line, anew=False)
         if base.type == "Index" and isinstance(target.value, ast.Name):
             self.one_lane("it changes an index that several tables may share", line)
-        self.change(base, line)
+        self.change_itself(base, target.value, line)
         self.record.hold(base.objs, strong(value))
         if key is not None and (not base.type or base.type in DICTS):
             self.hold_key(base, key)

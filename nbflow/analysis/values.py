@@ -36,6 +36,17 @@ IMMUTABLE: Final = frozenset(
 TABLES: Final = frozenset({"DataFrame", "Series", "NDFrame", "Index", "GroupBy", "Indexer"})
 """pandas types; `NDFrame` is a DataFrame or a Series, `Indexer` what `.loc` and `.iloc` are."""
 
+OWN_STATE: Final = frozenset(
+    {
+        *("list", "dict", "set", "deque", "Counter", "defaultdict", "OrderedDict", "instance"),
+        *("DataFrame", "Series", "Estimator", "SMModel", "Minuit"),
+    }
+)
+"""Types whose methods that change them, and stores into them, leave alone what they hold."""
+
+OWN_PARTS: Final = frozenset({"Minuit"})
+"""Those of them whose attributes are views of what they are themselves."""
+
 PLOTS: Final = frozenset({"Figure", "Axes", "Artist", "Plot", "Grid"})
 """Types whose values matplotlib draws."""
 

@@ -123,6 +123,23 @@ DATA = {
         ],
         {"found>table:found", "table>cell-4:found,table", "cell-4>cell-5:found"},
     ),
+    "what only holds a thing is not changed with it": (
+        ["a = [1]", "box = [a]", "box.append(2)", "print(a)", "print(box)"],
+        {"a>box:a", "box>box-2:box", "a>cell-4:a", "box-2>cell-5:box"},
+    ),
+    "but whoever holds the box sees it": (
+        ["a = [1]", "box = [a]", "shelf = [box]", "box.append(2)", "print(a)", "print(shelf)"],
+        {"a>box:a", "box>shelf:a,box", "shelf>box-2:box,shelf", "shelf>cell-5:a"}
+        | {"box-2>cell-6:shelf"},
+    ),
+    "and a change of what it holds below is seen in it": (
+        ["a = [1]", "box = [a]", "box.append(2)", "a.append(3)", "print(box)"],
+        {"a>box:a", "box>box-2:a,box", "box-2>a-2:a,box", "a-2>cell-5:box"},
+    ),
+    "what was taken out of a box may be what is changed": (
+        ["a = [1]", "box = [a]", "part = box[0]", "part.append(2)", "print(a)"],
+        {"a>box:a", "box>part:a,box", "part>part-2:a,box,part", "part-2>cell-5:a"},
+    ),
     "a function reads its globals where it is called": (
         ["def f():\n    return k + 1", "k = [1][0]", "x = f()", "k = [2][0]", "y = f()"],
         {"k>x:k", "k-2>y:k"},
