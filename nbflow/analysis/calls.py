@@ -110,6 +110,9 @@ _LOOKS_AT_NOTHING: Final = frozenset(
     f"builtins.{name}" for name in ("isinstance", "type", "id", "callable", "hasattr", "getattr")
 )
 
+_PICKLED_BY: Final = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")
+"""Methods by which an instance that was handed on may be another than in Run All."""
+
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
     for name in ("print", "isinstance", "type", "len", "id", "repr", "callable", "hasattr", "str")
@@ -818,6 +821,9 @@ class Calls(Expressions):
 
     def _construct(self, cls: Class, given: Arguments, node: ast.Call) -> Value:
         made = Value(type="instance", objs=frozenset({self.site(node)}), instance=cls)
+        if any(cls.find(name) is not None for name in _PICKLED_BY):
+            why = f"`{cls.name}` says itself how it is pickled"
+            self.record.made.update(dict.fromkeys(made.objs, why))
         for name in ("__new__", "__init__", "__post_init__"):
             member = cls.find(name)
             if member is not None and member.callables:

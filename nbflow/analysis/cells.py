@@ -324,6 +324,7 @@ def _surveyed(source: str) -> _Survey:
 def _read_module(home: Home, tree: ast.Module) -> Record:
     """Read the code that importing a module runs."""
     home.shared.fuel = _FUEL
+    home.reaches_back = _reaches_back(tree)
     reader = Magics(home.shared, home.shared.globals.get)
     try:
         reader.run(tree.body)
@@ -332,6 +333,20 @@ def _read_module(home: Home, tree: ast.Module) -> Record:
     found = {n: v for n, v in reader.state.values.items() if reader.is_global(n)}
     keep_values(home, {name: value for name, value in found.items() if value is not DELETED})
     return reader.record
+
+
+def _reaches_back(tree: ast.Module) -> bool:
+    """`sys.modules["__main__"]`, `import __main__`: the notebook's names from elsewhere."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names) if any(alias.name == "__main__" for alias in names):
+                return True
+            case (
+                ast.ImportFrom(module="__main__")
+                | ast.Subscript(slice=ast.Constant(value="__main__"))
+            ):
+                return True
+    return False
 
 
 class _Facts:

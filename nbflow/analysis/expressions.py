@@ -130,11 +130,13 @@ class Shared:
 
 @dataclass(eq=False, slots=True)
 class Home:
-    """Where code was written: a local module with its globals; `record`: what importing it did."""
+    """Where code was written: a local module with its globals; `record`: what importing it did;
+    `reaches_back`: it looks into the notebook that imports it."""
 
     name: str
     shared: Shared
     record: Record = field(default_factory=Record)
+    reaches_back: bool = False
 
 
 def _is_unknown(value: Value) -> bool:
@@ -392,6 +394,8 @@ class Expressions:
             return self._module_attribute(f"{base.ref}.{name}", getattr(node, "lineno", 0))
         if name == "__dict__":
             return self.own_dict(base, node)
+        if name == "__class__":
+            return self.class_of(base)
         if base.instance is not None:
             return self._member(base, name, node)
         rule = self.effects.attribute(base.type, name)
@@ -400,6 +404,11 @@ class Expressions:
         if base.type in TABLES and self.effects.method(base.type, name) is None:
             return self.table_part("Series" if base.type == "DataFrame" else "", base, node)
         return Value(objs=self.record.reach(base.objs), weak=base.weak, cell=base.cell)
+
+    def class_of(self, value: Value) -> Value:
+        """The class of a value, as far as it is known."""
+        known = self.peek(value.instance.name) if value.instance is not None else None
+        return known if known is not None and known.callables else Value(type="class")
 
     def own_dict(self, base: Value, node: ast.AST) -> Value:
         """The dict in which an object keeps its attributes: no pickle keeps the two together."""

@@ -169,9 +169,7 @@ class KnownCalls(Calls):
         return join(found, given.positional[2]) if len(given.positional) > 2 else found
 
     def _type_of(self, given: Arguments, node: ast.Call) -> Value | None:
-        if len(given.positional) != 1 or given.positional[0].instance is None:
-            return None
-        return self.peek(given.positional[0].instance.name)
+        return self.class_of(given.positional[0]) if len(given.positional) == 1 else None
 
     def _super(self, given: Arguments, node: ast.Call) -> Value:
         frame = self.frame

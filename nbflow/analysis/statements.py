@@ -144,6 +144,8 @@ class Statements(KnownCalls):
             return
         if base.type == "Logger":
             self.one_lane("it changes a logger, which the whole kernel shares", line)
+        if base.type == "class" and not base.callables:
+            self.one_lane("it changes a class that the text does not name", line)
         if base.type == "DecimalContext":
             self._write_channel("@decimal", line, anew=False)
         if base.type == "Index" and isinstance(target.value, ast.Name):
@@ -273,6 +275,8 @@ class Statements(KnownCalls):
         if self.shared.written_files & {f"{name}.py", f"{name}/__init__.py"}:
             self.one_lane(f"it imports `{name}`, which the notebook itself writes", line)
         home = self.shared.local_module(module)
+        if home is not None and home.reaches_back:
+            self.one_lane(f"`{module}` looks into the notebook that imports it", line)
         for channel in home.record.channels if home is not None else ():
             self.read_channel(channel, line)
             self._write_channel(channel, line, anew=False)

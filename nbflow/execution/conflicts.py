@@ -7,9 +7,12 @@ else, so the step fails, and the lesson puts the two in order from now on.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
 
 from nbflow.core.graph import Graph, Learned
 from nbflow.core.names import file_name
+from nbflow.core.plan import Recorded
 from nbflow.core.step import Step, StepId
 from nbflow.core.task import TaskReport
 
@@ -23,6 +26,10 @@ class Touch:
     ended: float
     read: frozenset[str]
     written: frozenset[str]
+
+    def reads(self, path: str) -> bool:
+        """Whether it was seen to read a path, or its text says so: nobody sees `os.path.exists`."""
+        return path in self.read or any(covers(told, path) for told in self.step.files_read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,18 @@ def touch_of(step: Step, report: TaskReport, *, began: float, ended: float) -> T
     )
 
 
+def touch_again(step: Step, recorded: Recorded, *, at: float) -> Touch:
+    """What a result that is used again had to do with files: it read them before this run, and they
+    were still the same when it was taken."""
+    return Touch(
+        step=step,
+        began=at,
+        ended=float("-inf"),
+        read=frozenset(touched.path for touched in recorded.files_read),
+        written=frozenset(),
+    )
+
+
 def file_conflicts(
     new: Touch, others: Mapping[StepId, Touch], graph: Graph
 ) -> tuple[Conflict, ...]:
@@ -60,12 +79,24 @@ def file_conflicts(
         )
         for step, other in others.items()
         if step != new.step.id and step not in above and step not in below
+        if new.step.lane is None or other.step.lane != new.step.lane
         for path in sorted(_meeting(new, other))
     )
 
 
+def covers(told: str, path: str) -> bool:
+    """Whether a path, folder or pattern in a text means a file that was touched.
+
+    >>> covers("out", "out/a.csv"), covers("*.csv", "a.csv"), covers("a.csv", "b.csv")
+    (True, True, False)
+    """
+    return told in (path, ".") or path.startswith(f"{told}/") or fnmatchcase(path, told)
+
+
 def _meeting(one: Touch, other: Touch) -> frozenset[str]:
-    return (one.written & (other.read | other.written)) | (one.read & other.written)
+    both = one.written & other.written
+    met = {path for path in one.written if other.reads(path)}
+    return both | met | {path for path in other.written if one.reads(path)}
 
 
 def _in_order(new: Touch, other: Touch) -> bool:
@@ -74,11 +105,12 @@ def _in_order(new: Touch, other: Touch) -> bool:
 
 
 def _lessons(touch: Touch, path: str) -> Iterator[Learned]:
-    for paths, what in ((touch.read, "reads"), (touch.written, "writes")):
-        if path in paths:
-            yield Learned(
-                step=touch.step.id,
-                name=file_name(path),
-                what="reads" if what == "reads" else "writes",
-                reason=f"`{touch.step.name}` {what} {path}",
-            )
+    if touch.reads(path):
+        yield _lesson(touch.step, path, "reads")
+    if path in touch.written:
+        yield _lesson(touch.step, path, "writes")
+
+
+def _lesson(step: Step, path: str, what: Literal["reads", "writes"]) -> Learned:
+    reason = f"`{step.name}` {what} {path}"
+    return Learned(step=step.id, name=file_name(path), what=what, reason=reason)

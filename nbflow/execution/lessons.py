@@ -50,7 +50,9 @@ def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learn
     for name in report.found_mutations:
         if name.startswith(MODULE_PREFIX):
             module = name.removeprefix(MODULE_PREFIX)
-            why = f"`{step.name}` changes the module `{module}`"
+            own = "a class or function of the notebook"
+            what = own if module == "__main__" else f"the module `{module}`"
+            why = f"`{step.name}` changes {what}"
             yield _learned(step, name, "one_lane", why)
         elif name not in step.declared_writes:
             yield _learned(step, name, "writes", f"`{step.name}` changed `{name}` when it ran")

@@ -33,7 +33,7 @@ from nbflow.core.task import (
 from nbflow.core.why import Grounds
 from nbflow.execution import machine
 from nbflow.execution.checks import checked
-from nbflow.execution.conflicts import Touch, file_conflicts, touch_of
+from nbflow.execution.conflicts import Touch, file_conflicts, touch_again, touch_of
 from nbflow.execution.display_ids import plain, settled
 from nbflow.execution.executor import Executor, OutputEvent
 from nbflow.execution.lessons import evidence_of, lessons_of
@@ -354,6 +354,7 @@ class Runner:
             return False
         if not step.needed_outputs <= set(recorded.outputs):
             return False
+        self._touches[step.id] = touch_again(step, recorded, at=self._clock.monotonic())
         shown = self._displays.load(recorded.fingerprint)
         self._cell_outputs.update(zip(step.cells, shown, strict=False))
         self._events.append(
@@ -422,7 +423,7 @@ class Runner:
         self, step: Step, outcome: TaskOutcome, attempt: _Attempt
     ) -> tuple[TaskOutcome, tuple[Learned, ...]]:
         """Lessons about files that steps met at unforeseen; a failure if they were out of order."""
-        if outcome.report is None or step.lane is not None:
+        if outcome.report is None or self._state.plan.graph.one_lane:
             return outcome, ()
         touch = touch_of(step, outcome.report, began=attempt.began, ended=self._clock.monotonic())
         conflicts = file_conflicts(touch, self._touches, self._state.plan.graph)

@@ -105,10 +105,17 @@ def _tasks() -> Iterator["asyncio.Task[Any]"]:
 
 # -- modules
 
+_NOTEBOOK: Final = "__main__"
+_CODE: Final = (
+    *(types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type),
+    *(property, classmethod, staticmethod, types.MemberDescriptorType, types.GetSetDescriptorType),
+)
+
 
 def module_states() -> Mapping[str, str]:
-    """`module:NAME` → digest, for the globals of local modules that hold data."""
-    found = {}
+    """`module:NAME` → digest, for the globals of local modules that hold data, and for the data
+    that the notebook's own classes and functions hold: those are replayed, not handed on."""
+    found = _definition_states()
     for module in list(sys.modules.values()):
         if is_local(module):
             for name, value in list(vars(module).items()):
@@ -121,15 +128,32 @@ def module_states() -> Mapping[str, str]:
 def changed_modules(before: Mapping[str, str]) -> frozenset[str]:
     """The modules whose data are not what they were. Modules imported since do not count."""
     now = module_states()
-    known = {place.partition(":")[0] for place in before}
-    places = {*before, *(place for place in now if place.partition(":")[0] in known)}
+    known = {place.partition(":")[0] for place in before} - {_NOTEBOOK}
+    gone = {p for p in before.keys() - now.keys() if p.startswith(f"{_NOTEBOOK}:")}
+    places = {*before, *(place for place in now if place.partition(":")[0] in known)} - gone
     return frozenset(p.partition(":")[0] for p in places if before.get(p) != now.get(p))
 
 
+def _definition_states() -> dict[str, str]:
+    """The same for classes and functions of the notebook, told apart by identity: what is defined
+    anew is another one."""
+    found: dict[str, str] = {}
+    for name, value in list(vars(sys.modules[_NOTEBOOK]).items()):
+        if isinstance(value, type | types.FunctionType) and value.__module__ == _NOTEBOOK:
+            held = vars(value) if isinstance(value, type) else _held_by(value)
+            states = ((key, _state_digest(key, part)) for key, part in list(held.items()))
+            told = sorted(f"{key}={state}" for key, state in states if state is not None)
+            found[f"{_NOTEBOOK}:{name}@{id(value)}"] = " ".join(told)
+    return found
+
+
+def _held_by(function: types.FunctionType) -> dict[str, Any]:
+    defaults = {"defaults": function.__defaults__, "more": function.__kwdefaults__}
+    return {**vars(function), **defaults}
+
+
 def _state_digest(name: str, value: Any) -> str | None:
-    if name.startswith("__") or isinstance(
-        value, types.ModuleType | types.FunctionType | types.BuiltinFunctionType | type
-    ):
+    if name.startswith("__") or isinstance(value, _CODE):
         return None
     try:
         return digest(value)

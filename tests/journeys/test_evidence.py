@@ -59,3 +59,24 @@ def test_evidence_ends_with_the_code_that_gave_it(bench: Bench) -> None:
     bench.path("helpers.py").write_text(HELPERS.replace("> 2", "> 1"))
     assert ("look", "sum") in waits(bench)
     assert "sum 3" in shown(bench)
+
+
+@pytest.mark.ci
+def test_a_result_used_again_is_not_overtaken_by_a_write_that_nobody_foresaw(bench: Bench) -> None:
+    bench.path("helpers.py").write_text(
+        "def look(xs):\n    if len(xs) > 2:\n        open('out.txt', 'w').close()\n"
+    )
+    bench.path("numbers.json").write_text("[1, 2]")
+    bench.notebook(
+        *CELLS[:2],
+        ("vars(helpers)['look'](xs)", ["step:look"]),
+        ("import os\nprint('there', os.path.exists('out.txt'))", ["step:see"]),
+    )
+    assert "there False" in shown(bench)
+
+    bench.path("numbers.json").write_text("[1, 2, 4]")
+    said = bench.run()
+    assert said.code != 0, said.out
+    assert "out.txt" in said.out + said.err
+    bench.path("out.txt").unlink()
+    assert "there True" in shown(bench)
