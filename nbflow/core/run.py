@@ -68,6 +68,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A step of a run that makes, or has just made, the result that another one needs."""
+
+    run: RunId
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """How a step went in a run. `step` is its name, `step_id` its identity."""
 

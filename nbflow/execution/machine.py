@@ -26,6 +26,9 @@ from nbflow.core.task import Blob, StepError
 AGAIN_LIMIT: Final = 8
 """How often one step may run again in a run before its inputs count as never settling."""
 
+HELD: Final = "made_elsewhere"
+"""The reason of a step that waits because another run makes the same result."""
+
 _REFUSALS: Final = frozenset({"must_run_again", "unstable", "stuck"})
 
 
@@ -127,6 +130,22 @@ class RunAgain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An attempt did not begin: another run makes the same result; it waits, and needs no slot."""
+
+    step: StepId
+    attempt: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """Nobody makes any more what a held step waits for."""
+
+    step: StepId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replanned:
     """A lesson changed the plan. Precedes the `Ended` or `RunAgain` that brought the lesson."""
 
@@ -145,7 +164,7 @@ class CancelAsked:
     """Somebody wants the run to stop."""
 
 
-Event = Begun | Ended | RunAgain | Replanned | Woke | CancelAsked
+Event = Begun | Ended | RunAgain | Held | Freed | Replanned | Woke | CancelAsked
 
 
 # -- commands ------------------------------------------------------------------------------------
@@ -284,6 +303,10 @@ class _Turn:
                 self._ended(event)
             case RunAgain():
                 self._run_again(event)
+            case Held():
+                self._hold(event)
+            case Freed():
+                self._free(event.step)
             case Replanned():
                 self._replanned(event.plan)
             case Woke():
@@ -340,6 +363,25 @@ class _Turn:
         self._give_up_lane(_lane_of(task))
         self.tasks[event.step] = replace(task, touched=task.touched or event.touched)
         self._queue_again(event.step, event.message)
+
+    def _hold(self, event: Held) -> None:
+        if not self._is_current(event.step, event.attempt):
+            return
+        held = replace(
+            self.tasks[event.step],
+            status=Status.WAITING,
+            attempt=event.attempt - 1,
+            used=None,
+            ran_as=None,
+            reason=HELD,
+            message=event.message,
+        )
+        self._set(event.step, held)
+
+    def _free(self, step: StepId) -> None:
+        task = self.tasks.get(step)
+        if task is not None and (task.status, task.reason) == (Status.WAITING, HELD):
+            self._set(step, replace(task, status=Status.QUEUED))
 
     def _left_in_lane(self, step_id: StepId, task: TaskState) -> None:
         step, name = self.steps[step_id], _lane_of(task)

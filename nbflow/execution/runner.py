@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, assert_never
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan, Recorded
-from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
+from nbflow.core.run import Elsewhere, Event, EventKind, RunId, Status, StepResult
 from nbflow.core.step import CheckMode, Step, StepId
 from nbflow.core.task import (
     Blob,
@@ -53,6 +53,9 @@ _NOT_RETRIED: Final = frozenset(
         "capture_failed",
     }
 )
+_ALONE: Final = frozenset({"forced", "cache_never", "never_reused"})
+"""Reasons to run that another run's result does not settle."""
+
 _TOUCHES: Final = frozenset({"network", "subprocess", "database"})
 
 CellOutputs = Mapping[str, list[dict[str, Any]]]
@@ -109,6 +112,15 @@ class Recorder(Protocol):
     ) -> Event:
         """Record a success, all or nothing: the commit point."""
 
+    def claim(
+        self, run: RunId, fence: int, step: StepId, fingerprint: str, *, seen: str | None
+    ) -> Elsewhere | None:
+        """Ask to make the result of a fingerprint; who makes it (or made it since the run `seen`),
+        None if it is the caller's to make."""
+
+    def is_claimed(self, fingerprint: str) -> bool:
+        """Somebody makes the result of a fingerprint."""
+
     def heartbeat(self, run: RunId, fence: int, at: str) -> None:
         """The run is alive."""
 
@@ -149,6 +161,10 @@ class Decision(Protocol):
     @property
     def recorded(self) -> Recorded | None:
         """The result to reuse."""
+
+    @property
+    def seen(self) -> str | None:
+        """The run whose result is stored under the fingerprint, good or not."""
 
 
 class Decide(Protocol):
@@ -252,6 +268,7 @@ class Runner:
         self._cell_times: dict[str, tuple[str, str]] = {}
         self._finish: Finish | None = None
         self._touches: dict[StepId, Touch] = {}
+        self._elsewhere: dict[StepId, str] = {}
         self._beat = clock.monotonic()
 
     # -- the loop --------------------------------------------------------------------------------
@@ -284,6 +301,7 @@ class Runner:
                     self._showed(happening)
                 case _:
                     assert_never(happening)
+        self._look_elsewhere()
         now = self._clock.monotonic()
         if now - self._beat >= HEARTBEAT_SECONDS:
             self._beat = now
@@ -335,7 +353,7 @@ class Runner:
             force = not command.reusable
             inputs = {str(name): blob for name, blob in command.versions.items()}
             attempt.decision = self._decide(step, inputs, force=force)
-            if self._reuse(command, attempt.decision):
+            if self._reuse(command, attempt.decision) or self._waits(command, attempt.decision):
                 return
         attempt.started, attempt.began = self._now(), self._clock.monotonic()
         task = self._state.tasks[step.id]
@@ -369,6 +387,34 @@ class Runner:
             )
         )
         return True
+
+    def _waits(self, command: Start, decision: Decision) -> bool:
+        """Whether another run, or another step, makes the same result right now."""
+        if not command.reusable or decision.reason in _ALONE:
+            return False
+        fingerprint = decision.fingerprint
+        found = self._recorder.claim(
+            self._run, self._fence, command.step, fingerprint, seen=decision.seen
+        )
+        if found is None:
+            return False
+        who = f"`{found.step}`" if found.run == self._run else f"run {found.run[:13]}"
+        self._elsewhere[command.step] = fingerprint
+        self._events.append(
+            machine.Held(
+                step=command.step,
+                attempt=command.attempt,
+                message=f"waiting for {who}, which makes the same result",
+            )
+        )
+        return True
+
+    def _look_elsewhere(self) -> None:
+        """Go on with what waited for a result that nobody makes any more: it is there, or not."""
+        for step, fingerprint in tuple(self._elsewhere.items()):
+            if not self._recorder.is_claimed(fingerprint):
+                del self._elsewhere[step]
+                self._advance(machine.Freed(step=step))
 
     def _spec(self, step: Step, command: Start) -> TaskSpec:
         spec = self._spec_for(

@@ -45,7 +45,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do with one step whose inputs are known, and what that rests on."""
+    """What to do with one step whose inputs are known, and what that rests on. `seen` is the run
+    whose result is stored under its fingerprint, good or not."""
 
     action: str
     reason: str
@@ -53,6 +54,7 @@ class Decision:
     fingerprint: str
     grounds: Grounds
     recorded: Recorded | None = None
+    seen: str | None = None
 
 
 def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool) -> Decision:
@@ -70,7 +72,12 @@ def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool)
     if recorded is not None and not reason:
         return _reuse(recorded, parts, f"same inputs as run {short(recorded.run)}")
     return Decision(
-        action="run", reason=reason, message=message, fingerprint=fingerprint, grounds=grounds
+        action="run",
+        reason=reason,
+        message=message,
+        fingerprint=fingerprint,
+        grounds=grounds,
+        seen=recorded.run if recorded else None,
     )
 
 

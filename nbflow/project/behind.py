@@ -25,7 +25,8 @@ import msgspec
 
 from nbflow.core.errors import StoreError
 from nbflow.core.plan import Recorded
-from nbflow.core.run import Event, RunId, StepResult
+from nbflow.core.run import Elsewhere, Event, RunId, StepResult
+from nbflow.core.step import StepId
 from nbflow.core.task import Blob, Keep, Kept, StagedBlob
 from nbflow.core.why import Grounds
 from nbflow.execution.runner import Executed
@@ -144,14 +145,16 @@ class Behind:
         *,
         blobs: BlobStore,
         ledger: Ledger,
+        is_alive: Callable[[int, float | None], bool],
         on_event: Callable[[Event], None] = lambda _: None,
         start: StartKeeper = cold_keeper,
         large: int = LARGE_BYTES,
     ) -> None:
         """`large`: from how many bytes on tables go through the keeper. 0 if starting one costs
-        nothing: then everything does."""
+        nothing: then everything does. `is_alive(pid, started)` tells whether another run's process
+        is there."""
         self._blobs, self._ledger, self._tell = blobs, ledger, on_event
-        self._start, self._large = start, large
+        self._start, self._large, self._is_alive = start, large, is_alive
         self._line: Line | None = None
         self._number = 0
         self._asked: dict[int, _Key] = {}
@@ -258,6 +261,18 @@ class Behind:
         if any(one.result.step_id == result.step_id for one in self._waiting):
             self.settle()
         self._pump()
+
+    def claim(
+        self, run: RunId, fence: int, step: StepId, fingerprint: str, *, seen: str | None
+    ) -> Elsewhere | None:
+        """See `Ledger.claim`."""
+        self._pump()
+        return self._ledger.claim(run, fence, step, fingerprint, seen=seen, is_alive=self._is_alive)
+
+    def is_claimed(self, fingerprint: str) -> bool:
+        """See `Ledger.is_claimed`."""
+        self._pump()
+        return self._ledger.is_claimed(fingerprint, self._is_alive)
 
     def step_succeeded(
         self,

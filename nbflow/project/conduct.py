@@ -183,6 +183,8 @@ def process_lives(pid: int, started: float | None) -> bool:
     """Whether the process that had that pid at that start time is still there."""
     try:
         found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
+            return False  # it has ended, though its parent has not looked yet
         return started is None or abs(found.create_time() - started) < 1.0
     except psutil.Error:
         return False
@@ -226,6 +228,7 @@ def _behind(desk: Desk, order: Order, kernels: Kernels) -> Behind:
     return Behind(
         blobs=desk.blobs,
         ledger=desk.ledger,
+        is_alive=process_lives,
         on_event=order.on_event,
         start=start,
         large=0 if kernels.forks else LARGE_BYTES,

@@ -26,7 +26,7 @@ from nbflow.core.errors import StoreError, UsageError
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.plan import Recorded
-from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
+from nbflow.core.run import Elsewhere, Event, EventKind, Run, RunId, Status, StepResult
 from nbflow.core.step import StepId
 from nbflow.core.task import Blob, FileTouch, StepError
 from nbflow.core.why import Change, Grounds
@@ -129,6 +129,46 @@ class Ledger:
                 self._put_grounds(run, result, grounds)
             return told
 
+    def claim(
+        self,
+        run: RunId,
+        fence: int,
+        step: StepId,
+        fingerprint: str,
+        *,
+        seen: str | None,
+        is_alive: Callable[[int, float | None], bool],
+    ) -> Elsewhere | None:
+        """Ask to make the result of a fingerprint: None if it is now the caller's to make, until
+        the step stands otherwise or the run has ended. Else who makes it, or has made it since:
+        `seen` is the run whose result the caller knows. A dead owner's claim falls to the caller.
+
+        Raises:
+            StaleFence: the run is not the caller's any more.
+        """
+        with self._db.writing():
+            self._notebook_of_held_run(run, fence)
+            made = self._db.row(
+                "SELECT fingerprint.run, step FROM fingerprint"
+                " LEFT JOIN step ON step.run = fingerprint.run"
+                " AND step.step_id = fingerprint.step_id WHERE fingerprint.fingerprint = ?",
+                fingerprint,
+            )
+            if made is not None and made["run"] != seen:
+                return Elsewhere(run=RunId(made["run"]), step=made["step"] or "")
+            owner = self._owner(fingerprint, is_alive)
+            if owner is not None and (owner["run"], owner["step_id"]) != (run, step):
+                return Elsewhere(run=RunId(owner["run"]), step=owner["step"])
+            self._db.execute(
+                "INSERT OR REPLACE INTO lease (fingerprint, run, step_id) VALUES (?, ?, ?)",
+                *(fingerprint, run, step),
+            )
+            return None
+
+    def is_claimed(self, fingerprint: str, is_alive: Callable[[int, float | None], bool]) -> bool:
+        """Somebody who lives makes the result of a fingerprint."""
+        return self._owner(fingerprint, is_alive) is not None
+
     def step_succeeded(
         self,
         run: RunId,
@@ -163,6 +203,7 @@ class Ledger:
         with self._db.writing():
             self._notebook_of_held_run(run.id, fence)
             self._db.update("run", {name: columns[name] for name in _ENDING}, {"id": run.id})
+            self._db.execute("DELETE FROM lease WHERE run = ?", run.id)
             return self._put_event(event)
 
     def heartbeat(self, run: RunId, fence: int, at: str) -> None:
@@ -336,6 +377,17 @@ class Ledger:
 
     # -- parts of transactions -------------------------------------------------------------------
 
+    def _owner(self, fingerprint: str, is_alive: Callable[[int, float | None], bool]) -> Row | None:
+        row = self._db.row(
+            "SELECT lease.run, lease.step_id, step.step, pid, pid_started FROM lease"
+            " JOIN run ON run.id = lease.run"
+            " JOIN step ON step.run = lease.run AND step.step_id = lease.step_id"
+            " WHERE lease.fingerprint = ?",
+            fingerprint,
+        )
+        lives = row is not None and row["pid"] is not None
+        return row if lives and row and is_alive(row["pid"], row["pid_started"]) else None
+
     def _notebook_of_held_run(self, run: RunId, fence: int) -> str:
         row = self._db.row("SELECT fence, status, notebook FROM run WHERE id = ?", run)
         if row is None:
@@ -346,6 +398,8 @@ class Ledger:
 
     def _put_change(self, run: RunId, result: StepResult, event: Event) -> Event:
         step = self._put_step(run, result)
+        if result.status is not Status.RUNNING:
+            self._db.execute("DELETE FROM lease WHERE run = ? AND step_id = ?", run, result.step_id)
         if event.attempt is not None:
             self._put_attempt(step, event.attempt, result, event)
         return self._put_event(event)
@@ -423,6 +477,7 @@ class Ledger:
                 if not result.status.ended:
                     settled = _lost_step(result, now)
                     self._put_change(lost.run, settled, _lost_step_event(lost.run, settled, now))
+            self._db.execute("DELETE FROM lease WHERE run = ?", lost.run)
             self._put_event(lost)
         return True
 

@@ -439,3 +439,30 @@ def choose_event(play: Play, data: st.DataObject) -> None:
                     reason="cancelled",
                 )
             )
+
+
+def test_a_step_that_is_made_elsewhere_takes_no_slot_and_starts_when_it_is_free() -> None:
+    play = Play(a_plan(a_step("a"), a_step("b")), jobs=1)
+    play.send(machine.Begun())
+    assert play.starts() == ["a#1"]
+    play.send(machine.Held(step=StepId("a"), attempt=1, message="waiting for run 2"))
+    assert play.status("a") == "waiting"
+    assert play.starts()[-1] == "b#1"
+    play.ok("b")
+    play.send(machine.Woke(now=1000.0))
+    assert play.status("a") == "waiting"
+    play.send(machine.Freed(step=StepId("a")))
+    assert play.last_start("a").attempt == 1
+    play.ok("a")
+    assert play.finish().status is Status.SUCCEEDED
+
+
+def test_a_held_step_is_cancelled_with_its_run() -> None:
+    play = Play(a_plan(a_step("a")))
+    play.send(machine.Begun())
+    play.send(machine.Held(step=StepId("a"), attempt=1, message="waiting for run 2"))
+    play.send(machine.CancelAsked())
+    assert play.status("a") == "cancelled"
+    assert play.finish().status is Status.CANCELLED
+    play.send(machine.Freed(step=StepId("a")))
+    assert play.status("a") == "cancelled"

@@ -18,7 +18,7 @@ from nbflow.core.errors import StoreError
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan, Recorded
-from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
+from nbflow.core.run import Elsewhere, Event, EventKind, RunId, Status, StepResult
 from nbflow.core.step import CheckMode, Step, StepId, StepOptions
 from nbflow.core.task import (
     Blob,
@@ -36,6 +36,7 @@ from nbflow.execution.executor import Happening, OutputEvent
 from nbflow.execution.runner import HEARTBEAT_SECONDS, Executed, Runner
 
 RUN = RunId("run-1")
+OTHER = Elsewhere(run=RunId("run-2-aaaa-bbbb"), step="b")
 SHOWN: list[list[dict[str, Any]]] = [[{"output_type": "stream", "text": "old"}]]
 
 
@@ -138,6 +139,7 @@ class FakeRecorder:
     told: list[str] = field(default_factory=list)
     results: list[StepResult] = field(default_factory=list)
     recorded: list[Recorded | None] = field(default_factory=list)
+    looks_left: dict[str, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     beats: int = 0
     stale_after: int | None = None
@@ -172,6 +174,19 @@ class FakeRecorder:
         self.results.append(result)
         return self.append(event)
 
+    def claim(
+        self, run: RunId, fence: int, step: StepId, fingerprint: str, *, seen: str | None
+    ) -> Elsewhere | None:
+        return OTHER if step in self.looks_left else None
+
+    def is_claimed(self, fingerprint: str) -> bool:
+        """Each look brings the other run nearer to its end."""
+        step = fingerprint.split("-")[1]
+        self.looks_left[step] -= 1
+        if self.looks_left[step] <= 0:
+            del self.looks_left[step]
+        return step in self.looks_left
+
     def heartbeat(self, run: RunId, fence: int, at: str) -> None:
         self.beats += 1
 
@@ -195,6 +210,7 @@ class Decided:
     fingerprint: str = "f"
     grounds: Grounds = field(default_factory=Grounds)
     recorded: Recorded | None = None
+    seen: str | None = None
 
 
 @dataclass
@@ -577,3 +593,62 @@ def test_a_lesson_that_does_not_help_is_not_learned_twice() -> None:
     error = bad("NameError", "name 'x' is not defined")
     executed = Stage(plan, {"b": [error, error]}).run()
     assert (executed.status, executed.reason) == (Status.FAILED, "error")
+
+
+def test_what_another_run_makes_is_waited_for_without_a_slot() -> None:
+    """The other run fails: the step is made here after all. Others go on meanwhile."""
+    stage = Stage(a_plan(a_step("a"), a_step("b")))
+    stage.recorder.looks_left["a"] = 3
+    executed = stage.run()
+    assert executed.status is Status.SUCCEEDED
+    assert [spec.step for spec in stage.executor.specs] == ["b", "a"]
+    waits = [e for e in stage.recorder.events if e.kind is EventKind.STEP_WAITING]
+    assert [(e.step, e.reason, e.message) for e in waits] == [
+        ("a", "made_elsewhere", "waiting for run run-2-aaaa-bb, which makes the same result")
+    ]
+    assert {s.step: (s.attempts, s.message) for s in executed.steps}["a"] == (
+        1,
+        "its code changed",
+    )
+
+
+def test_what_another_run_has_made_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(a_plan(a_step("a")))
+    stage.recorder.looks_left["a"] = 2
+    made = Recorded(
+        fingerprint="f-a-[]",
+        run="run-2",
+        step=StepId("a"),
+        finished="",
+        outputs={"a": blob("a", "1")},
+    )
+
+    def made_meanwhile(step: Step, inputs: Mapping[str, Blob], *, force: bool) -> Decided:
+        if not stage.recorder.looks_left:
+            return Decided("reuse", "reused", "same inputs", made.fingerprint, Grounds(), made)
+        return stage_decide(step, inputs, force=force)
+
+    stage_decide = stage.decide
+    monkeypatch.setattr(stage, "decide", made_meanwhile)
+    executed = stage.run()
+    assert [(s.status, s.action) for s in executed.steps] == [(Status.SUCCEEDED, "reuse")]
+    assert not stage.executor.specs
+
+
+def test_a_run_that_waits_for_another_can_be_cancelled() -> None:
+    looks = iter([False, False, True])
+    stage = Stage(a_plan(a_step("a")), cancelled=lambda: next(looks, True))
+    stage.recorder.looks_left["a"] = 1000
+    executed = stage.run()
+    assert executed.status is Status.CANCELLED
+    assert not stage.executor.specs
+
+
+@pytest.mark.parametrize("reason", ["forced", "cache_never", "never_reused"])
+def test_what_is_not_reused_waits_for_nobody(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(a_plan(a_step("a")))
+    stage.recorder.looks_left["a"] = 3
+    decided = Decided(reason=reason, fingerprint="f-a-[]")
+    monkeypatch.setattr(stage, "decide", lambda *_, force: decided)
+    assert stage.run().status is Status.SUCCEEDED
+    assert stage.recorder.looks_left == {"a": 3}

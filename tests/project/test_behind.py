@@ -127,7 +127,14 @@ def told() -> list[Event]:
 
 @pytest.fixture
 def run(store: BlobStore, ledger: Ledger, gate: Gate, told: list[Event]) -> Iterator[Behind]:
-    made = Behind(blobs=store, ledger=ledger, on_event=told.append, start=gate.start, large=0)  # type: ignore[arg-type]
+    made = Behind(
+        blobs=store,
+        ledger=ledger,
+        is_alive=lambda *_: True,
+        on_event=told.append,
+        start=gate.start,
+        large=0,
+    )  # type: ignore[arg-type]
     with closing(made):
         yield made
         gate.open.set()
@@ -228,7 +235,7 @@ def test_a_keeper_that_dies_stops_the_run(store: BlobStore, ledger: Ledger, tmp_
         processes.append(process)
         return lambda: None
 
-    run = Behind(blobs=store, ledger=ledger, start=start, large=0)  # type: ignore[arg-type]
+    run = Behind(blobs=store, ledger=ledger, is_alive=lambda *_: True, start=start, large=0)  # type: ignore[arg-type]
     with closing(run):
         blob = run.commit(staged(store, tmp_path, frame()))
         succeed(run, "s", blob)
@@ -243,7 +250,7 @@ def test_a_keeper_that_dies_stops_the_run(store: BlobStore, ledger: Ledger, tmp_
 def test_a_keeper_is_started_for_large_tables_only(
     store: BlobStore, ledger: Ledger, tmp_path: Path
 ) -> None:
-    run = Behind(blobs=store, ledger=ledger, large=1000)  # type: ignore[arg-type]
+    run = Behind(blobs=store, ledger=ledger, is_alive=lambda *_: True, large=1000)  # type: ignore[arg-type]
     with closing(run):
         assert run.hand_from() == 1000
         blob = run.commit(staged(store, tmp_path, 3, "n"))

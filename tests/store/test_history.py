@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 import pytest
@@ -19,7 +19,7 @@ from nbflow.core.errors import StoreError, UsageError
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.plan import Recorded
-from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
+from nbflow.core.run import Elsewhere, Event, EventKind, Run, RunId, Status, StepResult
 from nbflow.core.step import StepId
 from nbflow.core.task import Blob, FileTouch, StepError
 from nbflow.core.why import Change, Grounds
@@ -768,3 +768,65 @@ def test_history_of_a_damaged_ledger_is_refused_in_words(tmp_path: Path) -> None
     path.write_bytes(b"garbage " * 500)
     with pytest.raises(StoreError, match="is damaged"):
         open_history(path)
+
+
+STEP: Final = StepId("c-df")
+R1: Final = RunId("r-other")
+
+
+def two_runs(ledger: Ledger) -> tuple[int, int]:
+    """Fences of two runs, both with the step running."""
+    running = replace(DONE, status=Status.RUNNING, outputs=())
+    fences = []
+    for run in (RunId("r-one"), R1):
+        fence = ledger.create_run(a_run(run, pid=1, pid_started=1.0))
+        ledger.step_changed(run, fence, running, an_event(run=run))
+        fences.append(fence)
+    return fences[0], fences[1]
+
+
+def test_one_run_makes_a_result_and_others_hear_who(ledger: Ledger) -> None:
+    one, other = two_runs(ledger)
+    assert ledger.claim(RunId("r-one"), one, STEP, "f", seen=None, is_alive=alive) is None
+    assert ledger.claim(RunId("r-one"), one, STEP, "f", seen=None, is_alive=alive) is None
+    assert ledger.claim(R1, other, STEP, "f", seen=None, is_alive=alive) == Elsewhere(
+        run=RunId("r-one"), step=DONE.step
+    )
+    assert ledger.claim(R1, other, STEP, "g", seen=None, is_alive=alive) is None
+    assert ledger.is_claimed("f", alive)
+
+
+def test_a_claim_ends_with_its_step_and_what_was_made_is_told(ledger: Ledger) -> None:
+    one, other = two_runs(ledger)
+    run = RunId("r-one")
+    ledger.claim(run, one, STEP, "f", seen=None, is_alive=alive)
+    ledger.step_succeeded(run, one, DONE, a_recorded("f", run=run), an_event(run=run))
+    assert not ledger.is_claimed("f", alive)
+    # the other one had looked before that
+    assert ledger.claim(R1, other, STEP, "f", seen=None, is_alive=alive) is not None
+    assert ledger.claim(R1, other, STEP, "f", seen="r-one", is_alive=alive) is None
+
+
+def test_a_failed_step_gives_its_claim_up(ledger: Ledger) -> None:
+    one, other = two_runs(ledger)
+    run = RunId("r-one")
+    ledger.claim(run, one, STEP, "f", seen=None, is_alive=alive)
+    failed = replace(DONE, status=Status.FAILED, outputs=())
+    ledger.step_changed(run, one, failed, an_event(run=run))
+    assert ledger.claim(R1, other, STEP, "f", seen=None, is_alive=alive) is None
+
+
+def test_the_claim_of_a_dead_process_falls_to_who_asks(ledger: Ledger) -> None:
+    one, other = two_runs(ledger)
+    ledger.claim(RunId("r-one"), one, STEP, "f", seen=None, is_alive=alive)
+    assert not ledger.is_claimed("f", dead)
+    assert ledger.claim(R1, other, STEP, "f", seen=None, is_alive=dead) is None
+    assert ledger.claim(RunId("r-one"), one, STEP, "f", seen=None, is_alive=alive) is not None
+
+
+def test_the_claims_of_a_run_end_with_it(ledger: Ledger) -> None:
+    one, other = two_runs(ledger)
+    run = RunId("r-one")
+    ledger.claim(run, one, STEP, "f", seen=None, is_alive=alive)
+    ledger.finish_run(replace(a_run(run), status=Status.CANCELLED), one, an_event(run=run))
+    assert ledger.claim(R1, other, STEP, "f", seen=None, is_alive=alive) is None
