@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from nbflow.analysis.arguments import OUT_AT, Arguments, meet_parameters
-from nbflow.analysis.effects import Rule
+from nbflow.analysis.effects import NOW, TELL_THE_TIME, Rule
 from nbflow.analysis.expressions import CONTAINERS, DICTS, Expressions, Home
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.file_names import (
@@ -221,6 +221,8 @@ class Calls(Expressions):
 
     def call_known(self, dotted: str, given: Arguments, node: ast.Call) -> Value:
         """Call something of a module (or a builtin), by its dotted name."""
+        if dotted in TELL_THE_TIME and getattr(given.first("0"), "text", None) in NOW:
+            self.record.does(Effect.CLOCK, f"{dotted}()", node.lineno)
         found = self.special_function(dotted, given, node)
         if found is not None:
             return found
@@ -441,35 +443,36 @@ class Calls(Expressions):
         for channel in rule.seeds:
             self._write_channel(channel, line, anew=bool(given.all()))
         for channel in rule.draws:
-            self._random(channel)
+            self._random(channel, called, line)
         if rule.words or rule.chance:
-            self._words(rule, given, line)
+            self._words(rule, given, line, called)
         if rule.one_lane is not None:
             self.one_lane(rule.one_lane, line)
 
-    def _words(self, rule: Rule, given: Arguments, line: int) -> None:
+    def _words(self, rule: Rule, given: Arguments, line: int, called: str) -> None:
         for word in rule.words:
             effect = _WORD_EFFECTS.get(word)
             if effect is not None:
-                self.record.effects.add(effect)
+                self.record.does(effect, f"{called}()", line)
         if "displays" in rule.words:
             self.record.displays = True
         if "subprocess" in rule.words:
             self._any_file(line)
         if "random" in rule.words or ("seedable" in rule.words and not given.all()):
-            self.record.effects |= {Effect.RANDOM, Effect.UNSEEDED}
+            self.record.does(Effect.RANDOM, f"{called}()", line)
+            self.record.does(Effect.UNSEEDED, f"{called}()", line)
         state = given.keywords.get("random_state")
         unseeded = state is None or state.type == "None"
         if "seeded" in rule.words and unseeded:
             self.read_channel("@numpy.random", line)
             self._write_channel("@numpy.random", line, anew=False)
-            self._random("@numpy.random")
+            self._random("@numpy.random", called, line)
         elif unseeded and ("may_draw" in rule.words or _is_left_to_chance(rule, given)):
             self._may_draw(line, ("@numpy.random",))
 
-    def _random(self, channel: str) -> None:
+    def _random(self, channel: str, called: str, line: int) -> None:
         if not self.state.bound.get(channel, False):
-            self.record.effects.add(Effect.RANDOM)
+            self.record.does(Effect.RANDOM, f"{called}()", line)
 
     def _write_channel(self, channel: str, line: int, *, anew: bool) -> None:
         self.record.write_channel(channel, line)
@@ -610,7 +613,7 @@ class Calls(Expressions):
     def touch_file(self, text: str | None, line: int, *, reads: bool, writes: bool) -> None:
         """A file is read or written; None is a path that the text does not show."""
         if text is not None and _REMOTE.match(text):
-            self.record.effects.add(Effect.NETWORK)
+            self.record.does(Effect.NETWORK, text, line)
             return
         path = ANY_PATH if text is None else plain_path(text)
         if reads:
@@ -1098,6 +1101,8 @@ class Calls(Expressions):
         for obj, files in found.behind.items():
             self.record.behind.update(dict.fromkeys(real(obj), files))
         self.record.effects |= _seen_from_outside(found.effects, caught=self.guarded > 0)
+        for effect, (what, _) in found.acts.items():
+            self.record.acts.setdefault(effect, (what, line))
         self.record.settings |= found.settings
         self._apply_globals(summary, line, sure=True, real=real)
         self._apply_outside(found, line)

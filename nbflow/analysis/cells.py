@@ -397,6 +397,7 @@ class _Facts:
             is_definition=self._is_definition(),
             calls=_uses((n, line, True) for n, line in record.calls.items()),
             effects=frozenset(record.effects),
+            acts=tuple((effect, what, line) for effect, (what, line) in record.acts.items()),
             affinity=self._affinity(),
             one_lane=tuple((line, why) for why, line in self._one_lane().items()),
             opaque=tuple((line, why) for why, line in record.opaque.items()),

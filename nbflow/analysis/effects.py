@@ -21,6 +21,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+NOW: Final = frozenset({"now", "today"})
+TELL_THE_TIME: Final = frozenset(
+    {"pandas.Timestamp", "pandas.to_datetime", "pandas.Period", "numpy.datetime64"}
+)
+"""They look at the clock where their first argument is one of `NOW`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

@@ -488,7 +488,9 @@ class Expressions:
             self.record.environment.setdefault(key.text, line)
         else:
             # Which variables count is unknown, so its result must never be taken for still true.
-            self.record.effects.add(Effect.CLOCK)
+            self.record.does(
+                Effect.CLOCK, "an environment variable that its text does not name", line
+            )
 
     def element(self, base: Value, key: Value, node: ast.Subscript) -> Value:
         """One element, or a slice, of a value."""

@@ -94,6 +94,7 @@ class CellFacts:
     is_definition: the whole cell consists of fragments (no step).
     calls: names of notebook functions and classes called or mentioned (the linker adds what their
         fragments read and write late).
+    acts: what has an effect first (`time.time()`), and the line, where that is known.
     files: `file:` names are in `reads` / `writes`; ANY_FILE where the path is not literal.
     affinity: names whose value cannot leave the lane (generators, open files, connections,
     in-memory
@@ -122,6 +123,7 @@ class CellFacts:
     is_definition: bool = False
     calls: tuple[Use, ...] = ()
     effects: frozenset[Effect] = frozenset()
+    acts: tuple[tuple[Effect, str, int], ...] = ()
     affinity: tuple[tuple[Name, str], ...] = ()
     one_lane: tuple[tuple[int, str], ...] = ()
     opaque: tuple[tuple[int, str], ...] = ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nbflow.analysis.calls import TOO_DEEP, unknown_arguments
+from nbflow.analysis.effects import NOW, TELL_THE_TIME
 from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.foreign_sql import is_foreign_setting
 from nbflow.analysis.magics import Magics
@@ -277,6 +278,10 @@ class Fragments:
         rule = self.reader.effects.function(dotted)
         if rule is None or dotted == "builtins.open":
             return False
+        if dotted in TELL_THE_TIME and any(
+            isinstance(arg, ast.Constant) and arg.value in NOW for arg in node.args
+        ):
+            return False  # each lane would replay it at another time
         acts = rule.mutates or rule.reads or rule.writes or rule.sets or rule.seeds or rule.draws
         return not (acts or rule.words or rule.looks or rule.affine or rule.one_lane)
 

@@ -543,16 +543,15 @@ class KnownCalls(Calls):
         for path in statement.files_written:
             self.touch_file(path, line, reads=False, writes=True)
         if statement.remote:
-            self.record.effects.add(Effect.NETWORK)
+            self.record.does(Effect.NETWORK, "a remote file", line)
         for function in statement.volatile:
-            random = any(
-                word in function.lower() for word in ("random", "uuid", "setseed", "sample")
-            )
-            self.record.effects.add(
-                Effect.UNSEEDED
-            )  # no seed of Python's reaches DuckDB's generator
-            if random:
-                self.record.effects.add(Effect.RANDOM)
+            what = f"SQL's {function}"
+            if any(word in function.lower() for word in ("random", "uuid", "setseed", "sample")):
+                self.record.does(Effect.RANDOM, what, line)
+                # No seed of Python's reaches DuckDB's generator.
+                self.record.does(Effect.UNSEEDED, what, line)
+            else:
+                self.record.does(Effect.CLOCK, what, line)
 
 
 def _beyond(statement: SqlStatement) -> str | None:

@@ -94,7 +94,7 @@ class Magics(ForeignSql):
         elif name in _LINES:
             _LINES[name](self, line, at)
         elif name in _INSTALLERS:
-            self.record.effects.add(Effect.SUBPROCESS)
+            self.record.does(Effect.SUBPROCESS, f"%{name}", at)
         elif name in _SHELL_LINES:
             return self._shell(line, at)
         elif name not in SILENT:
@@ -172,7 +172,7 @@ class Magics(ForeignSql):
 
     def _shell(self, command: str, at: int) -> Value:
         self._expand(command, at)
-        self.record.effects.add(Effect.SUBPROCESS)
+        self.record.does(Effect.SUBPROCESS, f"!{command.strip()[:40]}", at)
         self.record.displays = True
         if not _INSTALL.match(command):
             self._any_file(at)

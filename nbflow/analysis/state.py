@@ -75,7 +75,7 @@ class Record:
     files that they read or write when they are used. built: functions made as values; consumed:
     those that were only handed to a known callable that does not keep them.
     acting: generators that do more than change objects when they are used up → line.
-    raised: objects that exceptions carry.
+    raised: objects that exceptions carry. acts: what has an effect first, and the line.
     forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
     may look at. guessed: what unknown calls gave.
     """
@@ -85,6 +85,7 @@ class Record:
     changed: dict[str, Change] = field(default_factory=dict)
     holds: dict[str, set[str]] = field(default_factory=dict)
     effects: set[Effect] = field(default_factory=set)
+    acts: dict[Effect, tuple[str, int]] = field(default_factory=dict)
     files_read: dict[str, tuple[int, bool]] = field(default_factory=dict)
     files_written: dict[str, tuple[int, bool]] = field(default_factory=dict)
     channels: dict[str, tuple[int, bool]] = field(default_factory=dict)
@@ -107,6 +108,11 @@ class Record:
     def read(self, name: str, line: int, *, sure: bool = True) -> None:
         """A name was asked for before this code surely bound it."""
         _note(self.reads, name, line, sure)
+
+    def does(self, effect: Effect, what: str, line: int) -> None:
+        """A call, or another part of the text, has an effect."""
+        self.effects.add(effect)
+        self.acts.setdefault(effect, (what, line))
 
     def change(self, objects: Iterable[str], line: int, *, sure: bool, own: bool = False) -> None:
         """Objects were changed."""

@@ -203,6 +203,16 @@ def _paths(uses: list[FileUse], *, writes: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path_of(name) for name in found))
 
 
+_DIFFERS = {
+    Effect.NETWORK: "it touches the network",
+    Effect.DATABASE: "it writes to a database",
+    Effect.SUBPROCESS: "it starts another program",
+    Effect.CLOCK: "it asks the clock, or else what differs each time",
+    Effect.UNSEEDED: "it draws random numbers without a seed",
+    Effect.RANDOM: "it draws random numbers without a seed",
+}
+"""What a result that cannot be used again depends on; what comes first is told."""
+
 # -- reuse ---------------------------------------------------------------------------------------
 
 
@@ -211,19 +221,23 @@ def _never_reuse(group: Group, lane: str | None) -> str | None:
     effects = group.effects()
     if lane is not None:
         return "it shares a kernel with other steps"
-    if effects & {Effect.NETWORK, Effect.DATABASE}:
-        return "it touches the network or a database"
-    if Effect.SUBPROCESS in effects:
-        return "it starts another program"
-    if Effect.CLOCK in effects:
-        return "it asks for the time"
-    if Effect.UNSEEDED in effects:
-        return "it draws random numbers without a seed"
-    if Effect.RANDOM in effects and not all(_is_seeded(link) for link in group.links):
-        return "it draws random numbers without a seed"
+    if all(_is_seeded(link) for link in group.links):
+        effects -= {Effect.RANDOM}
+    for effect, why in _DIFFERS.items():
+        if effect in effects:
+            return why + _first_act(group, effect)
     if any(use.name == ANY_FILE for link in group.links for use in file_uses(link)):
         return "it touches files that its text does not name"
     return None
+
+
+def _first_act(group: Group, effect: Effect) -> str:
+    """What has the effect, and where, as far as the text tells."""
+    for link in group.links:
+        for found, what, line in link.facts.acts:
+            if found is effect:
+                return f": {what} in cell {link.facts.index + 1} line {line}"
+    return ""
 
 
 def _is_seeded(link: CellLink) -> bool:

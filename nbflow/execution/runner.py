@@ -56,7 +56,13 @@ _NOT_RETRIED: Final = frozenset(
 _ALONE: Final = frozenset({"forced", "cache_never", "never_reused"})
 """Reasons to run that another run's result does not settle."""
 
-_TOUCHES: Final = frozenset({"network", "subprocess", "database"})
+_TOUCHES: Final = {
+    "network": "it reached the network when it ran",
+    "subprocess": "it started another program when it ran",
+    "database": "it used a database when it ran",
+}
+"""What is seen while a step runs and speaks against using its result again."""
+
 
 CellOutputs = Mapping[str, list[dict[str, Any]]]
 
@@ -703,7 +709,7 @@ def _touched(step: Step, outcome: TaskOutcome) -> bool:
     return bool(
         report.files_written
         or report.untracked_files
-        or _TOUCHES & {*report.dynamic_effects, *step.effects}
+        or _TOUCHES.keys() & {*report.dynamic_effects, *step.effects}
     )
 
 
@@ -716,9 +722,12 @@ def _never_reuse(step: Step, task: machine.TaskState, outcome: TaskOutcome) -> s
         return f"`{min(lost)}` cannot be stored"
     if step.lane is not None:
         return "it shares a kernel with other steps"
-    if _TOUCHES & set(report.dynamic_effects):
-        return "it touched the network, a database or another program"
-    return "it touched files that cannot be tracked" if report.untracked_files else None
+    for effect, why in _TOUCHES.items():
+        if effect in report.dynamic_effects:
+            return why
+    if report.untracked_files:
+        return f"it touched files that cannot be tracked: {report.untracked_files[0]}"
+    return None
 
 
 def _kind_of(task: machine.TaskState) -> EventKind:

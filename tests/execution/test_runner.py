@@ -361,9 +361,9 @@ def test_a_success_is_recorded_under_its_fingerprint_with_all_that_can_change_it
     [
         (
             {"dynamic_effects": ("network",)},
-            "it touched the network, a database or another program",
+            "it reached the network when it ran",
         ),
-        ({"untracked_files": ("/tmp/x",)}, "it touched files that cannot be tracked"),
+        ({"untracked_files": ("/tmp/x",)}, "it touched files that cannot be tracked: /tmp/x"),
     ],
 )
 def test_what_was_seen_at_run_time_forbids_reuse(report: dict[str, Any], why: str) -> None:
