@@ -15,7 +15,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -101,7 +101,7 @@ def _is_change(channel: str, was: Any, now: Any, imported: frozenset[str]) -> bo
         case "@rcParams" | "@pandas.options" | "@numpy.options":
             return (was or {}) != (now or {})  # None: not imported, hence nothing set
         case "@numpy.random":
-            return was is not None and digest(was) != digest(now)
+            return was is not None and bool(was != now)
     return bool(was != now)
 
 
@@ -194,12 +194,22 @@ def _read_pandas(_start: Start) -> Any:
     if "pandas" not in sys.modules:
         return None
     config = importlib.import_module("pandas._config.config")
+    known, old = config._registered_options, config._deprecated_options
     return {
         key: value
-        for key, option in config._registered_options.items()
-        if key not in config._deprecated_options
-        and not _same(value := config.get_option(key), option.defval)
+        for key, value in _leaves(config._global_config, known)
+        if key not in old and not _same(value, known[key].defval)
     }
+
+
+def _leaves(tree: Any, known: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The options in pandas' tree of them: asking for each by name costs more than a small step."""
+    for name, value in tree.items():
+        key = above + name
+        if key in known:
+            yield key, value
+        elif isinstance(value, dict):
+            yield from _leaves(value, known, f"{key}.")
 
 
 _PRINTING: Final[Mapping[str, Any]] = {
@@ -258,9 +268,10 @@ _LIBRARY_VARIABLES: Final = re.compile(r"KMP_|PYDEVD_|_RJEM_|MPLBACKEND$|_$")
 
 
 def _read_environ(start: Start) -> Any:
-    now = {key: value for key, value in os.environ.items() if not _LIBRARY_VARIABLES.match(key)}
-    changed = {key: value for key, value in now.items() if start.environ.get(key) != value}
-    gone = [k for k in start.environ if k not in os.environ and not _LIBRARY_VARIABLES.match(k)]
+    now = dict(os.environ)
+    different = {key: value for key, value in now.items() if start.environ.get(key) != value}
+    changed = {k: value for k, value in different.items() if not _LIBRARY_VARIABLES.match(k)}
+    gone = [k for k in start.environ if k not in now and not _LIBRARY_VARIABLES.match(k)]
     # `TZ` counts from the moment that the author calls `time.tzset`.
     zoned = {"zone": list(_zone())} if _zone() != start.zone else {}
     return {"set": dict(sorted(changed.items())), "unset": sorted(gone), **zoned}

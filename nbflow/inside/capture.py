@@ -83,6 +83,7 @@ class _Seen:
     absent: list[str] = field(default_factory=list)
     unstorable: list[Unstorable] = field(default_factory=list)
     looks: Looks = field(default_factory=Looks)
+    channels: frozenset[str] | None = None
 
     def look(self) -> None:
         variables = {n for n in self.spec.outputs if kind_of(Name(n)) is NameKind.VARIABLE}
@@ -137,6 +138,11 @@ class _Seen:
             yield "@module:logging"
 
     def _changed_channels(self) -> frozenset[str]:
+        if self.channels is None:
+            self.channels = self._compared_channels()
+        return self.channels
+
+    def _compared_channels(self) -> frozenset[str]:
         found = frozenset(changed_channels(self.loaded.ambient, self.loaded.start))
         # A generator that the step itself brought in may have been drawn from.
         brought_in = self.loaded.ambient.values[_NUMPY] is None and "numpy.random" in sys.modules

@@ -116,13 +116,27 @@ def module_states() -> Mapping[str, str]:
     """`module:NAME` → digest, for the globals of local modules that hold data, and for the data
     that the notebook's own classes and functions hold: those are replayed, not handed on."""
     found = _definition_states()
-    for module in list(sys.modules.values()):
-        if is_local(module):
-            for name, value in list(vars(module).items()):
-                total = _state_digest(name, value)
-                if total is not None:
-                    found[f"{module.__name__}:{name}"] = total
+    for module in _local_modules():
+        for name, value in list(vars(module).items()):
+            total = _state_digest(name, value)
+            if total is not None:
+                found[f"{module.__name__}:{name}"] = total
     return found
+
+
+_elsewhere: dict[str, types.ModuleType] = {}
+"""Modules that are known not to be local, by their place in `sys.modules`: there are a thousand,
+and they are asked for around every step."""
+
+
+def _local_modules() -> Iterator[types.ModuleType]:
+    for place, module in list(sys.modules.items()):
+        if _elsewhere.get(place) is module:
+            continue
+        if is_local(module):
+            yield module
+        elif isinstance(getattr(module, "__file__", None), str):
+            _elsewhere[place] = module
 
 
 def changed_modules(before: Mapping[str, str]) -> frozenset[str]:
