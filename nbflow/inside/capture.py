@@ -283,6 +283,8 @@ class _Staging:
         stored = values.store_value(
             value, one, self._stem(), packing=self.packing, hand_from=self.hand_from
         )
+        if stored.path.suffix == hand.SUFFIX:
+            return _staged_hand(names, stored, one.digest, value)
         return _staged(
             names,
             stored,
@@ -314,6 +316,23 @@ class _Staging:
         self.staged.append(_staged((channel,), ambient, total))
 
 
+def _staged_hand(
+    names: tuple[str, ...], stored: Stored, total: str, frame: pd.DataFrame
+) -> StagedBlob:
+    """What DuckDB says of its types, and how large the file is, is known when it is stored."""
+    blob = Blob(
+        names=names,
+        kind=stored.kind,
+        digest=total,
+        suffix=stored.suffix,
+        bytes=values.size_of(frame),
+        python_type=values.qualified_type(frame),
+        rows=frame.shape[0],
+        columns=frame.shape[1],
+    )
+    return StagedBlob(blob=blob, path=str(stored.path.resolve()))
+
+
 def _staged(
     names: tuple[str, ...],
     stored: Stored,
@@ -322,9 +341,7 @@ def _staged(
     python_type: str = "",
     preview: str = "",
 ) -> StagedBlob:
-    # What becomes a stored file later is told of then.
-    told = stored.kind == "table" and stored.path.suffix != hand.SUFFIX
-    facts = tables.read_facts(stored.path) if told else None
+    facts = tables.read_facts(stored.path) if stored.kind == "table" else None
     blob = Blob(
         names=names,
         kind=stored.kind,

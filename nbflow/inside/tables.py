@@ -413,7 +413,9 @@ def _attached(
     cursor = (con or _own_connection(os.getpid(), threading.get_ident())).cursor()
     place = f"nbflow_file_{uuid.uuid4().hex}"
     small = ", BLOCK_SIZE 16384" if rows <= _SMALL_ROWS else ""
-    options = "READ_ONLY" if read_only else f"STORAGE_VERSION 'latest'{small}"
+    # No write-ahead log: a file that was not finished is nobody's, whatever is in it.
+    new = f"STORAGE_VERSION 'latest', RECOVERY_MODE no_wal_writes{small}"
+    options = "READ_ONLY" if read_only else new
     try:
         cursor.execute(f"ATTACH {_quoted(str(path))} AS {place} ({options})")
         try:

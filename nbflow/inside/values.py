@@ -677,7 +677,7 @@ def store_value(
         OSError, StoreError: the file cannot be written.
     """
     refuse_scrambled(examined)
-    if hand_from is not None and type(value) is pd.DataFrame and _size_of(value) >= hand_from:
+    if hand_from is not None and type(value) is pd.DataFrame and size_of(value) >= hand_from:
         handed = _write_hand(value, examined, Path(f"{stem}{hand.SUFFIX}"), packing)
         if handed is not None:
             return handed
@@ -697,7 +697,8 @@ def store_value(
     return _write(stem, "pickle", "pickle", packing.dumps(value, shared=shared))
 
 
-def _size_of(frame: pd.DataFrame) -> int:
+def size_of(frame: pd.DataFrame) -> int:
+    """About how many bytes a table takes: what objects in its cells hold is not counted."""
     return sum(int(getattr(block.values, "nbytes", 0)) for block in frame._mgr.blocks)
 
 

@@ -6,6 +6,10 @@ its files are durable, and rows keep their order. So a crash at any moment leave
 not at all, and nothing counts as succeeded that is not on disk: a run ends after `settle`.
 
 What is on its way is bounded: beyond a part of the free disk, lanes store their tables themselves.
+
+A large version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
+less than to make it again: its row waits for the step that overwrites it, and then says that it was
+not kept. The last version of a name is always stored.
 """
 
 import os
@@ -24,6 +28,8 @@ from typing import Any, Final
 import msgspec
 
 from nbflow.core.errors import StoreError
+from nbflow.core.graph import Graph
+from nbflow.core.names import Name
 from nbflow.core.plan import Recorded
 from nbflow.core.run import Elsewhere, Event, RunId, StepResult
 from nbflow.core.step import StepId
@@ -39,11 +45,18 @@ LARGE_BYTES: Final = 32 << 20
 _HAND: Final = ".hand"
 _START_SECONDS: Final = 60.0
 _CHUNK_BYTES: Final = 1 << 16
+_BYTES_A_SECOND: Final = 30e6
+"""A version that is overwritten is stored if making it took longer than this. A table becomes a
+durable file five times as fast; but storing costs every run, making it again a few."""
+
 _PART_OF_DISK: Final = 4
 """What is on its way takes this part of the free disk at most."""
 
 _Key = tuple[str, str]
 """Digest and suffix: what a blob's file is known by."""
+
+_Version = tuple[_Key, tuple[str, ...]]
+"""A blob under its names: equal content of two names is stored once, and wanted twice."""
 
 StartKeeper = Callable[[str], Callable[[], None]]
 """Starts a keeper that connects to an address; what comes back waits for its end."""
@@ -164,6 +177,17 @@ class Behind:
         self._under_way = 0
         self._sizes: dict[int, int] = {}
         self._failure: StoreError | None = None
+        self._graph: Graph | None = None
+        self._held: dict[_Version, StagedBlob] = {}
+        self._heirs: dict[str, set[_Version]] = {}
+        self._dropped: set[_Version] = set()
+        self._costs: dict[str, float] = {}
+        self._writers: dict[_Version, str] = {}
+        self._succeeded: set[str] = set()
+
+    def follow(self, graph: Graph) -> None:
+        """The graph that the run goes by from now on: it tells which versions are overwritten."""
+        self._graph = graph
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -180,14 +204,71 @@ class Behind:
         """
         if self._line is None and Path(staged.path).suffix != _HAND and self._large:
             return self._blobs.commit(staged)
+        self._staged[_key(staged.blob)] = Path(staged.path)
+        self._dropped.discard(_version(staged.blob))
+        if staged.blob.bytes >= LARGE_BYTES and Path(staged.path).suffix == _HAND:
+            # Whether it is stored shows when its step has succeeded.
+            self._held[_version(staged.blob)] = staged
+        else:
+            self._ask(staged)
+        return staged.blob
+
+    def _ask(self, staged: StagedBlob) -> None:
         self._line = self._line or Line(self._start)
-        key = _key(staged.blob)
         self._number += 1
-        self._asked[self._number], self._staged[key] = key, Path(staged.path)
+        self._asked[self._number] = _key(staged.blob)
         self._sizes[self._number] = Path(staged.path).stat().st_size
         self._under_way += self._sizes[self._number]
         self._line.ask(Keep(number=self._number, staged=staged, root=str(self._blobs.root)))
-        return replace(staged.blob, bytes=staged.blob.bytes or self._sizes[self._number])
+
+    def _decide(self, success: _Success) -> None:
+        """Whether the large versions that a step left are stored, and those that it overwrote."""
+        step, left = success.result.step_id, {_version(b): b for b in success.result.outputs}
+        self._succeeded.add(step)
+        for version in self._heirs.pop(step, set()) - left.keys():
+            if self._held.pop(version, None) is not None:
+                self._dropped.add(version)
+        self._make_room()
+        cost = self._costs.pop(step, 0.0) + (success.result.seconds or 0.0)
+        for version in left.keys() & self._held.keys():
+            heir = self._heir(step, left[version])
+            if heir is None or cost >= left[version].bytes / _BYTES_A_SECOND:
+                self._ask(self._held.pop(version))
+            else:
+                self._heirs.setdefault(heir, set()).add(version)
+                self._writers[version] = step
+                self._costs[heir] = max(cost, self._costs.get(heir, 0.0))
+
+    def _make_room(self) -> None:
+        """Where the disk gets full, remove what was read by all and will not be stored."""
+        spare = [v for v in self._writers if v in self._dropped and self._staged[v[0]].exists()]
+        sizes = {version: self._staged[version[0]].stat().st_size for version in spare}
+        free = shutil.disk_usage(self._blobs.root).free if spare else 0
+        for version in spare:
+            if sum(sizes.values()) < free // _PART_OF_DISK:
+                return
+            if self._is_read_by_all(version):
+                self._staged[version[0]].unlink()
+                del sizes[version]
+
+    def _is_read_by_all(self, version: _Version) -> bool:
+        name, writer = Name(version[1][0]), self._writers[version]
+        shared = any(one != version and one[0] == version[0] for one in self._held)
+        return not shared and self._readers(writer, name) <= self._succeeded
+
+    def _readers(self, writer: str, name: Name) -> set[str]:
+        steps = self._graph.steps if self._graph is not None else ()
+        given = ((step.id, one) for step in steps for one in step.inputs)
+        return {step for step, one in given if (one.writer, one.name) == (writer, name)}
+
+    def _heir(self, step: str, blob: Blob) -> str | None:
+        """The step that reads a version and puts another in its place."""
+        (name,) = map(Name, blob.names)
+        readers = self._readers(step, name)
+        for other in self._graph.steps if self._graph is not None else ():
+            if other.id in readers and name in other.declared_writes and name in other.outputs:
+                return other.id
+        return None
 
     def place(self, blob: Blob) -> Path:
         """Where a reader finds a blob now."""
@@ -200,6 +281,9 @@ class Behind:
         Raises:
             StoreError: something could not be stored.
         """
+        wanted = {_version(blob) for row in self._waiting for blob in row.blobs}
+        for version in wanted & self._held.keys():  # nobody overwrote it, so it is the last
+            self._ask(self._held.pop(version))
         while self._asked:
             self._take_answers(wait=True)
         self._record()
@@ -288,16 +372,16 @@ class Behind:
 
         The event comes back without an id: it is not told yet.
         """
-        self._waiting.append(
-            _Success(
-                run=run,
-                fence=fence,
-                result=result,
-                recorded=recorded,
-                event=event,
-                parts=fingerprint_parts,
-            )
+        success = _Success(
+            run=run,
+            fence=fence,
+            result=result,
+            recorded=recorded,
+            event=event,
+            parts=fingerprint_parts,
         )
+        self._decide(success)
+        self._waiting.append(success)
         self._pump()
         return event
 
@@ -312,14 +396,10 @@ class Behind:
 
     def _record(self) -> None:
         """Write the rows whose files, and whose predecessors' files, are durable."""
-        under_way = set(self._asked.values())
-        while self._waiting and not under_way & {_key(b) for b in self._waiting[0].blobs}:
+        while self._waiting and not any(map(self._is_under_way, self._waiting[0].blobs)):
             one = self._waiting.popleft()
             result = self._as_kept(one.result)
-            recorded = one.recorded and replace(
-                one.recorded,
-                outputs={name: self._final(b) for name, b in one.recorded.outputs.items()},
-            )
+            recorded = one.recorded and self._recorded(one.recorded)
             told = self._ledger.step_succeeded(
                 one.run,
                 one.fence,
@@ -330,8 +410,26 @@ class Behind:
             )
             self._tell(told)
 
+    def _is_under_way(self, blob: Blob) -> bool:
+        if _version(blob) in self._dropped:
+            return False
+        return _version(blob) in self._held or _key(blob) in self._asked.values()
+
     def _as_kept(self, result: StepResult) -> StepResult:
-        return replace(result, outputs=tuple(map(self._final, result.outputs)))
+        outputs = (
+            self._final(blob) for blob in result.outputs if _version(blob) not in self._dropped
+        )
+        return replace(result, outputs=tuple(outputs))
+
+    def _recorded(self, recorded: Recorded) -> Recorded:
+        there = {n: b for n, b in recorded.outputs.items() if _version(b) not in self._dropped}
+        lost = min(recorded.outputs.keys() - there.keys(), default=None)
+        why = None if lost is None else f"`{lost}` was not kept: a later step overwrote it"
+        return replace(
+            recorded,
+            outputs={name: self._final(blob) for name, blob in there.items()},
+            never_reuse=recorded.never_reuse or why,
+        )
 
     def _final(self, blob: Blob) -> Blob:
         """A blob with what became known when it was stored."""
@@ -343,16 +441,19 @@ class Behind:
 
 
 def _with_facts(data: Mapping[str, Any], result: StepResult) -> dict[str, Any]:
-    """An event's data with the sizes of the outputs as they are now."""
-    outputs = data.get("outputs", ())
-    if len(outputs) != len(result.outputs):
-        return dict(data)
+    """An event's data with the outputs as they are now."""
+    known = {", ".join(blob.names): blob for blob in result.outputs}
     now = [
         {**told, "bytes": blob.bytes, "rows": blob.rows, "columns": blob.columns}
-        for told, blob in zip(outputs, result.outputs, strict=True)
+        for told in data.get("outputs", ())
+        if (blob := known.get(told["name"])) is not None
     ]
-    return {**data, "outputs": now}
+    return {**data, "outputs": now} if "outputs" in data else dict(data)
 
 
 def _key(blob: Blob) -> _Key:
     return blob.digest, blob.suffix
+
+
+def _version(blob: Blob) -> _Version:
+    return _key(blob), blob.names

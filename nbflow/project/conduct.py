@@ -284,6 +284,7 @@ def _runner(
     jobs: int,
 ) -> Runner:
     known = _memory(desk, opened, order, plan.graph).known()
+    behind.follow(plan.graph)
     folder = order.folder or opened.path.parent
 
     def remember(lessons: Iterable[Learned]) -> frozenset[Learned]:
@@ -293,7 +294,9 @@ def _runner(
 
     def replan(lessons: frozenset[Learned]) -> Plan:
         behind.settle()  # what this run has made counts for its new plan
-        return make_plan(desk, opened, values, order, remember(lessons))
+        made = make_plan(desk, opened, values, order, remember(lessons))
+        behind.follow(made.graph)
+        return made
 
     return Runner(
         plan,

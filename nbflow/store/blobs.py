@@ -28,7 +28,7 @@ from nbflow.core.task import Blob, StagedBlob
 
 KEY_BYTES: Final = 32
 SUM_SUFFIX: Final = ".sum"
-_CHUNK_BYTES: Final = 2**20
+_MAPPED_BYTES: Final = 2**20
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -228,10 +228,11 @@ class BlobStore:
         return aside
 
     def _sum(self, path: Path) -> str:
-        total = blake3(key=self.key().read_bytes())
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                total.update(chunk)
+        total = blake3(key=self.key().read_bytes(), max_threads=blake3.AUTO)
+        if path.stat().st_size >= _MAPPED_BYTES:
+            total.update_mmap(path)
+        else:
+            total.update(path.read_bytes())
         return total.hexdigest()
 
     # -- room ------------------------------------------------------------------------------------

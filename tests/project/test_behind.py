@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ import pandas as pd
 import pytest
 
 from nbflow.core.errors import StoreError
+from nbflow.core.graph import Graph
+from nbflow.core.names import Name
+from nbflow.core.notebook import CellId
+from nbflow.core.plan import Recorded
 from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
+from nbflow.core.step import Input, Step, StepId, StepName
 from nbflow.core.task import Blob, Keep, Kept, StagedBlob
 from nbflow.inside import tables, values
 from nbflow.inside.digest import examine
@@ -35,11 +40,13 @@ class Ledger:
     store: BlobStore
     rows: list[str] = field(default_factory=list)
     results: dict[str, StepResult] = field(default_factory=dict)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
 
     def step_succeeded(
         self, run: str, fence: int, result: StepResult, recorded: Any, event: Event, **_: Any
     ) -> Event:
         assert all(self.store.verify(blob) for blob in result.outputs)
+        self.recorded[result.step] = recorded
         return self._put(result, event)
 
     def step_changed(self, run: str, fence: int, result: StepResult, event: Event) -> Event:
@@ -100,7 +107,13 @@ def frame(rows: int = 10) -> pd.DataFrame:
 def staged(store: BlobStore, folder: Path, value: Any, name: str = "df") -> StagedBlob:
     look = examine(value)
     stored = values.store_value(value, look, folder / name, packing=packing(store), hand_from=0)
-    blob = Blob(names=(name,), kind=stored.kind, digest=look.digest, suffix=stored.suffix)
+    blob = Blob(
+        names=(name,),
+        kind=stored.kind,
+        digest=look.digest,
+        suffix=stored.suffix,
+        bytes=stored.path.stat().st_size,
+    )
     return StagedBlob(blob=blob, path=str(stored.path))
 
 
@@ -272,3 +285,117 @@ def test_lanes_store_their_tables_themselves_when_too_much_is_under_way(
     gate.open.set()
     run.settle()
     assert run.hand_from() == 0
+
+
+# -- versions that a later step overwrites ---------------------------------------------------------
+
+
+def a_step(number: int, reads: str, writes: str) -> Step:
+    """Step `sN`; reads are `name@writer`."""
+    given = (read.split("@") for read in reads.split())
+    return Step(
+        id=StepId(f"s{number}"), name=StepName(f"s{number}"), title=None, language="python",
+        position=number, cells=(CellId(f"c{number}"),), cell_indexes=(number,), sources=("",),
+        inputs=tuple(Input(name=Name(n), writer=StepId(w)) for n, w in given),
+        declared_writes=tuple(map(Name, writes.split())), outputs=tuple(map(Name, writes.split())),
+    )  # fmt: skip
+
+
+CHAIN = Graph(
+    notebook="n.ipynb",
+    parameters=(),
+    steps=(a_step(0, "", "df"), a_step(1, "df@s0", "df"), a_step(2, "df@s1", "copy")),
+    definitions=(),
+    edges=(),
+)
+
+
+@pytest.fixture
+def chain(run: Behind, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Behind:
+    monkeypatch.setattr(behind, "LARGE_BYTES", 100)
+    run.follow(CHAIN)
+    gate.open.set()
+    return run
+
+
+def leave(run: Behind, step: str, one: StagedBlob, *, seconds: float = 0.0) -> Blob:
+    blob = run.commit(one)
+    recorded = Recorded(
+        fingerprint=step, run=RUN, step=StepId(step), finished="", outputs={blob.names[0]: blob}
+    )
+    told = replace(result(step, blob), seconds=seconds)
+    run.tell(run.step_succeeded(RUN, 1, told, recorded, event()))
+    return blob
+
+
+def test_a_version_that_the_next_step_overwrites_is_not_stored(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    first = leave(chain, "s0", staged(store, tmp_path, frame(50)))
+    assert ledger.rows == []
+    (tmp_path / "1").mkdir()
+    second = leave(chain, "s1", staged(store, tmp_path / "1", frame(60)))
+    chain.settle()
+    assert ledger.rows == ["s0 succeeded", "s1 succeeded"]
+    assert not store.path(first).exists()
+    assert store.verify(second)
+    assert ledger.results["s0"].outputs == ()
+    assert ledger.recorded["s0"].outputs == {}
+    assert ledger.recorded["s0"].never_reuse == "`df` was not kept: a later step overwrote it"
+    assert ledger.recorded["s1"].never_reuse is None
+    assert chain.place(first).exists()  # others may still want to read it in this run
+
+
+def test_a_version_that_nobody_came_to_overwrite_is_stored(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    first = leave(chain, "s0", staged(store, tmp_path, frame(50)))
+    chain.settle()
+    assert ledger.rows == ["s0 succeeded"]
+    assert store.verify(first)
+
+
+def test_a_version_that_took_long_to_make_is_stored(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    first = leave(chain, "s0", staged(store, tmp_path, frame(50)), seconds=60.0)
+    (tmp_path / "1").mkdir()
+    leave(chain, "s1", staged(store, tmp_path / "1", frame(60)))
+    chain.settle()
+    assert store.verify(first)
+
+
+def test_a_version_that_was_overwritten_by_its_like_is_stored(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    leave(chain, "s0", staged(store, tmp_path, frame(50)))
+    (tmp_path / "1").mkdir()
+    same = leave(chain, "s1", staged(store, tmp_path / "1", frame(50)))
+    chain.settle()
+    assert ledger.rows == ["s0 succeeded", "s1 succeeded"]
+    assert store.verify(same)
+
+
+def test_another_name_of_equal_content_is_stored(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    leave(chain, "s0", staged(store, tmp_path, frame(50)))
+    (tmp_path / "1").mkdir()
+    leave(chain, "s1", staged(store, tmp_path / "1", frame(60)))
+    (tmp_path / "2").mkdir()
+    copy = leave(chain, "s2", staged(store, tmp_path / "2", frame(50), "copy"))
+    chain.settle()
+    assert store.verify(copy)
+    assert set(ledger.recorded["s2"].outputs) == {"copy"}
+
+
+def test_on_a_full_disk_versions_that_all_have_read_are_removed(
+    chain: Behind, store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behind.shutil, "disk_usage", lambda _: type("", (), {"free": 4000}))
+    first = leave(chain, "s0", staged(store, tmp_path, frame(50)))
+    (tmp_path / "1").mkdir()
+    second = leave(chain, "s1", staged(store, tmp_path / "1", frame(60)))
+    assert not (tmp_path / "df.hand").exists()
+    assert chain.place(second) == tmp_path / "1" / "df.hand"
+    assert chain.place(first) == store.path(first)
