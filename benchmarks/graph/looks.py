@@ -12,6 +12,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from nbflow.core.homes import is_local
 from nbflow.inside.digest import (
     Snapshot,
     Undigestible,
@@ -19,7 +20,6 @@ from nbflow.inside.digest import (
     _drawing_of,
     is_figure,
 )
-from nbflow.core.homes import is_local
 
 CACHES = frozenset({"_cache", "_cached", "_memo", "_cache_dict", "__cache__", "_attr_cache"})
 HIDDEN = frozenset(

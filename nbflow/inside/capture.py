@@ -341,7 +341,9 @@ def _staged(
     python_type: str = "",
     preview: str = "",
 ) -> StagedBlob:
-    facts = tables.read_facts(stored.path) if stored.kind == "table" else None
+    facts = stored.facts
+    if facts is None and stored.kind == "table":
+        facts = tables.read_facts(stored.path)
     blob = Blob(
         names=names,
         kind=stored.kind,

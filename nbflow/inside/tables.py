@@ -45,6 +45,7 @@ NO_COLUMNS: Final = "no columns"
 """The one natural column of a table that has none: DuckDB knows no table without columns."""
 
 _SMALL_ROWS: Final = 20_000  # below this, small blocks: 45 kB instead of 537 kB for a tiny table
+_READ_BYTES: Final = 128 * 2**20
 _PART_BYTES: Final = 32 * 2**20  # DuckDB takes blobs below 4 GB, and small ones gladly
 _EXACT_IN_FLOAT: Final = 2**53
 
@@ -330,7 +331,7 @@ def _pandas_interval(column: pa.ChunkedArray) -> Any:
 
 def write_frame(
     frame: Any, path: Path, *, con: duckdb.DuckDBPyConnection | None = None, seal: Sealing
-) -> None:
+) -> TableFacts:
     """Write a pandas, polars or Arrow table into a new file, so that `read_frame` gives it back.
 
     Raises:
@@ -343,13 +344,14 @@ def write_frame(
         cursor.register("nbflow_natural", table)
         cursor.execute(f"CREATE TABLE {place}.{DATA} AS FROM nbflow_natural")
         cursor.unregister("nbflow_natural")
-        written = _read_table(cursor, place)
+        written = _Written(cursor, place, table.schema.names, rows=table.num_rows)
         template = _template(frame, written, seal)
         cursor.execute(f"CREATE TABLE {place}.{TEMPLATE} (key VARCHAR, value BLOB)")
         for key, value in template.items():
             for part, piece in enumerate(_pieces(value)):
                 row = [f"{key}#{part}", piece]
                 cursor.execute(f"INSERT INTO {place}.{TEMPLATE} VALUES (?, ?)", row)
+        return _facts(cursor, place)
 
 
 def read_frame(path: Path, *, seal: Sealing) -> Any:
@@ -394,8 +396,12 @@ def read_facts(path: Path) -> TableFacts:
         StoreError: the file is missing or damaged.
     """
     with _attached(path, read_only=True) as (cursor, place):
-        rows = cursor.execute(f"SELECT count(*) FROM {place}.{DATA}").fetchall()[0][0]
-        described = cursor.execute(f"DESCRIBE {place}.{DATA}").fetchall()
+        return _facts(cursor, place)
+
+
+def _facts(cursor: duckdb.DuckDBPyConnection, place: str) -> TableFacts:
+    rows = cursor.execute(f"SELECT count(*) FROM {place}.{DATA}").fetchall()[0][0]
+    described = cursor.execute(f"DESCRIBE {place}.{DATA}").fetchall()
     schema = tuple((str(row[0]), str(row[1])) for row in described)
     columns = 0 if schema[0][0] == NO_COLUMNS and len(schema) == 1 else len(schema)
     return TableFacts(rows=rows, columns=columns, schema=schema)
@@ -453,6 +459,32 @@ def _read_table(cursor: duckdb.DuckDBPyConnection, place: str) -> pa.Table:
     return cursor.sql(f"FROM {place}.{DATA}").to_arrow_table()
 
 
+class _Written:
+    """What was written, read again some columns at a time: the memory of one serves the next."""
+
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, place: str, names: list[str], *, rows: int
+    ) -> None:
+        self._cursor, self._place, self._names = cursor, place, names
+        self._width = max(1, _READ_BYTES // (8 * max(rows, 1)))
+        self._start, self._group = 0, pa.table({})
+
+    def column(self, position: int) -> pa.ChunkedArray:
+        """One column."""
+        start = position - position % self._width
+        if start != self._start or not self._group.num_columns:
+            names = self._names[start : start + self._width]
+            columns = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+            self._group = pa.table({})  # given back before the next is read
+            query = f"SELECT {columns} FROM {self._place}.{DATA}"
+            self._start, self._group = start, self._cursor.sql(query).to_arrow_table()
+        return self._group.column(position - start)
+
+    def table(self) -> pa.Table:
+        """All of it."""
+        return _read_table(self._cursor, self._place)
+
+
 def _pieces(value: bytes) -> Sequence[bytes]:
     return [value[i : i + _PART_BYTES] for i in range(0, len(value), _PART_BYTES)] or [b""]
 
@@ -488,14 +520,14 @@ class _Header:
     hung: dict[str, Any]
 
 
-def _template(frame: Any, written: Any, seal: Sealing) -> dict[str, bytes]:
+def _template(frame: Any, written: _Written, seal: Sealing) -> dict[str, bytes]:
     match frame:
         case pd.DataFrame():
             return _pandas_template(frame, written, seal)
         case pa.Table():
-            return _arrow_template(frame, written)
+            return _arrow_template(frame, written.table())
         case _:
-            return _polars_template(frame, written, seal)
+            return _polars_template(frame, written.table(), seal)
 
 
 def _restore(table: pa.Table, template: dict[str, bytes], seal: Sealing) -> Any:
@@ -513,7 +545,7 @@ def _restore(table: pa.Table, template: dict[str, bytes], seal: Sealing) -> Any:
 # -- pandas
 
 
-def _pandas_template(frame: pd.DataFrame, written: pa.Table, seal: Sealing) -> dict[str, bytes]:
+def _pandas_template(frame: pd.DataFrame, written: _Written, seal: Sealing) -> dict[str, bytes]:
     header = _header_of(frame)
     plain = _plain_header(header)
     kept = {

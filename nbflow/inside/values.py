@@ -652,11 +652,12 @@ def _read_only(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A value that was written to a file: its kind, and where it lies."""
+    """A value that was written to a file: its kind, where it lies, and what a table is like."""
 
     kind: BlobKind
     suffix: str
     path: Path
+    facts: tables.TableFacts | None = None
 
 
 def store_value(
@@ -669,7 +670,8 @@ def store_value(
 ) -> Stored:
     """Write one value into a new file `stem.<suffix>`, in the plainest form that is exact.
 
-    Tables of `hand_from` bytes and more become hands: somebody else makes stored files of them.
+    Tables of `hand_from` bytes and more become hands: somebody else makes stored files of them. A
+    smaller one has a hand beside its file: who reads that in the same run needs no DuckDB for it.
 
     Raises:
         CannotStore: it cannot leave the lane.
@@ -677,14 +679,14 @@ def store_value(
         OSError, StoreError: the file cannot be written.
     """
     refuse_scrambled(examined)
-    if hand_from is not None and type(value) is pd.DataFrame and size_of(value) >= hand_from:
+    if hand_from is not None and type(value) is pd.DataFrame:
         handed = _write_hand(value, examined, Path(f"{stem}{hand.SUFFIX}"), packing)
-        if handed is not None:
+        if handed is not None and size_of(value) >= hand_from:
             return handed
     if tables.is_table(value):
         path = Path(f"{stem}.duckdb")
-        tables.write_frame(value, path, seal=packing)
-        return Stored(kind="table", suffix="duckdb", path=path)
+        facts = tables.write_frame(value, path, seal=packing)
+        return Stored(kind="table", suffix="duckdb", path=path, facts=facts)
     try:
         return _write(stem, "json", "json", json.dumps(to_plain(value)).encode())
     except (NotPlain, RecursionError):
@@ -706,13 +708,13 @@ def _write_hand(
     frame: pd.DataFrame, examined: Examined, path: Path, packing: Packing
 ) -> Stored | None:
     """The frame as a hand; None if only the notebook's own lanes could read it."""
+    if not packing.seal.allow_pickle:
+        return None
     sink = io.BytesIO()
     pickler = _HandPickler(sink, packing)
     try:
         pickler.dump((frame, plain_attributes(frame)))
     except Exception:  # whatever it is: the table's own way knows what to do or to say
-        return None
-    if not packing.seal.allow_pickle:
         return None
     hand.write(path, sink.getvalue(), pickler.apart, examined.lasting(), seal=packing.seal)
     return Stored(kind="table", suffix="duckdb", path=path)

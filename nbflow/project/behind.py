@@ -18,7 +18,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -43,7 +42,6 @@ LARGE_BYTES: Final = 32 << 20
 """From this size on a table is worth a keeper that has to be started first."""
 
 _HAND: Final = ".hand"
-_START_SECONDS: Final = 60.0
 _CHUNK_BYTES: Final = 1 << 16
 _BYTES_A_SECOND: Final = 30e6
 """A version that is overwritten is stored if making it took longer than this. A table becomes a
@@ -58,21 +56,22 @@ _Key = tuple[str, str]
 _Version = tuple[_Key, tuple[str, ...]]
 """A blob under its names: equal content of two names is stored once, and wanted twice."""
 
-StartKeeper = Callable[[str], Callable[[], None]]
-"""Starts a keeper that connects to an address; what comes back waits for its end."""
+StartKeeper = Callable[[socket.socket], Callable[[], None]]
+"""Starts a keeper with its end of a connection; what comes back waits for its end."""
 
 
-def cold_keeper(address: str) -> Callable[[], None]:
+def cold_keeper(line: socket.socket) -> Callable[[], None]:
     """A keeper in a new process of its own."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         # -P: modules in the folder of the notebook are the lanes' business, not the keeper's.
-        [sys.executable, "-P", "-m", "nbflow.project.keeper", address],
+        [sys.executable, "-P", "-m", "nbflow.project.keeper", str(line.fileno())],
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        pass_fds=(line.fileno(),),
         start_new_session=True,  # a Ctrl-C in the terminal is the runner's business
     )
 
@@ -83,21 +82,16 @@ def cold_keeper(address: str) -> Callable[[], None]:
 
 
 class Line:
-    """The connection to a keeper. Everything raises StoreError if it is gone."""
+    """The connection to a keeper, which may still be starting. StoreError says that it is gone."""
 
     def __init__(self, start: StartKeeper) -> None:
-        folder = tempfile.mkdtemp(prefix="nbf-")
-        try:
-            with socket.socket(socket.AF_UNIX) as door:
-                door.bind(f"{folder}/keeper")
-                door.listen(1)
-                door.settimeout(_START_SECONDS)
-                self._wait = start(f"{folder}/keeper")
-                self._socket, _ = door.accept()
-        except OSError as error:
-            raise StoreError(f"results cannot be stored: no keeper came up ({error})") from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._wait = start(theirs)
+            except OSError as error:
+                self._socket.close()
+                raise StoreError(f"results cannot be stored: {error}") from error
         self._begun = b""
 
     def ask(self, request: Keep) -> None:
@@ -202,11 +196,15 @@ class Behind:
         Raises:
             StoreError: the disk is full or fails, also for an earlier file.
         """
-        if self._line is None and Path(staged.path).suffix != _HAND and self._large:
+        path, hand = Path(staged.path), Path(staged.path).with_suffix(_HAND)
+        if hand.exists():
+            self._staged[_key(staged.blob)] = hand
+        if self._line is None and path != hand and self._large:
             return self._blobs.commit(staged)
-        self._staged[_key(staged.blob)] = Path(staged.path)
+        self._line = self._line or Line(self._start)
+        self._staged[_key(staged.blob)] = hand if hand.exists() else path
         self._dropped.discard(_version(staged.blob))
-        if staged.blob.bytes >= LARGE_BYTES and Path(staged.path).suffix == _HAND:
+        if staged.blob.bytes >= LARGE_BYTES and path == hand:
             # Whether it is stored shows when its step has succeeded.
             self._held[_version(staged.blob)] = staged
         else:
@@ -214,7 +212,7 @@ class Behind:
         return staged.blob
 
     def _ask(self, staged: StagedBlob) -> None:
-        self._line = self._line or Line(self._start)
+        assert self._line is not None
         self._number += 1
         self._asked[self._number] = _key(staged.blob)
         self._sizes[self._number] = Path(staged.path).stat().st_size

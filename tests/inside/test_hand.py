@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from nbflow.core.errors import StoreError
-from nbflow.inside import hand, mapped, values
+from nbflow.inside import hand, mapped, tables, values
 from nbflow.inside.digest import digest, examine
 from nbflow.inside.seal import Seal
 from nbflow.inside.values import Packing
@@ -207,8 +207,13 @@ def test_tables_with_the_notebooks_own_objects_are_stored_at_once(tmp_path: Path
     assert not list(tmp_path.glob("*.hand"))
 
 
-def test_small_tables_are_stored_at_once_where_hands_begin_later(tmp_path: Path) -> None:
-    assert handed(frame_of("a", 10), tmp_path / "000", at_least=1000).path.suffix == ".duckdb"
+def test_small_tables_are_stored_at_once_with_a_hand_beside(tmp_path: Path) -> None:
+    frame = frame_of("a", 10)
+    stored = handed(frame, tmp_path / "000", at_least=1000)
+    assert stored.path.suffix == ".duckdb"
+    assert stored.facts == tables.read_facts(stored.path)
+    beside = values.load_hand(tmp_path / "000.hand", packing=packing())
+    assert digest(beside) == digest(frame)
 
 
 def test_an_array_that_looks_into_a_loaded_table_goes_on_doing_so(tmp_path: Path) -> None:

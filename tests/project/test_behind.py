@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -71,8 +73,8 @@ class Gate:
     def __init__(self) -> None:
         self.open = threading.Event()
 
-    def start(self, address: str) -> Callable[[], None]:
-        thread = threading.Thread(target=keeper.serve, args=(address,))
+    def start(self, line: socket.socket) -> Callable[[], None]:
+        thread = threading.Thread(target=keeper.serve, args=(line.dup(),))
         thread.start()
         return thread.join
 
@@ -104,9 +106,13 @@ def frame(rows: int = 10) -> pd.DataFrame:
     return pd.DataFrame({"a": np.arange(rows), "b": ["x"] * rows})
 
 
-def staged(store: BlobStore, folder: Path, value: Any, name: str = "df") -> StagedBlob:
+def staged(
+    store: BlobStore, folder: Path, value: Any, name: str = "df", *, hand_from: int = 0
+) -> StagedBlob:
     look = examine(value)
-    stored = values.store_value(value, look, folder / name, packing=packing(store), hand_from=0)
+    stored = values.store_value(
+        value, look, folder / name, packing=packing(store), hand_from=hand_from
+    )
     blob = Blob(
         names=(name,),
         kind=stored.kind,
@@ -242,10 +248,9 @@ def test_what_cannot_be_stored_stops_the_run(
 def test_a_keeper_that_dies_stops_the_run(store: BlobStore, ledger: Ledger, tmp_path: Path) -> None:
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(address: str) -> Callable[[], None]:
-        program = f"import socket, time; s = socket.socket(socket.AF_UNIX); s.connect({address!r})"
-        process = subprocess.Popen(["python3", "-c", program + "; time.sleep(600)"])
-        processes.append(process)
+    def start(line: socket.socket) -> Callable[[], None]:
+        program = [sys.executable, "-c", "import time; time.sleep(600)"]
+        processes.append(subprocess.Popen(program, pass_fds=(line.fileno(),)))
         return lambda: None
 
     run = Behind(blobs=store, ledger=ledger, is_alive=lambda *_: True, start=start, large=0)  # type: ignore[arg-type]
@@ -273,6 +278,18 @@ def test_a_keeper_is_started_for_large_tables_only(
         run.settle()
     assert ledger.rows == ["s succeeded"]
     assert store.verify(large)
+
+
+def test_a_small_table_is_read_from_the_hand_beside_it(
+    store: BlobStore, ledger: Ledger, tmp_path: Path
+) -> None:
+    run = Behind(blobs=store, ledger=ledger, large=1 << 20)  # type: ignore[arg-type]
+    with closing(run):
+        blob = run.commit(staged(store, tmp_path, frame(), hand_from=1 << 20))
+        assert store.verify(blob)
+        assert run.place(blob) == tmp_path / "df.hand"
+        run.place(blob).unlink()
+        assert run.place(blob) == store.path(blob)
 
 
 def test_lanes_store_their_tables_themselves_when_too_much_is_under_way(
