@@ -12,16 +12,22 @@ less than to make it again: its row waits for the step that overwrites it, and t
 not kept. The last version of a name is always stored.
 """
 
+import contextlib
+import math
 import os
 import select
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
@@ -36,12 +42,15 @@ from nbflow.core.task import Blob, Keep, Kept, StagedBlob
 from nbflow.core.why import Grounds
 from nbflow.execution.runner import Executed
 from nbflow.store.blobs import BlobStore
+from nbflow.store.displays import Displays, Shown
 from nbflow.store.history import Ledger
 
 LARGE_BYTES: Final = 32 << 20
 """From this size on a table is worth a keeper that has to be started first."""
 
 _HAND: Final = ".hand"
+_START_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.05
 _CHUNK_BYTES: Final = 1 << 16
 _BYTES_A_SECOND: Final = 30e6
 """A version that is overwritten is stored if making it took longer than this. A table becomes a
@@ -56,55 +65,86 @@ _Key = tuple[str, str]
 _Version = tuple[_Key, tuple[str, ...]]
 """A blob under its names: equal content of two names is stored once, and wanted twice."""
 
-StartKeeper = Callable[[socket.socket], Callable[[], None]]
-"""Starts a keeper with its end of a connection; what comes back waits for its end."""
+Ended = Callable[[float], bool]
+"""Waits for a keeper's end, that many seconds; whether it has ended."""
+
+StartKeeper = Callable[[str], Ended]
+"""Starts a keeper that connects to an address."""
 
 
-def cold_keeper(line: socket.socket) -> Callable[[], None]:
+def cold_keeper(address: str) -> Ended:
     """A keeper in a new process of its own."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         # -P: modules in the folder of the notebook are the lanes' business, not the keeper's.
-        [sys.executable, "-P", "-m", "nbflow.project.keeper", str(line.fileno())],
+        [sys.executable, "-P", "-m", "nbflow.project.keeper", address],
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=(line.fileno(),),
         start_new_session=True,  # a Ctrl-C in the terminal is the runner's business
     )
 
-    def wait() -> None:
-        process.wait()
+    def ended(seconds: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(None if seconds == math.inf else seconds)
+        return process.returncode is not None
 
-    return wait
+    return ended
 
 
 class Line:
     """The connection to a keeper, which may still be starting. StoreError says that it is gone."""
 
     def __init__(self, start: StartKeeper) -> None:
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._wait = start(theirs)
-            except OSError as error:
-                self._socket.close()
-                raise StoreError(f"results cannot be stored: {error}") from error
+        self._folder = tempfile.mkdtemp(prefix="nbf-")
+        self._door = socket.socket(socket.AF_UNIX)
+        self._socket: socket.socket | None = None
+        self._unsent: list[bytes] = []
         self._begun = b""
+        try:
+            self._door.bind(f"{self._folder}/keeper")
+            self._door.listen(1)
+            self._ended = start(f"{self._folder}/keeper")
+        except OSError as error:
+            self._close_door()
+            raise StoreError(f"results cannot be stored: {error}") from error
 
     def ask(self, request: Keep) -> None:
-        """Send a request."""
+        """Send a request, now or when the keeper is there."""
+        self._unsent.append(msgspec.json.encode(request) + b"\n")
+        self._send(wait=False)
+
+    def _send(self, *, wait: bool) -> None:
         try:
-            self._socket.sendall(msgspec.json.encode(request) + b"\n")
+            if self._socket is None and self._has_come(wait=wait):
+                self._socket, _ = self._door.accept()
+                self._close_door()
+            if self._socket is not None and self._unsent:
+                self._socket.sendall(b"".join(self._unsent))
+                self._unsent.clear()
         except OSError as error:
             raise _gone() from error
+
+    def _has_come(self, *, wait: bool) -> bool:
+        deadline = monotonic() + _START_SECONDS
+        while not _has_news(self._door, _LOOK_SECONDS if wait else 0.0):
+            if self._ended(0.0) or monotonic() > deadline:
+                raise _gone()
+            if not wait:
+                return False
+        return True
+
+    def _close_door(self) -> None:
+        self._door.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def answers(self, *, wait: bool) -> list[Kept]:
         """What has been answered since last asked; with `wait`, there is something."""
         found: list[Kept] = []
-        while (wait and not found) or select.select([self._socket], [], [], 0)[0]:
+        self._send(wait=wait)
+        while self._socket is not None and ((wait and not found) or _has_news(self._socket)):
             try:
                 data = self._socket.recv(_CHUNK_BYTES)
             except OSError as error:
@@ -117,8 +157,17 @@ class Line:
 
     def close(self) -> None:
         """Hang up, and wait until the keeper has ended."""
-        self._socket.close()
-        self._wait()
+        if self._socket is None:  # it would wait for ever otherwise
+            with contextlib.suppress(StoreError):
+                self._send(wait=True)
+        if self._socket is not None:
+            self._socket.close()
+        self._close_door()
+        self._ended(math.inf)
+
+
+def _has_news(line: socket.socket, seconds: float = 0.0) -> bool:
+    return bool(select.select([line], [], [], seconds)[0])
 
 
 def _gone() -> StoreError:
@@ -153,6 +202,7 @@ class Behind:
         blobs: BlobStore,
         ledger: Ledger,
         is_alive: Callable[[int, float | None], bool],
+        displays: Displays,
         on_event: Callable[[Event], None] = lambda _: None,
         start: StartKeeper = cold_keeper,
         large: int = LARGE_BYTES,
@@ -161,6 +211,9 @@ class Behind:
         nothing: then everything does. `is_alive(pid, started)` tells whether another run's process
         is there."""
         self._blobs, self._ledger, self._tell = blobs, ledger, on_event
+        self._displays = displays
+        self._writer = ThreadPoolExecutor(1, "nbflow-displays")
+        self._saving: dict[str, Future[None]] = {}
         self._start, self._large, self._is_alive = start, large, is_alive
         self._line: Line | None = None
         self._number = 0
@@ -273,6 +326,14 @@ class Behind:
         staged = self._staged.get(_key(blob))
         return staged if staged is not None and staged.exists() else self._blobs.path(blob)
 
+    def save(self, fingerprint: str, outputs: Shown) -> None:
+        """See `Displays.save`: durable before the row of the step that has the fingerprint."""
+        self._saving[fingerprint] = self._writer.submit(self._displays.save, fingerprint, outputs)
+
+    def load(self, fingerprint: str) -> Shown:
+        """See `Displays.load`."""
+        return self._displays.load(fingerprint)
+
     def settle(self) -> None:
         """Wait until all that was committed is durable and recorded.
 
@@ -284,6 +345,7 @@ class Behind:
             self._ask(self._held.pop(version))
         while self._asked:
             self._take_answers(wait=True)
+        futures.wait(self._saving.values())
         self._record()
 
     def finished(self, executed: Executed) -> Executed:
@@ -293,6 +355,7 @@ class Behind:
 
     def close(self) -> None:
         """End the keeper; what it was not done with is nobody's result."""
+        self._writer.shutdown()
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -394,7 +457,7 @@ class Behind:
 
     def _record(self) -> None:
         """Write the rows whose files, and whose predecessors' files, are durable."""
-        while self._waiting and not any(map(self._is_under_way, self._waiting[0].blobs)):
+        while self._waiting and self._is_durable(self._waiting[0]):
             one = self._waiting.popleft()
             result = self._as_kept(one.result)
             recorded = one.recorded and self._recorded(one.recorded)
@@ -407,6 +470,13 @@ class Behind:
                 fingerprint_parts=one.parts,
             )
             self._tell(told)
+
+    def _is_durable(self, success: _Success) -> bool:
+        shown = self._saving.get(success.recorded.fingerprint) if success.recorded else None
+        if shown is not None and shown.done():
+            shown.result()  # raises what went wrong
+            shown = None
+        return shown is None and not any(map(self._is_under_way, success.blobs))
 
     def _is_under_way(self, blob: Blob) -> bool:
         if _version(blob) in self._dropped:

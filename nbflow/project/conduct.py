@@ -4,7 +4,6 @@ Wiring only: planner, runner, store, ledger and notebook are introduced to each 
 Papermill's engine calls `conduct`; everything about a run's status comes from the ledger.
 """
 
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +31,7 @@ from nbflow.lanes.kernels import Kernels
 from nbflow.planning.build import build, decide
 from nbflow.planning.changes import ABSENT
 from nbflow.planning.select import forced
-from nbflow.project.behind import LARGE_BYTES, Behind, cold_keeper
+from nbflow.project.behind import LARGE_BYTES, Behind, Ended, cold_keeper
 from nbflow.project.contents import Contents
 from nbflow.project.kept import Kept
 from nbflow.project.layout import Layout
@@ -215,20 +214,17 @@ def _preloaded(opened: Opened, graph: Graph) -> tuple[str, ...]:
 
 
 def _behind(desk: Desk, order: Order, kernels: Kernels) -> Behind:
-    def start(address: str) -> Callable[[], None]:
-        ended = kernels.call("nbflow.project.keeper:serve", address)
-        if ended is None:
+    def start(address: str) -> Ended:
+        called = kernels.call("nbflow.project.keeper:serve", address)
+        if called is None:
             return cold_keeper(address)
-
-        def wait() -> None:
-            ended(math.inf)
-
-        return wait
+        return lambda seconds: called(seconds) is not None
 
     return Behind(
         blobs=desk.blobs,
         ledger=desk.ledger,
         is_alive=process_lives,
+        displays=desk.displays,
         on_event=order.on_event,
         start=start,
         large=0 if kernels.forks else LARGE_BYTES,
@@ -304,7 +300,7 @@ def _runner(
         fence=fence,
         executor=executor,
         recorder=behind,
-        displays=desk.displays,
+        displays=behind,
         spec_for=SpecMaker(
             layout=desk.layout,
             key=desk.blobs.key(),

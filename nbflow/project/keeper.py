@@ -32,13 +32,15 @@ from nbflow.store.blobs import BlobStore
 _CHUNK_BYTES: Final = 1 << 20
 
 
-def serve(line: socket.socket) -> None:
-    """Keep what is asked for, until the other side hangs up."""
-    # A runner that has hung up wants no answers any more.
-    with line, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        for batch in _batches(line):
-            for answer in keep(batch):
-                line.sendall(msgspec.json.encode(answer) + b"\n")
+def serve(address: str) -> None:
+    """Keep what is asked for at a Unix socket, until the other side hangs up."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(address)
+        # A runner that has hung up wants no answers any more.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for batch in _batches(line):
+                for answer in keep(batch):
+                    line.sendall(msgspec.json.encode(answer) + b"\n")
 
 
 def _batches(line: socket.socket) -> Iterator[list[Keep]]:
@@ -115,4 +117,4 @@ def _packing(root: str) -> Packing:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(sys.argv[1])

@@ -7,6 +7,7 @@ sees all of it or nothing.
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ class Displays:
                 os.fsync(stream.fileno())
             aside.replace(path)
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
             raise StoreError(f"{path} cannot be written: {error.strerror}") from error
 
     def _path(self, fingerprint: str) -> Path:

@@ -1,12 +1,12 @@
 """Results are read at once and durable later; what is recorded is on disk, in order."""
 
+import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,8 +29,9 @@ from nbflow.inside.digest import examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 from nbflow.project import behind, keeper
-from nbflow.project.behind import Behind
+from nbflow.project.behind import Behind, Ended
 from nbflow.store.blobs import BlobStore
+from nbflow.store.displays import Displays
 
 RUN = RunId("r")
 
@@ -73,10 +74,15 @@ class Gate:
     def __init__(self) -> None:
         self.open = threading.Event()
 
-    def start(self, line: socket.socket) -> Callable[[], None]:
-        thread = threading.Thread(target=keeper.serve, args=(line.dup(),))
+    def start(self, address: str) -> Ended:
+        thread = threading.Thread(target=keeper.serve, args=(address,))
         thread.start()
-        return thread.join
+
+        def ended(seconds: float) -> bool:
+            thread.join(None if seconds == math.inf else seconds)
+            return not thread.is_alive()
+
+        return ended
 
     def keep(self, requests: Iterable[Keep]) -> Iterator[Kept]:
         self.open.wait()
@@ -96,6 +102,12 @@ def store(tmp_path: Path) -> BlobStore:
 @pytest.fixture
 def ledger(store: BlobStore) -> Ledger:
     return Ledger(store)
+
+
+def behind_of(store: BlobStore, ledger: Ledger, **chosen: Any) -> Behind:
+    shown = Displays(store.root / "displays")
+    chosen = {"is_alive": lambda *_: True, **chosen}
+    return Behind(blobs=store, ledger=ledger, displays=shown, **chosen)  # type: ignore[arg-type]
 
 
 def packing(store: BlobStore) -> Packing:
@@ -146,14 +158,13 @@ def told() -> list[Event]:
 
 @pytest.fixture
 def run(store: BlobStore, ledger: Ledger, gate: Gate, told: list[Event]) -> Iterator[Behind]:
-    made = Behind(
-        blobs=store,
-        ledger=ledger,
-        is_alive=lambda *_: True,
+    made = behind_of(
+        store,
+        ledger,
         on_event=told.append,
         start=gate.start,
         large=0,
-    )  # type: ignore[arg-type]
+    )
     with closing(made):
         yield made
         gate.open.set()
@@ -245,15 +256,20 @@ def test_what_cannot_be_stored_stops_the_run(
     assert ledger.rows == []
 
 
-def test_a_keeper_that_dies_stops_the_run(store: BlobStore, ledger: Ledger, tmp_path: Path) -> None:
+@pytest.mark.parametrize("connects", [True, False])
+def test_a_keeper_that_dies_stops_the_run(
+    store: BlobStore, ledger: Ledger, tmp_path: Path, connects: bool
+) -> None:
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(line: socket.socket) -> Callable[[], None]:
-        program = [sys.executable, "-c", "import time; time.sleep(600)"]
-        processes.append(subprocess.Popen(program, pass_fds=(line.fileno(),)))
-        return lambda: None
+    def start(address: str) -> Ended:
+        program = "import time; time.sleep(600)"
+        if connects:
+            program = f"import socket; s = socket.socket(1); s.connect({address!r}); {program}"
+        processes.append(subprocess.Popen([sys.executable, "-c", program]))
+        return lambda seconds: processes[0].poll() is not None
 
-    run = Behind(blobs=store, ledger=ledger, is_alive=lambda *_: True, start=start, large=0)  # type: ignore[arg-type]
+    run = behind_of(store, ledger, start=start, large=0)
     with closing(run):
         blob = run.commit(staged(store, tmp_path, frame()))
         succeed(run, "s", blob)
@@ -268,7 +284,7 @@ def test_a_keeper_that_dies_stops_the_run(store: BlobStore, ledger: Ledger, tmp_
 def test_a_keeper_is_started_for_large_tables_only(
     store: BlobStore, ledger: Ledger, tmp_path: Path
 ) -> None:
-    run = Behind(blobs=store, ledger=ledger, is_alive=lambda *_: True, large=1000)  # type: ignore[arg-type]
+    run = behind_of(store, ledger, large=1000)
     with closing(run):
         assert run.hand_from() == 1000
         blob = run.commit(staged(store, tmp_path, 3, "n"))
@@ -283,7 +299,7 @@ def test_a_keeper_is_started_for_large_tables_only(
 def test_a_small_table_is_read_from_the_hand_beside_it(
     store: BlobStore, ledger: Ledger, tmp_path: Path
 ) -> None:
-    run = Behind(blobs=store, ledger=ledger, large=1 << 20)  # type: ignore[arg-type]
+    run = behind_of(store, ledger, large=1 << 20)
     with closing(run):
         blob = run.commit(staged(store, tmp_path, frame(), hand_from=1 << 20))
         assert store.verify(blob)
@@ -416,3 +432,25 @@ def test_on_a_full_disk_versions_that_all_have_read_are_removed(
     assert not (tmp_path / "df.hand").exists()
     assert chain.place(second) == tmp_path / "1" / "df.hand"
     assert chain.place(first) == store.path(first)
+
+
+def test_what_was_shown_is_durable_before_the_row(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    chain.save("s2", [[{"output_type": "stream"}]])
+    leave(chain, "s2", staged(store, tmp_path, 3, "n"))
+    chain.settle()
+    assert ledger.rows == ["s2 succeeded"]
+    assert chain.load("s2") == [[{"output_type": "stream"}]]
+
+
+def test_what_was_shown_and_cannot_be_kept_stops_the_run(
+    chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    (store.root / "displays").write_text("in the way")
+    chain.save("s2", [])
+    one = staged(store, tmp_path, 3, "n")
+    with pytest.raises(StoreError, match="cannot be written"):  # noqa: PT012 (now or then)
+        leave(chain, "s2", one)
+        chain.settle()
+    assert ledger.rows == []
