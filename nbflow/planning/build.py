@@ -192,8 +192,23 @@ def _decided(step: Step, tasks: Mapping[StepId, Task], known: Known, *, force: b
 
 
 def _waits(step: Step, parent: Step, known: Known) -> Task:
-    message = f"`{parent.name}` runs before it"
+    # Its inputs may turn out to be what they were: the run decides when they are there.
+    same = "; reused if that gives the same again" if _may_be_reused(step, known) else ""
+    message = f"`{parent.name}` runs before it{same}"
     return _task(step, "run", "upstream_runs", message, known)
+
+
+def _may_be_reused(step: Step, known: Known) -> bool:
+    """Whether there is a former success that could hold again, whatever its inputs will be."""
+    if step.lane is not None or _forbidden(step, None, known, force=False)[0]:
+        return False
+    former = [_without_inputs(parts) for _, parts in known.earlier(step.id)]
+    return bool(former) and _without_inputs(known.parts(step, {})) in former
+
+
+def _without_inputs(parts: Parts) -> Parts:
+    """What is known of a step before its inputs are; packages may be used for their sake alone."""
+    return {k: v for k, v in parts.items() if not k.startswith(("input:", "package:"))}
 
 
 def _unselected(step: Step, tasks: Mapping[StepId, Task], known: Known, *, needed: bool) -> Task:

@@ -204,3 +204,38 @@ def test_cosmetic_edits_are_reused(bench: Bench) -> None:
     again = bench.run()
     assert again.ran() <= {"definitions"}
     assert printed(bench.result(again)) == printed(bench.result(first)) == "['b', 'a'] n=3\n"
+
+
+def test_cache_tags_and_force(bench: Bench) -> None:
+    """What differs each time runs each time, unless its tag says otherwise; so do its readers, if
+    the content differs."""
+    bench.notebook(
+        "import time",
+        ("plain = time.time()", ["step:plain"]),
+        ("kept = time.time()", ["step:kept", "cache:always"]),
+        ("hour = time.time()", ["step:hour", "cache:1h"]),
+        ("same = [1]", ["step:same", "cache:never"]),
+        ("print(kept, hour)", ["step:reads kept"]),
+        ("print(same)", ["step:reads same"]),
+    )
+    first = bench.run()
+    assert first.code == 0, first.out
+    again = bench.run()
+    assert again.ran() == {"plain", "same"}
+    assert again.steps["plain"]["message"] == (
+        "it asks the clock, or else what differs each time: time.time() in cell 2 line 1"
+    )
+    assert again.reasons()["same"] == "cache_never"
+    planned = bench.say("plan", "story.ipynb", "--json").document["tasks"]
+    tasks = {task["step"]: task for task in planned}
+    assert tasks["reads same"]["action"] == "run"
+    assert tasks["reads same"]["message"] == (
+        "`same` runs before it; reused if that gives the same again"
+    )
+    forced = bench.run("--force-step", "kept")
+    assert forced.ran() == {"plain", "same", "kept", "reads kept"}
+    assert bench.say("why", "latest", "kept").out.splitlines()[0] == (
+        "kept ran because it was asked for"
+    )
+    everything = bench.run("--force")
+    assert not everything.reused()

@@ -202,3 +202,18 @@ def test_a_step_in_a_shared_kernel_is_not_kept_by_a_resumed_run() -> None:
     graph = a_graph(a_step("x", lane="x", never_reuse="it shares a kernel with other steps"))
     made = build(graph, Choices(), Past(graph, "x").known(resumed=True), parameters={})
     assert actions(made)["x"] == ("run", "never_reused")
+
+
+def test_what_may_be_cut_off_early_says_so() -> None:
+    """A reader of a step that runs anyway is reused if its input comes out the same again."""
+    past = Past(CHAIN, "raw", "clean", "report", "other")
+    forced = plan(CHAIN, past, Choices(force_steps=("raw",)))
+    message = "`raw` runs before it; reused if that gives the same again"
+    assert forced.task(StepId("clean")).message == message
+    assert plan(CHAIN, Past(CHAIN)).task(StepId("clean")).message == "`raw` runs before it"
+    changed = a_graph(
+        a_step("raw", sources=("raw = 2",)),
+        a_step("clean", reads=[("raw", "raw")], sources=("clean = 2",)),
+        *CHAIN.steps[2:],
+    )
+    assert plan(changed, past).task(StepId("clean")).message == "`raw` runs before it"
