@@ -73,6 +73,7 @@ class StepMaker:
             guard=may_stop(group),
             lane=self.lanes[group.key],
             environment=tuple(sorted({n for ln in links for n in ln.facts.environment_reads})),
+            knows_folder=any(use.name in _FOLDER for ln in links for use in ln.facts.reads),
             parameters=_unique(n for d in replays if d.parameter for n in d.fragment.names),
             modules=_modules(group, replays),
             never_reuse=_never_reuse(group, self.lanes[group.key]),
@@ -212,6 +213,8 @@ _DIFFERS = {
     Effect.RANDOM: "it draws random numbers without a seed",
 }
 """What a result that cannot be used again depends on; what comes first is told."""
+
+_FOLDER = frozenset({"@cwd", "@sys.path"})
 
 # -- reuse ---------------------------------------------------------------------------------------
 

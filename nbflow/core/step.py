@@ -126,6 +126,7 @@ class Step:
     lane: steps with the same lane run in one kernel, in notebook order; None is a fresh kernel.
     environment: names of environment variables it reads. parameters: parameters whose values it
     reads.
+    knows_folder: it looks at the folder that it runs in (`os.getcwd()`, `Path.resolve()`).
     modules: modules imported by its replays and cells (top-level names, for versions and local
     sources).
     never_reuse: why its results cannot be reused (clock, network, unseeded randomness …), or None.
@@ -161,6 +162,7 @@ class Step:
     guard: bool = False
     lane: str | None = None
     environment: tuple[str, ...] = ()
+    knows_folder: bool = False
     parameters: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     never_reuse: str | None = None

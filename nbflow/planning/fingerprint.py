@@ -18,8 +18,8 @@ FINGERPRINT_VERSION = "2"
 
 Parts = Mapping[str, str]
 """Flat: `source`, `parameter:NAME`, `replay:NAME`, `input:NAME`, `file:PATH`, `module:PATH`,
-`environment:NAME`, `package:NAME`, `python`, `platform`, `version`; the value is a digest, a
-version, or the text of a parameter's short value."""
+`environment:NAME`, `package:NAME`, `folder`, `python`, `platform`, `version`; the value is a digest,
+a version, or the text of a parameter's short value."""
 
 _LONGEST_VALUE = 60
 
@@ -49,10 +49,12 @@ def step_parts(
     packages: Mapping[str, str],
     python: str,
     platform: str,
+    folder: str = "",
     names_show: bool = False,
 ) -> dict[str, str]:
     """All parts of a step's fingerprint; every mapping gives digests or versions by name.
 
+    folder: where it runs, as far as its code may tell.
     names_show: code that the step uses besides its own may look at names of local variables.
     """
     texts = (*step.sources, *(replay.source for replay in step.replays))
@@ -67,6 +69,8 @@ def step_parts(
         key, value = _replay_part(replay, step.parameters, rename=rename)
         parts[_free_key(key, parts)] = value
     # Modules of one's own may look at each other while they are imported.
+    if step.knows_folder:
+        parts["folder"] = folder
     if order := _order(step.replays, imports_matter=len(modules) > 1):
         parts["replays"] = text_digest(order)
     for family, values in (

@@ -81,6 +81,7 @@ class Memory:
             packages=surroundings.package_versions(dict.fromkeys(used), self._folder),
             python=surroundings.PYTHON,
             platform=surroundings.PLATFORM,
+            folder=str(self._folder.resolve()),
             names_show=local.names_show,
         )
 

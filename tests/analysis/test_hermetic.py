@@ -5,6 +5,7 @@ import pytest
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
+from nbflow.core.step import Step
 
 HEAD = (
     "import os, random, secrets, socket, subprocess, time, urllib.request, uuid\n"
@@ -85,12 +86,17 @@ REUSED = [
 
 def reason(*cells: str) -> str | None:
     """Why the last cell's step is never reused."""
+    return last_step(*cells).never_reuse
+
+
+def last_step(*cells: str) -> Step:
+    """The step of the last cell."""
     made = tuple(
         Cell(id=CellId(f"c{i}"), index=i, kind=CellKind.CODE, source=source)
         for i, source in enumerate((HEAD, *cells))
     )
     notebook = Notebook(path="n.ipynb", cells=made)
-    return link(notebook, read_cells(notebook), {}).steps[-1].never_reuse
+    return link(notebook, read_cells(notebook), {}).steps[-1]
 
 
 @pytest.mark.parametrize(("cell", "why", "what"), AGAIN)
@@ -111,3 +117,17 @@ def test_what_does_not_differ_is_reused(cell: str) -> None:
 def test_a_function_is_named_where_it_is_called() -> None:
     cell = "def stamp():\n    return time.time()"
     assert reason(cell, "a = 1\nx = stamp()") == f"{TIME}time.time() in cell 3 line 2"
+
+
+@pytest.mark.parametrize(
+    ("cells", "looks"),
+    [
+        (("x = os.getcwd()",), True),
+        (("from pathlib import Path\nx = [Path('a').resolve()]",), True),
+        (("def here():\n    return os.path.abspath('a')", "x = [here()]"), True),
+        (("x = [1]",), False),
+        (("x = [open('a.csv').read()]",), False),
+    ],
+)
+def test_who_looks_at_the_folder_is_known(cells: tuple[str, ...], looks: bool) -> None:
+    assert last_step(*cells).knows_folder is looks

@@ -71,3 +71,8 @@ def test_packages_that_do_the_work_count_though_nobody_imports_them() -> None:
     assert "package:pandas" in parts
     assert "package:duckdb" in a_memory().parts(a_step(sources=("%%sql t\nSELECT 1",)), {})
     assert not [key for key in a_memory().parts(a_step(), {}) if key.startswith("package:")]
+
+
+def test_the_folder_counts_for_who_looks_at_it() -> None:
+    assert a_memory().parts(a_step(knows_folder=True), {})["folder"] == str(Path().resolve())
+    assert "folder" not in a_memory().parts(a_step(), {})
