@@ -113,6 +113,12 @@ _LOOKS_AT_NOTHING: Final = frozenset(
 _PICKLED_BY: Final = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")
 """Methods by which an instance that was handed on may be another than in Run All."""
 
+_ASKED_HALF_MADE: Final = ("__getattr__", "__getattribute__")
+_FILLED_HALF_MADE: Final = ("__setitem__", "append", "extend", "add")
+"""Methods that loading a pickle calls before the instance has its attributes; the second ones only
+of containers."""
+_FILLED: Final = frozenset({"dict", "list", "set", "deque", *DICTS})
+
 _NEVER_CALLED_BACK: Final = frozenset(
     f"builtins.{name}"
     for name in ("print", "isinstance", "type", "len", "id", "repr", "callable", "hasattr", "str")
@@ -824,8 +830,7 @@ class Calls(Expressions):
 
     def _construct(self, cls: Class, given: Arguments, node: ast.Call) -> Value:
         made = Value(type="instance", objs=frozenset({self.site(node)}), instance=cls)
-        if any(cls.find(name) is not None for name in _PICKLED_BY):
-            why = f"`{cls.name}` says itself how it is pickled"
+        if why := _stays(cls):
             self.record.made.update(dict.fromkeys(made.objs, why))
         for name in ("__new__", "__init__", "__post_init__"):
             member = cls.find(name)
@@ -1194,6 +1199,37 @@ def _typed_by(function: Function, name: str, value: Value) -> Value:
     if hint is None or value.type or value.instance is not None or value.callables or value.ref:
         return value
     return value._replace(type=hint.type, instance=hint.instance)
+
+
+def _stays(cls: Class) -> str | None:
+    """Why an instance cannot be made again in another kernel as it was."""
+    if any(cls.find(name) is not None for name in _PICKLED_BY):
+        return f"`{cls.name}` says itself how it is pickled"
+    filled = _FILLED_HALF_MADE if _is_container(cls) else ()
+    for name in (*_ASKED_HALF_MADE, *filled):
+        member = cls.find(name)
+        nodes = [one.node for one in member.callables] if member is not None else []
+        if any(_looks_at_itself(node) for node in nodes):
+            return f"`{cls.name}.{name}` needs what an instance in the making does not have yet"
+    return None
+
+
+def _is_container(cls: Class) -> bool:
+    own = any(last_name(base) in _FILLED for base in cls.node.bases)
+    return own or any(map(_is_container, cls.bases))
+
+
+def _looks_at_itself(node: ast.AST) -> bool:
+    """Whether a method reads plain attributes of its `self`."""
+    arguments = node.args.args if isinstance(node, ast.FunctionDef) else []
+    own = arguments[0].arg if arguments else None
+    return any(
+        isinstance(inner, ast.Attribute)
+        and isinstance(inner.value, ast.Name)
+        and inner.value.id == own
+        and not inner.attr.startswith("__")
+        for inner in ast.walk(node)
+    )
 
 
 def _has_ended(callee: Function | Class) -> bool:

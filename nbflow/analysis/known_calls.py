@@ -134,6 +134,15 @@ class KnownCalls(Calls):
         for value in given.all():
             self.record.hold(table.objs, _cells_in(value, depth))
 
+    def _viewed(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        """`array.view(Class)` is an instance of the class, which cannot leave its kernel whole."""
+        wanted = given.first("0", "type", "dtype")
+        if base.type != "ndarray" or wanted is None or not wanted.callables:
+            return result
+        for obj in result.objs:
+            self.record.made[obj] = "an array with attributes of its own"
+        return result._replace(type="")
+
     def _to_dict(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         if base.type not in ("DataFrame", "NDFrame"):
             return result
@@ -640,6 +649,7 @@ _REFINE_METHOD: Final[dict[str, _RefineMethod]] = {
     "keys": KnownCalls._keys,
     "iterrows": KnownCalls._rows,
     "to_dict": KnownCalls._to_dict,
+    "view": KnownCalls._viewed,
     "format": KnownCalls._format,
     "joinpath": KnownCalls._joinpath,
     "glob": KnownCalls._globbed,
