@@ -27,7 +27,7 @@ _SECTIONS: Final = (
     ("Run a notebook", ("run", "resume", "cancel")),
     ("Understand it first", ("show", "check", "plan", "verify")),
     ("Look at what happened", ("runs", "status", "logs", "get", "why", "sql")),
-    ("Set up", ("init", "demo", "doctor")),
+    ("Set up", ("init", "demo", "doctor", "gc")),
 )
 _MOST_ROWS_ON_A_TERMINAL: Final = 100
 
@@ -455,6 +455,23 @@ def demo(context: click.Context, folder: Path, events: bool) -> int:
     if not (session.json or events):
         session.screen.say(f"wrote {text.visible(str(notebook))}", "")
     return int(context.invoke(run_, notebook=notebook, events=events))
+
+
+@nbflow.command()
+@click.option("--max-size", type=options.Size(), metavar="SIZE", help="Leave at most this much.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@options.as_json
+@click.pass_obj
+def gc(session: Session, /, max_size: int | None, dry_run: bool) -> int:
+    """Make room: remove stored results that nobody needs, or that are cheapest to make again."""
+    done = session.project().gc(max_bytes=max_size, dry_run=dry_run, actor=session.actor)
+    if session.json:
+        session.document(wire.cleaned(done, dry_run=dry_run))
+    else:
+        from nbflow.faces.show import cleaned_lines
+
+        session.screen.say(*cleaned_lines(done, dry_run=dry_run))
+    return outcome.SUCCEEDED
 
 
 @nbflow.command()

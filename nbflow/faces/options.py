@@ -49,6 +49,17 @@ class RunRef(click.ParamType[str]):
         )
 
 
+class Size(click.ParamType[int]):
+    """Bytes as people write them: `20GB`, `500MB`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from nbflow.project.config import parse_size
+
+        return parse_size(str(value))
+
+
 def run_ref(command: _Command) -> _Command:
     """RUN."""
     return click.argument("run", type=RunRef())(command)

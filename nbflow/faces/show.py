@@ -17,7 +17,7 @@ from nbflow.faces.drawing import cell_numbers
 from nbflow.faces.grid import columns, crop
 from nbflow.faces.live import mark_of_status
 from nbflow.faces.tree import Branch, branches, edge_label
-from nbflow.faces.wire import Health, Verified
+from nbflow.faces.wire import Cleaned, Health, Verified
 
 _WIDEST_NAME: Final = 40
 _MARKS: Final = {"run": ("●", "blue"), "reuse": ("↺", "cyan"), "skip": ("–", "dim")}
@@ -174,6 +174,19 @@ def _verdict(answer: Verified) -> tuple[str, str]:
     if answer.equal:
         return "✓ equal: the workflow gives what Run All gives", "bold green"
     return "✗ not equal: the workflow does not give what Run All gives", "bold red"
+
+
+def cleaned_lines(answer: Cleaned, *, dry_run: bool) -> list[Text]:
+    """What went, and what is left."""
+    if answer.busy:
+        return [Text("a run is going on: nothing was removed. Try again when it has ended")]
+    would = "would remove" if dry_run else "removed"
+    rows = [
+        (answer.garbage, "that nothing speaks of"),
+        (answer.evicted, "of results, the cheapest to make again first"),
+    ]
+    found = [Text(f"{would} {text.size(number)} {what}") for number, what in rows if number]
+    return [*(found or [Text("nothing to remove")]), Text(f"{text.size(answer.left)} are stored")]
 
 
 def health_lines(checks: Sequence[Health]) -> list[Text]:

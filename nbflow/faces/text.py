@@ -59,6 +59,18 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def size(number: int) -> str:
+    """Bytes as people say them.
+
+    >>> size(0), size(999), size(1_500_000), size(20_000_000_000)
+    ('0 bytes', '999 bytes', '1.5 MB', '20.0 GB')
+    """
+    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= least:
+            return f"{number / least:.1f} {unit}"
+    return f"{number} bytes"
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun.
 

@@ -66,6 +66,19 @@ class Verified(Protocol):
     def workflow_seconds(self) -> float | None: ...
 
 
+class Cleaned(Protocol):
+    """The answer of `gc`, in bytes."""
+
+    @property
+    def garbage(self) -> int: ...
+    @property
+    def evicted(self) -> int: ...
+    @property
+    def left(self) -> int: ...
+    @property
+    def busy(self) -> bool: ...
+
+
 class Health(Protocol):
     """One finding of `doctor`."""
 
@@ -382,6 +395,17 @@ def health(values: Iterable[Health]) -> Json:
             {"name": each.name, "ok": each.ok, "message": each.message, "hint": each.hint}
             for each in checked
         ],
+    }
+
+
+def cleaned(value: Cleaned, *, dry_run: bool) -> Json:
+    """`gc`."""
+    return {
+        "dry_run": dry_run,
+        "busy": value.busy,
+        "garbage_bytes": value.garbage,
+        "evicted_bytes": value.evicted,
+        "left_bytes": value.left,
     }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
+from nbflow.core.errors import UsageError
 from nbflow.core.step import CachePolicy, CellTags, CheckMode, StepOptions
 
 _FLAGS: Final = {
@@ -148,6 +149,21 @@ _OPTIONS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 
 _HEADS: Final = ("step", "after", *_OPTIONS, *sorted(_NOT_YET_HEADS))
 _WORDS: Final = (*_FLAGS, *sorted(_NOT_YET_WORDS), *sorted(_ACCEPTED))
+
+
+def read_option(head: str, value: str) -> Any:
+    """The value of a tag `HEAD:VALUE`, where it stands elsewhere.
+
+    >>> read_option("timeout", "90s"), read_option("retries", "2")
+    (90.0, 2)
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return _OPTIONS[head][1](value)
+    except _BadValueError as error:
+        raise UsageError(str(error), hint=error.hint) from error
 
 
 @dataclass(slots=True)

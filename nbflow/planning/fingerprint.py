@@ -18,8 +18,8 @@ FINGERPRINT_VERSION = "2"
 
 Parts = Mapping[str, str]
 """Flat: `source`, `parameter:NAME`, `replay:NAME`, `input:NAME`, `file:PATH`, `module:PATH`,
-`environment:NAME`, `package:NAME`, `folder`, `python`, `platform`, `version`; the value is a digest,
-a version, or the text of a parameter's short value."""
+`environment:NAME`, `package:NAME`, `folder`, `python`, `platform`, `version`; the value is a
+digest, a version, or the text of a parameter's short value."""
 
 _LONGEST_VALUE = 60
 

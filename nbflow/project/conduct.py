@@ -154,7 +154,7 @@ def conduct(
     plan = make_plan(desk, opened, values, order)
     kernel_command(kernel_name(opened))  # a missing kernel is told before anything starts
     desk.blobs.check_room(RESERVE_BYTES)
-    jobs = order.jobs or _default_jobs()
+    jobs = order.jobs or opened.config.jobs or _default_jobs()
     run = _new_run(opened, values, order)
     keep_snapshot(desk.layout, opened, order.run)
     fence = desk.ledger.create_run(run)

@@ -14,6 +14,7 @@ _DEMO_FILES = (DEMO_NOTEBOOK, "retail_data.py")
 _CONFIG = """\
 # What nbflow does by default in this project. Every line is optional.
 [project]
+# max_size = "20GB"     # `nbflow gc` removes results beyond this
 
 [defaults]
 # timeout = "6h"

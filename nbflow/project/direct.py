@@ -49,7 +49,7 @@ def _opened(node: NotebookNode, path: Path, layout: Layout) -> Opened:
     author = _without_injected(node)
     identity = layout.relative(path)
     reading = Reading(notebook=from_node(author, identity), node=settle(author, identity))
-    return understand(reading, path)
+    return understand(reading, path, layout.root)
 
 
 def _without_injected(node: NotebookNode) -> NotebookNode:

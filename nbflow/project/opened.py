@@ -24,6 +24,7 @@ from nbflow.notebook.parameters import parameters_cell, read_parameters
 from nbflow.notebook.read import INJECTED_ID, Reading, read_file
 from nbflow.notebook.tags import parse_tags
 from nbflow.planning.fingerprint import digest, step_parts, text_digest
+from nbflow.project.config import Config, read_config, with_defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Opened:
     tags: Mapping[CellId, CellTags]
     parameters: tuple[Parameter, ...]
     diagnostics: tuple[Diagnostic, ...]
+    config: Config
 
     def graph(
         self,
@@ -58,7 +60,11 @@ class Opened:
             learned=self.holding(learned),
             one_lane=one_lane,
         )
-        return with_diagnostics(graph, (*self.diagnostics, *graph.diagnostics))
+        steps = tuple(
+            replace(step, options=with_defaults(step.options, step.tags, self.config))
+            for step in graph.steps
+        )
+        return replace(graph, steps=steps, diagnostics=(*self.diagnostics, *graph.diagnostics))
 
     def holding(self, lessons: Iterable[Learned]) -> tuple[Learned, ...]:
         """The lessons that still hold: what taught them is as it was then."""
@@ -134,29 +140,16 @@ class Opened:
         return text_digest("\x00".join(known[cell] for cell in cells))
 
 
-def with_diagnostics(graph: Graph, diagnostics: tuple[Diagnostic, ...]) -> Graph:
-    """The same graph with other findings."""
-    return Graph(
-        notebook=graph.notebook,
-        parameters=graph.parameters,
-        steps=graph.steps,
-        definitions=graph.definitions,
-        edges=graph.edges,
-        diagnostics=diagnostics,
-        one_lane=graph.one_lane,
-    )
-
-
 def open_notebook(path: Path, root: Path) -> Opened:
     """Read a notebook file and understand its cells.
 
     Raises:
         NotebookError: the file is no notebook that can be used.
     """
-    return understand(read_file(path, root=root), path)
+    return understand(read_file(path, root=root), path, root)
 
 
-def understand(reading: Reading, path: Path) -> Opened:
+def understand(reading: Reading, path: Path, root: Path) -> Opened:
     """Parse tags and parameters and read what every cell means."""
     notebook = reading.notebook
     tags: dict[CellId, CellTags] = {}
@@ -179,6 +172,7 @@ def understand(reading: Reading, path: Path) -> Opened:
         tags=tags,
         parameters=parameters,
         diagnostics=tuple(found),
+        config=read_config(root),
     )
 
 
@@ -205,7 +199,7 @@ def open_snapshot(snapshot: Path, path: Path, root: Path) -> Opened:
     """
     reading = read_file(snapshot, root=root)
     notebook = replace(reading.notebook, path=path.relative_to(root).as_posix())
-    return understand(replace(reading, notebook=notebook), path)
+    return understand(replace(reading, notebook=notebook), path, root)
 
 
 def with_injected_cell(node: NotebookNode, source: str) -> NotebookNode:

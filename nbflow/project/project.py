@@ -19,6 +19,7 @@ from nbflow.core.why import Why
 from nbflow.notebook.coerce import coerce
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
+from nbflow.project.cleaning import Cleaned, clean
 from nbflow.project.conduct import (
     Desk,
     Order,
@@ -27,6 +28,7 @@ from nbflow.project.conduct import (
     process_lives,
     utc_now,
 )
+from nbflow.project.config import read_config
 from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
@@ -293,6 +295,20 @@ class Project:
     def init(self, *, actor: str = "") -> tuple[Path, ...]:
         """Write `nbflow.toml`, unless there is one; returns what was written."""
         return demo_files.write_config(self.root)
+
+    def gc(
+        self, *, max_bytes: int | None = None, dry_run: bool = False, actor: str = ""
+    ) -> Cleaned:
+        """Remove what nobody needs from the store, and beyond `max_bytes` (default: what
+        nbflow.toml allows) the results that are cheapest to make again.
+
+        Raises:
+            UsageError: nbflow.toml cannot be used. StoreError: a file cannot be removed.
+        """
+        config = read_config(self.root)
+        budget = config.max_bytes if max_bytes is None else max_bytes
+        with self._desk() as desk:
+            return clean(desk, budget, dry_run=dry_run)
 
     def demo(self, folder: Path, *, actor: str = "") -> Path:
         """Write the flagship notebook and its data generator into a folder; returns the

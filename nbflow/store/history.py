@@ -365,6 +365,20 @@ class Ledger:
         )
         return frozenset(row["digest"] for row in rows)
 
+    def costs(self) -> Mapping[str, tuple[bool, float]]:
+        """For the digest of each result that may be reused: whether it is the latest of a step, and
+        the seconds that it took to make."""
+        rows = self._db.rows(
+            "SELECT digest, max(fingerprint.seq = latest.seq) AS is_latest,"
+            " max(ifnull(seconds, 0.0)) AS seconds FROM fingerprint_output"
+            " JOIN fingerprint ON fingerprint.seq = fingerprint_output.fingerprint"
+            " JOIN (SELECT notebook, step_id, max(seq) AS seq FROM fingerprint"
+            "  GROUP BY notebook, step_id) AS latest"
+            " ON latest.notebook = fingerprint.notebook AND latest.step_id = fingerprint.step_id"
+            " GROUP BY digest"
+        )
+        return {row["digest"]: (bool(row["is_latest"]), row["seconds"]) for row in rows}
+
     def check(self) -> tuple[str, ...]:
         """Damage that a look through the whole file finds, in sentences; empty when sound. Slow."""
         try:

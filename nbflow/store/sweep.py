@@ -1,4 +1,4 @@
-"""What crashes leave behind in `.nbflow/`, found and put away at the next start.
+"""What may go from `.nbflow/`: what crashes left behind, and results beyond the space allowed.
 
 Every function may be killed and repeated. The ledger decides: a file that no row speaks of is no
 result, a folder of a run that has ended is nobody's. What a run that may still live could use is
@@ -7,7 +7,7 @@ left alone, so `Ledger.mark_lost` comes first.
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,43 @@ def unreferenced(ledger: Ledger, store_root: Path) -> tuple[Path, ...]:
         return ()
     known = ledger.digests()
     return tuple(path for digest, path in files if digest not in known)
+
+
+def evictable(ledger: Ledger, store_root: Path, budget: int) -> tuple[Path, ...]:
+    """Files to remove until the store holds at most `budget` bytes, those first whose content is
+    made again most cheaply for the space it takes; the latest result of each step comes last.
+
+    Nothing breaks without them: a step whose result is gone runs again. None while a run has not
+    ended, as for `unreferenced`.
+    """
+    if ledger.live_runs():
+        return ()
+    files: dict[str, list[Path]] = {}
+    for digest, path in _blob_files(store_root):
+        files.setdefault(digest, []).append(path)
+    sizes = {digest: _bytes(paths) for digest, paths in files.items()}
+    costs = ledger.costs()
+
+    def worth(digest: str) -> tuple[bool, float, str]:
+        is_latest, seconds = costs.get(digest, (False, 0.0))
+        return is_latest, seconds / max(1, sizes[digest]), digest
+
+    total, chosen = sum(sizes.values()), []
+    for digest in sorted(files, key=worth):
+        if total <= budget:
+            break
+        total -= sizes[digest]
+        chosen += files[digest]
+    return tuple(sorted(chosen))
+
+
+def store_bytes(store_root: Path) -> int:
+    """How much the store holds."""
+    return _bytes(path for _, path in _blob_files(store_root))
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
 
 
 def _blob_files(store_root: Path) -> Iterator[tuple[str, Path]]:

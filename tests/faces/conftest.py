@@ -406,6 +406,10 @@ class FakeProject:
         self._note("verify", notebook=notebook, parameters=parameters)
         return self.answers["verify"]
 
+    def gc(self, *, max_bytes: int | None, dry_run: bool, actor: str) -> Any:
+        self._note("gc", max_bytes=max_bytes, dry_run=dry_run)
+        return answer(garbage=0, evicted=1_500_000, left=3_000, busy=False)
+
     def doctor(self, *, actor: str) -> tuple[Any, ...]:
         self._note("doctor")
         return cast(tuple[Any, ...], self.answers["doctor"])

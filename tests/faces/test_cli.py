@@ -194,6 +194,7 @@ JSON_COMMANDS: dict[str, str] = {
     "init": "created",
     "demo d": "run",
     "doctor": "checks",
+    "gc": "evicted_bytes",
 }
 
 

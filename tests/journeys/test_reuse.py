@@ -239,3 +239,34 @@ def test_cache_tags_and_force(bench: Bench) -> None:
     )
     everything = bench.run("--force")
     assert not everything.reused()
+
+
+@LONG
+def test_gc_makes_room_and_what_is_gone_is_made_again(bench: Bench, first: Said) -> None:
+    assert bench.say("gc").out.splitlines()[0] == "nothing to remove"
+    would = bench.say("gc", "--max-size", "0", "--dry-run", "--json").document
+    assert would["evicted_bytes"] > 0
+    assert bench.run().reused() == ALL
+    done = bench.say("gc", "--max-size", "0", "--json").document
+    assert (done["evicted_bytes"], done["left_bytes"]) == (would["evicted_bytes"], 0)
+    assert not [path for path in bench.path(".nbflow/store").rglob("*") if path.is_file()]
+    lost = bench.say("get", "latest", "daily")
+    assert lost.code == 3
+    assert "run the notebook again" in lost.err
+    again = bench.run()
+    assert again.code == 0
+    assert again.steps["sales"]["message"] == "the stored `sales` is missing or damaged"
+    assert printed(bench.result(again)) == printed(bench.result(first))
+
+
+@LONG
+def test_defaults_of_the_project_hold(bench: Bench) -> None:
+    bench.path("nbflow.toml").write_text('[defaults]\ntimeout = "1s"\n')
+    bench.notebook(
+        ("import time\ntime.sleep(30)\na = [1]", ["step:long"]),
+        ("import time\ntime.sleep(2)\nb = [1]", ["step:told", "timeout:1m"]),
+    )
+    said = bench.run()
+    assert said.code == 1
+    assert said.reasons()["long"] == "timed_out"
+    assert said.statuses()["told"] == "succeeded"

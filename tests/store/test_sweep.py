@@ -13,7 +13,7 @@ from nbflow.core.step import StepId
 from nbflow.core.task import Blob
 from nbflow.store import database
 from nbflow.store.history import Ledger
-from nbflow.store.sweep import remove_stale_staging, unreferenced
+from nbflow.store.sweep import evictable, remove_stale_staging, store_bytes, unreferenced
 
 AT, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 RUN = Run(id=RunId("r0"), status=Status.RUNNING, notebook="n.ipynb", notebook_hash="h")
@@ -179,3 +179,41 @@ def test_links_and_files_in_staging_are_left_alone(
 
 def test_a_project_without_staging_has_none_to_remove(ledger: Ledger, tmp_path: Path) -> None:
     assert remove_stale_staging(ledger, tmp_path / "nowhere") == ()
+
+
+# -- beyond the budget -----------------------------------------------------------------------------
+
+
+def made(ledger: Ledger, store: Path, step: str, digest: str, *, seconds: float, size: int) -> str:
+    """A stored result of so many bytes that took so long to make."""
+    blob = Blob(names=(step,), kind="json", digest=digest * 64, suffix="json")
+    recorded = Recorded(
+        fingerprint=f"f-{digest}",
+        run="r0",
+        step=StepId(step),
+        finished=AT,
+        outputs={step: blob},
+        seconds=seconds,
+    )
+    result = StepResult(step=step, step_id=step, status=Status.SUCCEEDED, outputs=(blob,))
+    event = Event(at=AT, run=RUN.id, kind=EventKind.STEP_FINISHED)
+    ledger.step_succeeded(RUN.id, 1, result, recorded, event)
+    path = put(store, f"{blob.digest}.json")
+    path.write_bytes(b"x" * size)
+    return path.name
+
+
+def test_what_is_cheapest_to_make_again_goes_first(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.create_run(RUN)
+        former = made(ledger, store, "a", "1", seconds=1000.0, size=100)
+        slow = made(ledger, store, "a", "2", seconds=100.0, size=100)
+        quick = made(ledger, store, "b", "3", seconds=1.0, size=100)
+        assert evictable(ledger, store, 0) == (), "nothing while a run lives"
+        finish(ledger)
+        assert store_bytes(store) == 300
+        assert evictable(ledger, store, 300) == ()
+        assert names(evictable(ledger, store, 299)) == [former]
+        assert set(names(evictable(ledger, store, 150))) == {former, quick}
+        assert set(names(evictable(ledger, store, 0))) == {former, quick, slow}
