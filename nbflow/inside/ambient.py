@@ -8,6 +8,7 @@ now and at their start. A library that was not imported is never imported to *re
 import contextlib
 import decimal
 import importlib
+import itertools
 import locale
 import os
 import random
@@ -68,27 +69,40 @@ def channel_digest(channel: str, value: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """The channels as they were before a step."""
+    """The channels as they were before a step; `newest`: the module that came last by then."""
 
     values: Mapping[str, Any]
-    modules: frozenset[str]
+    newest: str
 
 
 def watch_channels(start: Start) -> Watch:
     """Look at all channels, to tell after a step which of them changed."""
     values = {channel: read_channel(channel, start) for channel in _CHANNELS}
-    return Watch(values=values, modules=frozenset(sys.modules))
+    return Watch(values=values, newest=next(reversed(sys.modules)))
 
 
 def changed_channels(before: Watch, start: Start) -> frozenset[str]:
     """The channels that are not what they were. What mere imports do to them is no change."""
     now = watch_channels(start)
-    imported = frozenset(name.partition(".")[0] for name in now.modules - before.modules)
+    imported = frozenset(name.partition(".")[0] for name in _imported_after(before.newest))
     return frozenset(
         channel
         for channel in _CHANNELS
         if _is_change(channel, before.values[channel], now.values[channel], imported)
     )
+
+
+def _imported_after(newest: str) -> tuple[str, ...]:
+    """Modules that came later; none where that cannot be told any more.
+
+    Only those are touched: in a forked process, each object that is touched costs a page of memory.
+    """
+    if newest not in sys.modules:
+        return ()
+    try:
+        return tuple(itertools.takewhile(lambda name: name != newest, reversed(sys.modules)))
+    except RuntimeError:  # a thread imports something just now
+        return ()
 
 
 def _is_change(channel: str, was: Any, now: Any, imported: frozenset[str]) -> bool:

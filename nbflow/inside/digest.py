@@ -1020,7 +1020,7 @@ def _feed_arrow_array(walk: Walk, value: pa.Array) -> None:
 def feed_arrow(walk: Walk, column: pa.ChunkedArray) -> None:
     """An Arrow column: its type and its values, however they are chunked, sliced or padded."""
     walk.text(str(column.type))
-    array = column.combine_chunks()
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # more than one chunk where offsets would overflow
         array = pa.concat_arrays([pa.concat_arrays(array.chunks)])
     _feed_arrow_values(walk, array)
@@ -1029,7 +1029,7 @@ def feed_arrow(walk: Walk, column: pa.ChunkedArray) -> None:
 def _feed_arrow_values(walk: Walk, array: pa.Array) -> None:
     kind = array.type
     walk.number(len(array))
-    missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    missing = _missing_in(array)
     walk.raw(np.packbits(missing) if missing.any() else b"")
     if pa.types.is_boolean(kind):
         walk.raw(np.packbits(array.fill_null(False).to_numpy(zero_copy_only=False)))
@@ -1046,6 +1046,12 @@ def _feed_arrow_values(walk: Walk, array: pa.Array) -> None:
         _feed_arrow_values(walk, array.indices)
     else:
         walk.feed(array.to_pylist())
+
+
+def _missing_in(array: pa.Array) -> "np.ndarray[Any, Any]":
+    if not array.null_count and (_is_text(array.type) or _is_fixed_width(array.type)):
+        return np.zeros(len(array), dtype=bool)
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import sys
 import threading
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -124,19 +125,35 @@ def module_states() -> Mapping[str, str]:
     return found
 
 
-_elsewhere: dict[str, types.ModuleType] = {}
-"""Modules that are known not to be local, by their place in `sys.modules`: there are a thousand,
-and they are asked for around every step."""
+@dataclass(slots=True)
+class _Known:
+    """What was found out about loaded modules: those that are local, by their place in
+    `sys.modules`, and the last one that was looked at."""
+
+    local: dict[str, types.ModuleType] = field(default_factory=dict)
+    newest: str = ""
+
+
+_known = _Known()
 
 
 def _local_modules() -> Iterator[types.ModuleType]:
-    for place, module in list(sys.modules.items()):
-        if _elsewhere.get(place) is module:
-            continue
-        if is_local(module):
-            yield module
-        elif isinstance(getattr(module, "__file__", None), str):
-            _elsewhere[place] = module
+    """Only new modules are looked at: there are a thousand, around every step, and in a forked
+    process each object that is touched costs a page of memory."""
+    places = [*_known.local, *_later_than(_known.newest)]
+    _known.newest = next(reversed(sys.modules))
+    _known.local.clear()
+    for place in places:
+        module = sys.modules.get(place)
+        if module is not None and is_local(module):
+            _known.local[place] = module
+    return iter(_known.local.values())
+
+
+def _later_than(newest: str) -> list[str]:
+    """Places in `sys.modules` that were filled after one; all where that is not known."""
+    names = reversed(sys.modules.copy()) if newest not in sys.modules else reversed(sys.modules)
+    return list(itertools.takewhile(lambda name: name != newest, names))
 
 
 def changed_modules(before: Mapping[str, str]) -> frozenset[str]:
