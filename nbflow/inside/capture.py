@@ -5,7 +5,6 @@ without being declared, groups that reach into undeclared inputs, values that ca
 are reported, none is passed over.
 """
 
-import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,9 @@ from nbflow.inside.digest import Examined, Looks, Undigestible, examine
 from nbflow.inside.inputs import Loaded, Session, Watched
 from nbflow.inside.seal import PickleForbidden
 from nbflow.inside.values import CannotStore, Packing, Stored
+
+if sys.platform != "win32":
+    import resource
 
 ABSENT_DIGEST: Final = blake3(b"absent").hexdigest()
 # Every cell may draw: a generator counts only where the plan follows it.
@@ -361,9 +363,7 @@ def _staged(
 
 def _peak_memory() -> int | None:
     """The process's largest resident size in bytes, where the system tells."""
-    with contextlib.suppress(ImportError):
-        import resource  # not on Windows
-
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return None
+    if sys.platform == "win32":
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
