@@ -218,6 +218,9 @@ class _Pass:
             reach = reader.record.reach(value.objs)
             if any(FOREIGN in obj or obj[3:] in self.shared.foreign for obj in reach):
                 self.shared.foreign.add(name)
+            defaults = {obj.split(":")[1] for obj in reach if obj.startswith("default:")}
+            defaults.update(*(self.shared.defaults.get(obj[3:], ()) for obj in reach))
+            self.shared.defaults[name] = frozenset(defaults)
             if any(obj == FIGURE or obj[3:] in self.shared.plots for obj in reach):
                 self.shared.plots.add(name)
             if value is DELETED:
@@ -580,6 +583,8 @@ class _Facts:
         for obj, change in self.record.changed.items():
             if obj.startswith("default:"):
                 function = obj.split(":")[1]
+                found.setdefault(f"`{function}` keeps state in a default argument", change.line)
+            for function in self.shared.defaults.get(obj[3:], ()) if change.sure else ():
                 found.setdefault(f"`{function}` keeps state in a default argument", change.line)
         for obj, line in self.record.acting.items():
             if any(obj in objects for objects in self.reached.values()):

@@ -63,10 +63,10 @@ _MADE_OF_CELLS: Final = {
     "pandas.DataFrame": 2,
     "pandas.DataFrame.from_dict": 2,
     "pandas.DataFrame.from_records": 2,
+    "pandas.json_normalize": 2,
 }
 """How deep in what these functions are given that lies which stands in a cell of the result."""
 
-_NOT_IN_CELLS: Final = IMMUTABLE | TABLES | {"ndarray"}
 _GIVES_ONE: Final = frozenset({"builtins.max", "builtins.min", "builtins.next", "builtins.sum"})
 _PASS_ELEMENTS: Final = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "filter"})
 
@@ -391,6 +391,9 @@ class KnownCalls(Calls):
             elem=_pair(Value(type="scalar"), self.table_part("Series", base, node))
         )
 
+    def _tuples(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
+        return result._replace(elem=self.cell_of(base.objs | base.weak))
+
     def _format(self, base: Value, result: Value, given: Arguments, node: ast.Call) -> Value:
         if base.type != "str" or base.text is None:
             return result
@@ -582,7 +585,7 @@ def _cells_in(value: Value, depth: int) -> Objects:
     parts = value.items or ((value.elem,) if value.elem is not None else ())
     if depth > 1:
         return NO_OBJECTS.union(*(_cells_in(part, depth - 1) for part in parts))
-    return NO_OBJECTS.union(*(strong(part) for part in parts if part.type not in _NOT_IN_CELLS))
+    return NO_OBJECTS.union(*(strong(part) for part in parts if part.type not in IMMUTABLE))
 
 
 def _tuple(parts: tuple[Value, ...]) -> Value:
@@ -648,6 +651,7 @@ _REFINE_METHOD: Final[dict[str, _RefineMethod]] = {
     "values": KnownCalls._values,
     "keys": KnownCalls._keys,
     "iterrows": KnownCalls._rows,
+    "itertuples": KnownCalls._tuples,
     "to_dict": KnownCalls._to_dict,
     "view": KnownCalls._viewed,
     "format": KnownCalls._format,

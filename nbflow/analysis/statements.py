@@ -144,6 +144,8 @@ class Statements(KnownCalls):
             return
         if base.type == "Logger":
             self.one_lane("it changes a logger, which the whole kernel shares", line)
+        if isinstance(target, ast.Attribute) and target.attr == "__dict__":
+            self.one_lane("objects share the dict of their attributes", line)
         if base.type == "class" and not base.callables:
             self.one_lane("it changes a class that the text does not name", line)
         if base.type == "DecimalContext":
