@@ -82,9 +82,10 @@ def _walk(
         evidence = lesson.what == "keeps"
         for cell in (cells if replaying else []) if evidence else cells[-1:]:
             by_cell.setdefault(CellId(cell), []).append(lesson)
+    held = tuple(ls for ls in lessons if replaying or ls.what != "keeps")
     standing = Standing(
         injected=injected,
-        sharing=sharing_in(notebook, facts, lessons),
+        sharing=sharing_in(notebook, facts, held),
         liveness=liveness_in(facts, lessons),
         replaying=replaying,
     )

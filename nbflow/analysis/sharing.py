@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from nbflow.analysis.facts import CellFacts
+from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.notebook import Cell, Notebook
@@ -137,28 +137,52 @@ def sharing_in(
     cells = [notebook.cell(one.cell) for one in facts]
     anytime = {u.name for f in facts for u in f.late_writes}
     anytime |= {u.name for f in facts for g in f.fragments for u in g.late_writes}
-    anytime |= {lesson.name for lesson in lessons if lesson.what == "writes"}
     return Sharing(
-        moments=tuple(_moments(cells, facts)),
+        moments=tuple(_moments(cells, facts, lessons)),
         anytime=frozenset(anytime),
         by_identity=any(compares_identity(cell.source) for cell in cells),
         mentioned=frozenset[Name]().union(*(mentioned_in(cell.source) for cell in cells)),
     )
 
 
-def _moments(cells: Iterable[Cell], facts: Iterable[CellFacts]) -> Iterator[Moment]:
+def _taught(lessons: Iterable[Learned], what: str) -> dict[str, frozenset[Name]]:
+    """Names of lessons of one kind, by the ids of the cells of their steps."""
+    found: dict[str, frozenset[Name]] = {}
+    for lesson in lessons:
+        if lesson.what == what:
+            for cell in lesson.step.split("+"):
+                found[cell] = found.get(cell, frozenset()) | {lesson.name}
+    return found
+
+
+def _moments(
+    cells: Iterable[Cell], facts: Iterable[CellFacts], lessons: Iterable[Learned]
+) -> Iterator[Moment]:
+    writes, keeps = _taught(lessons, "writes"), _taught(lessons, "keeps")
     seers = Seers({})
     for cell, one in zip(cells, facts, strict=True):
         binds = frozenset[Name]() if _may_not_end(cell) else one.binds
+        seen = writes.get(cell.id, frozenset())
         yield Moment(
             index=one.index,
-            changed=frozenset(u.name for u in one.writes if not one.only_binds(u.name)),
-            own=one.own,
+            changed=seen | _changed(one, keeps.get(cell.id, frozenset())),
+            own=one.own - seen,
             seers=seers,
             groups=one.aliases,
             binds=binds,
         )
         seers = seers.after(one, binds)
+
+
+def _changed(facts: CellFacts, kept: frozenset[Name]) -> frozenset[Name]:
+    """What the text says that a cell changes, without what runs have seen it leave alone."""
+    changes = (use for use in facts.writes if not facts.only_binds(use.name))
+    doubtful = kept - facts.bound
+    return frozenset(
+        use.name
+        for use in changes
+        if use.certainty is Certainty.SURE or use.name not in doubtful
+    )
 
 
 def _may_not_end(cell: Cell) -> bool:

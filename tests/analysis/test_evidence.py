@@ -137,3 +137,20 @@ def test_in_one_kernel_nothing_dissolves() -> None:
     graph = linked(sources, *keep(1, "xs"))
     assert graph.one_lane
     assert not any(step.spared for step in graph.steps)
+
+
+SHARED = [HEAD, "a = [1]", "b = a", "n = len(a)", "stranger.look(b)", "print(a)"]
+
+
+def test_what_runs_have_seen_unchanged_shows_no_sharing() -> None:
+    before = edges(linked(SHARED))
+    assert ("c2", "c3", "data") in before
+    assert ("c2", "c3", "data") not in edges(linked(SHARED, *keep(4, "a", "b")))
+
+
+def test_a_change_that_a_run_has_seen_shows_only_sharing_above_it() -> None:
+    sources = [*SHARED, "c = [a]", "print(a)", "print(c)"]
+    lessons = (*keep(4, "a"), changes(4, "b"))
+    found = edges(linked(sources, *lessons))
+    assert ("c2", "c3", "data") in found
+    assert ("c6", "c7", "data") not in found
