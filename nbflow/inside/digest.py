@@ -18,6 +18,7 @@ import enum
 import fractions
 import functools
 import gc
+import inspect
 import io
 import logging
 import marshal
@@ -589,8 +590,21 @@ class Walk:
             place = f"{self._ordinal(id(owner))}.{key}"
             self.notes.lazy[place] = self.apart(value)
             return
+        if key == "_cache" and type(value) is dict:
+            parts = value.items()
+            value = {n: part for n, part in parts if not self._is_lazy_part(owner, n, part)}
         self.text(key)
         self.feed(value)
+
+    def _is_lazy_part(self, owner: object, name: object, part: object) -> bool:
+        """Whether a cached attribute keeps it here: pandas' `cache_readonly`, and its like."""
+        kind = type(owner)
+        attribute = inspect.getattr_static(kind, name, None) if isinstance(name, str) else None
+        cached = "cache" in type(attribute).__name__.casefold()
+        if not isinstance(name, str) or not cached or not _is_of_library(kind, name):
+            return False
+        self.notes.lazy[f"{self._ordinal(id(owner))}.{name}"] = self.apart(part)
+        return True
 
 
 def causes_of(error: BaseException) -> tuple[Any, ...]:
@@ -668,6 +682,10 @@ def _is_lazy(kind: type, key: str) -> bool:
     fill is content: their code may show it, and computes it from what was true then."""
     if not isinstance(getattr(kind, key, None), functools.cached_property):
         return False
+    return _is_of_library(kind, key)
+
+
+def _is_of_library(kind: type, key: str) -> bool:
     home = next(base.__module__ for base in kind.__mro__ if key in vars(base))
     return home != "__main__" and not is_local(sys.modules.get(home))
 

@@ -366,6 +366,17 @@ def test_lazy_attributes_of_libraries_may_appear_but_not_change(
     assert bench.run("y.__dict__.clear()", **names).found_mutations == ("y",)
 
 
+def test_what_cached_attributes_of_libraries_keep_may_appear_but_not_change(bench: Bench) -> None:
+    source = (
+        "import statsmodels.api as sm; y = [1.0, 3.0, 2.0]; "
+        "x = sm.OLS(y, [1.0, 2.0, 3.0]).fit(); z = sm.OLS(y, [1.0, 2.0, 3.0]).fit(); z.resid"
+    )
+    made = bench.made(source, "x", "z")
+    names: dict[str, Any] = {"inputs": made, "input_names": ("x", "z")}
+    assert bench.run("x.bse; x.resid; x.aic", **names).found_mutations == ()
+    assert bench.run("z.resid[0] = 7", **names).found_mutations == ("z",)
+
+
 def test_lazy_attributes_of_the_notebooks_own_classes_are_content(bench: Bench) -> None:
     made = bench.made(LAZY + "x = Lazy()", "x", provided=("Lazy",))
     here: dict[str, Any] = {"__name__": "__main__"}
