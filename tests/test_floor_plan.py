@@ -46,8 +46,8 @@ ALSO: dict[str, frozenset[str]] = {
     "faces/lane.py": frozenset({"nbflow.inside", "nbflow.analysis", "IPython", "msgspec"}),
     # `%%sql` in an open notebook is the code that lanes run.
     "faces/magics.py": frozenset({"nbflow.inside", "IPython", "pandas"}),
-    # rcParams are an ambient channel; touched only where the notebook has imported matplotlib.
-    "inside/ambient.py": frozenset({"matplotlib", "cycler"}),
+    # Ambient channels of libraries; touched only where the notebook has imported them.
+    "inside/ambient.py": frozenset({"matplotlib", "cycler", "control"}),
     # papermill calls it, so it must be papermill's kind of thing.
     "faces/engine.py": frozenset({"papermill"}),
     # `-f params.yaml`

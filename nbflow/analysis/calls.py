@@ -241,6 +241,8 @@ class Calls(Expressions):
         if _REGISTERS.search(dotted) and not self.effects.names(dotted):
             self.one_lane(f"`{dotted}` registers something in its library", node.lineno)
         if rule is None:
+            if (channel := self.effects.counters.get(library)) is not None:
+                self._may_draw(node.lineno, (channel,))
             return self._unknown_library(dotted, given, node)
         if not self.effects.names(dotted):
             self._guess_files(given, node)
@@ -307,6 +309,23 @@ class Calls(Expressions):
             self.record.settings |= set(SETTINGS)
         result = self.apply(rule, base, given, node)
         return self.refine_method(base, name, result, given, node)
+
+    def may_count(self, value: Value, node: ast.AST) -> None:
+        """What a library that counts has made may make more of it, but not by methods that are
+        named as its functions that do not."""
+        if not any(FOREIGN in obj or obj[3:] in self.shared.foreign for obj in value.objs):
+            return
+        modules = {known.ref for known in self.shared.globals.values() if known.ref is not None}
+        libraries = {module.partition(".")[0] for module in modules}
+        counters = self.effects.counters.items()
+        method = node.func if isinstance(node, ast.Call) else None
+        name = method.attr if isinstance(method, ast.Attribute) else ""
+        used = tuple(
+            channel
+            for library, channel in counters
+            if library in libraries and name not in self.effects.functions.get(library, ())
+        )
+        self._may_draw(getattr(node, "lineno", 0), used)
 
     def _is_foreign(self, value: Value) -> bool:
         """It may come from a library of which too little is known to go by its methods' names, or
@@ -718,6 +737,7 @@ class Calls(Expressions):
         """A call of something unknown: it may change what it can reach, keep it, return it."""
         if is_trusted(node):
             return self.new(node, "")
+        self.may_count(callee, node)
         self.record.settings |= set(SETTINGS)
         line = node.lineno
         objects = strong(callee) | given.objects()

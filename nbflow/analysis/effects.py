@@ -73,7 +73,7 @@ class Effects:
     what is not called. parents: type → types whose rules it shares. ambient: dotted name of a
     settings object → its channel. libraries: top-level modules that surely do not lie beside the
     notebook. proven: those whose values do what the names of their methods say. counting: those
-    that count what they make.
+    that count what they make; counters: those whose count travels as a channel.
     """
 
     functions: Mapping[str, Mapping[str, Rule]]
@@ -85,6 +85,7 @@ class Effects:
     libraries: frozenset[str]
     proven: frozenset[str]
     counting: frozenset[str]
+    counters: Mapping[str, str]
 
     def function(self, dotted: str) -> Rule | None:
         """The rule of a module's function or class: the longest section that knows it.
@@ -265,6 +266,7 @@ def load_effects() -> Effects:
         libraries=frozenset(data["libraries"]["known"].split()),
         proven=frozenset(data["libraries"]["proven"].split()),
         counting=frozenset(data["libraries"]["counting"].split()),
+        counters=data["counters"],
     )
 
 

@@ -174,6 +174,9 @@ class Expressions:
     def look_at(self, value: Value, node: ast.AST) -> None:
         raise NotImplementedError
 
+    def may_count(self, value: Value, node: ast.AST) -> None:
+        raise NotImplementedError
+
     def make_function(self, node: ast.Lambda) -> Value:
         raise NotImplementedError
 
@@ -689,6 +692,7 @@ class Expressions:
                 if found is not None:
                     return found
             self.look_at(value, node)
+            self.may_count(value, node)
         text = _text_of(left, right, op)
         if text is not None:
             return text

@@ -13,7 +13,7 @@ from nbflow.analysis.cell_link import CellLink
 from nbflow.analysis.defining import define
 from nbflow.analysis.facts import Certainty, Use
 from nbflow.analysis.parameter_cell import injected_fragments
-from nbflow.analysis.reading import RANDOM_CHANNELS, read_channel, read_more
+from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP, read_channel, read_more
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.values import TABLES
 from nbflow.analysis.versions import PLAIN_TYPES, Defined, Version, fold_match
@@ -109,14 +109,14 @@ class _Leaving:
     def _is_kept(self, name: Name) -> bool:
         if name not in self.link.kept or name in self.link.facts.bound:
             return False
-        return name in RANDOM_CHANNELS or self.standing.of_step(name)
+        return name in USED_UP or self.standing.of_step(name)
 
     def _spare(self, name: Name, line: int) -> None:
         """It still reads the name, and must not do so before those who change it."""
         if name not in self.standing.current or self.link.key is None:
             return
         self.link.spared.setdefault(name, line)
-        if name not in RANDOM_CHANNELS:
+        if name not in USED_UP:
             use = Use(name=name, line=line, certainty=Certainty.MAY)
             read_more(self.standing, self.link, [use])
 

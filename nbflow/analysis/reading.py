@@ -19,6 +19,9 @@ from nbflow.core.names import Name, NameKind, kind_of
 RANDOM_CHANNELS = (Name("@random"), Name("@numpy.random"))
 """Drawing matters only below a seeding step; other channels are settings for everything below."""
 
+USED_UP = (*RANDOM_CHANNELS, Name("@control"))
+"""Channels that only those look at who go on from what they find: drawing, numbering."""
+
 _SHELL = {"display", "get_ipython", "In", "Out", "exit", "quit", "__file__", "__builtins__"}
 _SHELL |= {"_", "__", "___", "_i", "_ih", "_oh", "_dh", "_exit_code"}
 _SQL = "%%sql"
@@ -48,9 +51,9 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
 
 
 def _is_spared_draw(use: Use, link: CellLink) -> bool:
-    """It might draw from a generator, but runs have shown that it does not."""
+    """It might draw from a generator, or count, but runs have shown that it does not."""
     may = use.certainty is Certainty.MAY
-    return may and use.name in RANDOM_CHANNELS and use.name in link.kept
+    return may and use.name in USED_UP and use.name in link.kept
 
 
 def read_more(standing: Standing, link: CellLink, uses: Iterable[Use]) -> None:
@@ -76,7 +79,7 @@ def _read_settings(standing: Standing, link: CellLink) -> None:
     """Settings (options, styles, environment) hold for everything below that may look at them."""
     unused = set(SETTINGS) - link.facts.settings
     for name in standing.current:
-        if kind_of(name) is not NameKind.AMBIENT or name in RANDOM_CHANNELS:
+        if kind_of(name) is not NameKind.AMBIENT or name in USED_UP:
             continue
         if name not in unused:
             read_channel(standing, link, Use(name=name, line=1))

@@ -179,9 +179,7 @@ def _changed(facts: CellFacts, kept: frozenset[Name]) -> frozenset[Name]:
     changes = (use for use in facts.writes if not facts.only_binds(use.name))
     doubtful = kept - facts.bound
     return frozenset(
-        use.name
-        for use in changes
-        if use.certainty is Certainty.SURE or use.name not in doubtful
+        use.name for use in changes if use.certainty is Certainty.SURE or use.name not in doubtful
     )
 
 

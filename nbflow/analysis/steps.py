@@ -7,7 +7,7 @@ from nbflow.analysis.cell_link import CellLink, Group
 from nbflow.analysis.facts import Certainty, Effect, Use
 from nbflow.analysis.files import FileUse, file_uses
 from nbflow.analysis.labels import title_above
-from nbflow.analysis.reading import RANDOM_CHANNELS
+from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.versions import Defined, in_order
 from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
@@ -86,7 +86,7 @@ class StepMaker:
 
     def _may_keep(self, group: Group, name: Name) -> bool:
         """Only calls whose effect is not known might change it: running will tell."""
-        if kind_of(name) is not NameKind.VARIABLE and name not in RANDOM_CHANNELS:
+        if kind_of(name) is not NameKind.VARIABLE and name not in USED_UP:
             return False
         if (group.key, name) in self.learned or not any(name in ln.inputs for ln in group.links):
             return False

@@ -31,6 +31,7 @@ AMBIENT_CHANNELS: Final = (
     "@warnings",
     "@locale",
     "@decimal",
+    "@control",
 )
 """What Python code shares without naming it, and nbflow can carry from lane to lane."""
 

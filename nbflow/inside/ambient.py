@@ -408,6 +408,18 @@ def _is_of_library(entry: Any) -> bool:
     return bool(message or module) or not category.startswith("builtins:")
 
 
+def _read_control(_start: Start) -> Any:
+    """How many systems python-control has named by number."""
+    systems = sys.modules.get("control.iosys")
+    return 0 if systems is None else systems.InputOutputSystem._idCounter
+
+
+def _write_control(value: Any, _start: Start) -> None:
+    if not value and "control.iosys" not in sys.modules:
+        return
+    importlib.import_module("control.iosys").InputOutputSystem._idCounter = value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Channel:
     read: Callable[[Start], Any]
@@ -426,4 +438,5 @@ _CHANNELS: Final[Mapping[str, _Channel]] = {
     "@warnings": _Channel(read=_read_warnings, write=_write_warnings),
     "@locale": _Channel(read=_read_locale, write=_write_locale),
     "@decimal": _Channel(read=_read_decimal, write=_write_decimal),
+    "@control": _Channel(read=_read_control, write=_write_control),
 }

@@ -406,6 +406,23 @@ def test_methods_of_strangers_are_not_judged_by_their_names() -> None:
 
 
 def test_a_library_that_counts_keeps_its_users_in_one_kernel() -> None:
-    facts = all_of("import control as ct", "a = ct.tf(1, [1, 2])", "b = ct.tf(1, [1, 3])")
-    assert facts[1].affinity[0][1] == "control numbers what it makes"
-    assert "library/control" in {str(use.name) for use in facts[2].writes}
+    facts = all_of("import altair as alt", "a = alt.Chart(1)", "b = alt.Chart(2)")
+    assert facts[1].affinity[0][1] == "altair numbers what it makes"
+    assert "library/altair" in {str(use.name) for use in facts[2].writes}
+
+
+@pytest.mark.parametrize(
+    ("cell", "counts"),
+    [
+        ("b = ct.tf(1, [1, 3])", True),
+        ("b = a.feedback(1)", True),
+        ("b = a * a", True),
+        ("b = ct.poles(a)", False),
+        ("b = [1, 2]", False),
+    ],
+)
+def test_a_count_that_can_travel_is_a_channel(cell: str, counts: bool) -> None:
+    facts = all_of("import control as ct", "a = ct.tf(1, [1, 2])", cell)
+    for uses in (facts[2].reads, facts[2].writes):
+        assert ("@control" in {str(use.name) for use in uses}) is counts
+    assert not facts[1].affinity

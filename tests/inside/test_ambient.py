@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+import types
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,13 @@ def set_rc() -> None:
     matplotlib.rcParams["axes.prop_cycle"] = cycler(color=["r", "g"])
 
 
+def count_systems() -> None:
+    """As if python-control had named three systems."""
+    module: Any = types.ModuleType("control.iosys")
+    module.InputOutputSystem = type("InputOutputSystem", (), {"_idCounter": 3})
+    sys.modules.setdefault("control.iosys", module).InputOutputSystem._idCounter = 3
+
+
 CHANGES: dict[str, Any] = {
     "@random": lambda: random.seed(7),
     "@numpy.random": lambda: np.random.seed(7),
@@ -60,6 +68,7 @@ CHANGES: dict[str, Any] = {
     "@warnings": lambda: warnings.filterwarnings("ignore", "text", FutureWarning, "mod.*"),
     "@locale": lambda: locale.setlocale(locale.LC_NUMERIC, "C.UTF-8"),
     "@decimal": lambda: setattr(decimal.getcontext(), "prec", 5),
+    "@control": count_systems,
 }
 
 
