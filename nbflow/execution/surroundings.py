@@ -10,13 +10,13 @@ import importlib.util
 import os
 import platform
 import sys
-import sysconfig
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from blake3 import blake3
 
+from nbflow.core.homes import homes, is_installed
 from nbflow.core.task import FileTouch
 
 PYTHON = f"{platform.python_implementation()} {platform.python_version()}"
@@ -90,7 +90,7 @@ def package_versions(modules: Iterable[str], folder: Path) -> dict[str, str]:
         if module in sys.stdlib_module_names or _local_file(module, folder) is not None:
             continue
         for package in _providers().get(module, ()):
-            found[package] = importlib.metadata.version(package)
+            found[package] = _version(package, _packages_changed())
     return found
 
 
@@ -160,6 +160,16 @@ def _text_digest(text: str | None) -> str:
 
 
 @cache
+def _version(package: str, changed: tuple[int, ...]) -> str:
+    """Asked for every step of a run; `changed` tells whether packages were installed since."""
+    return importlib.metadata.version(package)
+
+
+def _packages_changed() -> tuple[int, ...]:
+    return tuple(os.stat(home).st_mtime_ns for home in homes() if os.path.isdir(home))
+
+
+@cache
 def _providers() -> Mapping[str, list[str]]:
     return importlib.metadata.packages_distributions()
 
@@ -172,7 +182,7 @@ def _local_file(module: str, folder: Path) -> Path | None:
     if (folder / module).is_dir():
         return folder / module / "__init__.py"
     origin = _origin(module)
-    return None if origin is None or _is_installed(origin) else origin
+    return None if origin is None or is_installed(str(origin)) else origin
 
 
 @cache
@@ -186,11 +196,6 @@ def _origin(module: str) -> Path | None:
     if spec is None or spec.origin in (None, "built-in", "frozen"):
         return None
     return Path(str(spec.origin))
-
-
-def _is_installed(path: Path) -> bool:
-    homes = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return any(path.is_relative_to(home) for home in homes if home)
 
 
 def _local_sources(module: str, folder: Path) -> list[Path]:

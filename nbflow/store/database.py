@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -59,10 +59,23 @@ class Database:
             self._connection.close()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """One transaction: all of it is on disk when the block ends, or nothing of it ever is."""
-        with self._transaction("BEGIN IMMEDIATE"):
+    def writing(self, *, durable: bool = True) -> Iterator[None]:
+        """One transaction: all of it is on disk when the block ends, or nothing of it ever is.
+
+        What is not `durable` survives the end of any process, but waits for the next durable one to
+        survive a loss of power (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        """
+        pace = nullcontext() if durable else self._less_synchronous()
+        with self._lock, pace, self._transaction("BEGIN IMMEDIATE"):
             yield
+
+    @contextmanager
+    def _less_synchronous(self) -> Iterator[None]:
+        self.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -101,7 +101,7 @@ class Ledger:
 
     def append(self, event: Event) -> Event:
         """Record an event that changes no state; it comes back with its id."""
-        with self._db.writing():
+        with self._db.writing(durable=False):
             return self._put_event(event)
 
     def step_changed(self, run: RunId, fence: int, result: StepResult, event: Event) -> Event:
@@ -110,7 +110,7 @@ class Ledger:
         Raises:
             StaleFence: the run is not the caller's any more; nothing was written.
         """
-        with self._db.writing():
+        with self._db.writing(durable=result.status.ended):
             self._notebook_of_held_run(run, fence)
             return self._put_change(run, result, event)
 
@@ -122,7 +122,7 @@ class Ledger:
         Raises:
             StaleFence: the run is not the caller's any more; nothing was written.
         """
-        with self._db.writing():
+        with self._db.writing(durable=False):
             self._notebook_of_held_run(run, fence)
             told = self._put_change(run, result, event)
             if grounds is not None:
