@@ -167,6 +167,8 @@ class TaskReport:
     objects.
     dynamic_effects: seen at run time: `network`, `subprocess`, `threads`, `children`, `tasks`,
     `index_names` (a loaded pandas Index, which other names may use too, was renamed in place) …
+    clean: nothing but names and imported modules is left of it in the kernel, which may serve a
+    later step of the notebook.
     """
 
     outputs: tuple[StagedBlob, ...] = ()
@@ -180,6 +182,7 @@ class TaskReport:
     dynamic_effects: tuple[str, ...] = ()
     peak_memory: int | None = None
     warnings: tuple[str, ...] = ()
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

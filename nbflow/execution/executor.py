@@ -72,9 +72,19 @@ class Lane(Protocol):
     def close(self) -> None:
         """End the process and all that it started."""
 
+    @property
+    def is_used(self) -> bool:
+        """Whether its process has served another lane before."""
 
-OpenLane = Callable[[TaskSpec], Lane]
-"""Opens the lane for a first task (kernel, folder, variables). May raise KernelError."""
+    def pass_on(self) -> None:
+        """Leave the process to a later step of the notebook: the last one left it clean."""
+
+
+class OpenLane(Protocol):
+    """Opens the lane for a first task (kernel, folder, variables). May raise KernelError."""
+
+    def __call__(self, spec: TaskSpec, *, fresh: bool) -> Lane:
+        """A `fresh` lane's process has served nobody before."""
 
 
 class LocalExecutor:
@@ -190,6 +200,10 @@ class _Worker(threading.Thread):
                     self._out.put(_not_run(spec))
                     continue
                 lane, outcome = self._run_one(spec, lane)
+                if lane is not None and spec.lane is None and _is_clean(outcome):
+                    # Before the outcome is known: the step that waits for it may come here.
+                    lane.pass_on()
+                    lane = None
                 self._out.put(outcome)
         finally:
             if lane is not None:
@@ -210,8 +224,13 @@ class _Worker(threading.Thread):
             self._out.put(shown)
 
         try:
-            lane = lane or self._open_lane(spec)
+            lane = lane or self._open_lane(spec, fresh=False)
             outcome = lane.run(spec, show=show, cancelled=lambda: self._is_cancelled(spec))
+            if lane.is_used and outcome.status == "failed" and not outcome.cell_times:
+                # Something that can be defined once in a process only; no cell has begun.
+                lane.close()
+                lane = self._open_lane(spec, fresh=True)
+                outcome = lane.run(spec, show=show, cancelled=lambda: self._is_cancelled(spec))
             return lane, with_report(outcome, Path(spec.staging))
         except KernelError as error:
             outcome = failed(spec, "kernel_missing", error.message, error)
@@ -220,6 +239,11 @@ class _Worker(threading.Thread):
         if lane is not None:
             lane.close()
         return None, outcome
+
+
+def _is_clean(outcome: TaskOutcome) -> bool:
+    report = outcome.report
+    return outcome.error is None and report is not None and report.clean
 
 
 def with_report(outcome: TaskOutcome, staging: Path) -> TaskOutcome:

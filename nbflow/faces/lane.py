@@ -5,6 +5,7 @@ run as silent requests, so nothing of them shows in the notebook. A kernel that 
 keeps one `_KernelSide` with its SQL session for all of them.
 """
 
+import gc
 import json
 import os
 import sys
@@ -23,7 +24,7 @@ from nbflow.analysis.sql_names import parse_sql
 from nbflow.core.task import ReplaySource, StepError, TaskSpec
 from nbflow.faces import magics
 from nbflow.inside.ambient import Start, Watch, changed_channels, start_here, watch_channels
-from nbflow.inside.capture import capture
+from nbflow.inside.capture import capture, forget_peak_memory
 from nbflow.inside.inputs import Loaded, load, restore_channels
 from nbflow.inside.sql import SqlSession
 from nbflow.inside.surroundings import changed_loggers, logger_states
@@ -89,6 +90,8 @@ class _KernelSide:
         self._replayed: set[tuple[str, int, str]] = set()
         self._spec = spec
         self._loaded: Loaded | None = None
+        self._is_used = False
+        self._beginning = {**shell.user_ns}
         magics.register(shell, self._session)
         sys.breakpointhook = _no_debugger
         session = shell.kernel.session
@@ -97,6 +100,8 @@ class _KernelSide:
     def open(self, spec: TaskSpec) -> None:
         """Replay, load, restore."""
         self._spec = spec
+        if spec.lane is None:
+            self._begin_anew()
         os.environ.update(spec.env)
         self._start = replace(self._start, environ={**self._start.environ, **spec.env})
         restore_channels(self._shell.user_ns, spec, _PLACES, start=self._start)
@@ -106,6 +111,19 @@ class _KernelSide:
         # Random generators are restored here, after the replays that might draw.
         self._loaded = load(self._shell.user_ns, self._session, spec, start=self._start)
         watcher().start(Path(spec.working_directory), own=[Path(spec.key_file).parent])
+
+    def _begin_anew(self) -> None:
+        """A step of its own finds no name of the one that this kernel served before."""
+        if self._is_used:
+            names = self._shell.user_ns
+            for name in names.keys() - self._beginning.keys():
+                del names[name]
+            names.update(self._beginning)
+            names["Out"].clear()
+            self._replayed.clear()
+            gc.collect()
+            forget_peak_memory()
+        self._is_used = True
 
     def _replay(self, replay: ReplaySource) -> None:
         """Run a definition, once in this kernel: classes must stay the same objects."""

@@ -55,17 +55,17 @@ def capture(
         staging.add_absent(name)
     for channel in sorted(n for n in spec.outputs if kind_of(Name(n)) is NameKind.AMBIENT):
         staging.add_channel(channel, read_channel(channel, loaded.start))
+    unstorable = (*seen.unstorable, *staging.unstorable)
     return TaskReport(
         outputs=tuple(staging.staged),
-        unstorable=(*seen.unstorable, *staging.unstorable),
+        unstorable=unstorable,
         found_mutations=tuple(sorted(seen.mutations(changed_tables))),
         # What cannot be stored cannot be looked through: it may hold on to anything (a weakref).
-        untouched=()
-        if seen.unstorable or staging.unstorable
-        else tuple(sorted(seen.untouched(changed_tables))),
+        untouched=() if unstorable else tuple(sorted(seen.untouched(changed_tables))),
         alias_groups=tuple(seen.undeclared_groups()),
-        dynamic_effects=(*surroundings.left_behind(loaded.living), *seen.renamed_indexes()),
+        dynamic_effects=(*seen.around.living, *seen.renamed_indexes()),
         peak_memory=_peak_memory(),
+        clean=not unstorable and seen.is_clean(),
     )
 
 
@@ -84,10 +84,11 @@ class _Seen:
     sql: set[str] = field(default_factory=set)
     absent: list[str] = field(default_factory=list)
     unstorable: list[Unstorable] = field(default_factory=list)
+    around: "_Around" = field(init=False)
     looks: Looks = field(default_factory=Looks)
-    channels: frozenset[str] | None = None
 
     def look(self) -> None:
+        self.around = _around(self.loaded)
         variables = {n for n in self.spec.outputs if kind_of(Name(n)) is NameKind.VARIABLE}
         for name in sorted(variables):
             if self.session.is_sql(name):
@@ -131,24 +132,25 @@ class _Seen:
                 yield watched.name
         yield from (self.loaded.tables & changed_tables) - declared
         followed = {*self.spec.input_names, *self.spec.spared}
-        for channel in self._changed_channels() - declared:
+        for channel in self.around.channels - declared:
             if channel not in _GENERATORS or channel in followed:
                 yield channel
-        for module in surroundings.changed_modules(self.loaded.modules):
+        for module in self.around.modules:
             yield f"@module:{module}"
-        if surroundings.changed_loggers(self.loaded.loggers):
+        if self.around.loggers:
             yield "@module:logging"
 
-    def _changed_channels(self) -> frozenset[str]:
-        if self.channels is None:
-            self.channels = self._compared_channels()
-        return self.channels
-
-    def _compared_channels(self) -> frozenset[str]:
-        found = frozenset(changed_channels(self.loaded.ambient, self.loaded.start))
-        # A generator that the step itself brought in may have been drawn from.
-        brought_in = self.loaded.ambient.values[_NUMPY] is None and "numpy.random" in sys.modules
-        return found | {_NUMPY} if brought_in else found
+    def is_clean(self) -> bool:
+        """Whether the process is, but for names and modules, what it was before the step."""
+        cells, replays = self.spec.cells, self.spec.replays
+        sources = [*(one.source for one in cells), *(one.source for one in replays)]
+        return (
+            self.session.is_untouched
+            # The library's own connection is there for the whole process.
+            and not any("duckdb" in source for source in sources)
+            and self.around == _NOTHING_AROUND
+            and surroundings.process_state() == self.loaded.process
+        )
 
     def untouched(self, changed_tables: frozenset[str]) -> Iterator[str]:
         """Names that the step might have changed, but did not; nor can it later by way of what it
@@ -166,7 +168,7 @@ class _Seen:
                 same.difference_update(group)
         yield from same
         channels = {name for name in wanted if kind_of(Name(name)) is NameKind.AMBIENT}
-        yield from channels - self._changed_channels()
+        yield from channels - self.around.channels
 
     def renamed_indexes(self) -> Iterator[str]:
         """Other tables may use the same Index object, and are not here to be looked at."""
@@ -208,6 +210,31 @@ class _Seen:
                 nodes.setdefault(name, self.namespace[name])
         looks = {name: self.of(value) for name, value in nodes.items()}
         return connected({name: look for name, look in looks.items() if look is not None})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What changed around the step's names."""
+
+    channels: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+    loggers: frozenset[str] = frozenset()
+    living: tuple[str, ...] = ()
+
+
+_NOTHING_AROUND: Final = _Around()
+
+
+def _around(loaded: Loaded) -> _Around:
+    channels = frozenset(changed_channels(loaded.ambient, loaded.start))
+    # A generator that the step itself brought in may have been drawn from.
+    brought_in = loaded.ambient.values[_NUMPY] is None and "numpy.random" in sys.modules
+    return _Around(
+        channels=channels | {_NUMPY} if brought_in else channels,
+        modules=surroundings.changed_modules(loaded.modules),
+        loggers=surroundings.changed_loggers(loaded.loggers),
+        living=surroundings.left_behind(loaded.living),
+    )
 
 
 def _is_light(value: Any) -> bool:
@@ -362,8 +389,16 @@ def _staged(
 
 
 def _peak_memory() -> int | None:
-    """The process's largest resident size in bytes, where the system tells."""
+    """Bytes that this process has held at most since `forget_peak_memory`."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as status:
+        return next((int(line.split()[1]) * 1024 for line in status if "VmHWM" in line), None)
     if sys.platform == "win32":
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def forget_peak_memory() -> None:
+    """Begin to count anew, where the system can (on Linux, see proc(5): clear_refs)."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as counter:
+        counter.write("5")

@@ -45,6 +45,11 @@ class Session(Protocol):
         """After Python ran: what it rebound or changed is Python's."""
         ...
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of SQL was used yet."""
+        ...
+
     def take_changes(self) -> frozenset[str]:
         """The names that SQL changed, or Python took over, since last asked."""
         ...
@@ -81,6 +86,7 @@ class Loaded:
     modules: Mapping[str, str] = field(repr=False)
     loggers: Mapping[str, Any] = field(repr=False)
     living: "surroundings.Living" = field(repr=False)
+    process: Mapping[str, Any] = field(repr=False)
 
 
 def load(
@@ -110,6 +116,7 @@ def load(
         modules=surroundings.module_states(),
         loggers=surroundings.logger_states(),
         living=surroundings.living(),
+        process=surroundings.process_state(),
     )
 
 

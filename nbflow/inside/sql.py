@@ -125,6 +125,11 @@ class SqlSession:
         self._cell_words: frozenset[str] = frozenset()
         self._lock = threading.RLock()  # a found read may come from any thread
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of SQL was used yet."""
+        return not (self._catalog.opened or self._held or self._later.waiting)
+
     # -- names
 
     def names(self) -> tuple[str, ...]:

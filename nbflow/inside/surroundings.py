@@ -1,9 +1,13 @@
 """What surrounds a step's names in its process: modules' state, loggers, threads, tasks."""
 
 import asyncio
+import atexit
+import builtins
 import contextlib
 import itertools
 import logging
+import os
+import signal
 import sys
 import threading
 import types
@@ -102,6 +106,58 @@ def _tasks() -> Iterator["asyncio.Task[Any]"]:
         code = getattr(task.get_coro(), "cr_code", None)
         if code is not None and not is_installed(code.co_filename) and task.done() is False:
             yield task
+
+
+# -- the process
+
+# Builtins that IPython sets anew around every cell.
+_OF_SHELL: Final = frozenset(
+    {"_", "__IPYTHON__", "display", "exit", "get_ipython", "input", "quit"}
+)
+
+
+def process_state() -> Mapping[str, Any]:
+    """What code can do to its process beside the channels that cells share."""
+    return {
+        "signal handlers": [signal.getsignal(number) for number in signal.valid_signals()],
+        "hooks": (sys.excepthook, sys.displayhook, sys.breakpointhook, threading.excepthook),
+        "builtins": {n: id(v) for n, v in vars(builtins).items() if n not in _OF_SHELL},
+        "the recursion limit": sys.getrecursionlimit(),
+        "open files": _open_files(),
+        "open figures": _open_figures(),
+        "exit handlers": atexit._ncallbacks(),
+        "the shell": _shell_state(),
+    }
+
+
+def _open_files() -> frozenset[str]:
+    """Files that the process holds open, as Linux tells."""
+    found = set()
+    for entry in Path("/proc/self/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            target = os.readlink(entry)
+            if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
+                found.add(target)
+    return frozenset(found)
+
+
+def _open_figures() -> tuple[int, ...]:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return tuple(pyplot.get_fignums()) if pyplot is not None else ()
+
+
+def _shell_state() -> Any:
+    shell = get_ipython()
+    if shell is None:
+        return None
+    magics = shell.magics_manager.magics
+    return (
+        {kind: len(found) for kind, found in magics.items()},
+        sorted(shell.extension_manager.loaded if shell.extension_manager else ()),
+        len(shell.ast_transformers),
+        len(shell.input_transformers_cleanup),
+        len(shell.input_transformers_post),
+    )
 
 
 # -- modules

@@ -60,6 +60,7 @@ class Seen:
             files_written=(*report.files_written, *self.files_written),
             untracked_files=(*report.untracked_files, *self.untracked_files),
             dynamic_effects=tuple(dict.fromkeys((*report.dynamic_effects, *self.effects))),
+            clean=report.clean and not self.effects,
         )
 
 

@@ -81,19 +81,31 @@ class _EndError(Exception):
 
 
 def open_lane(
-    spec: TaskSpec, *, kernels: Kernels, logs: Path, grace: float = GRACE_SECONDS
+    spec: TaskSpec,
+    *,
+    kernels: Kernels,
+    logs: Path,
+    grace: float = GRACE_SECONDS,
+    fresh: bool = False,
 ) -> "KernelLane":
     """A lane with a kernel of its own, for a first task; `logs` is where the run's step logs are.
+
+    Unless it has to be `fresh`, the kernel may have served steps above that left it clean.
 
     Raises:
         KernelError: no kernel could be had.
     """
     log = _log_of(spec, logs)
     try:
-        kernel = kernels.take(sink=log.write)
+        kernel = kernels.take(sink=log.write, at=None if fresh else _place(spec))
     finally:
         log.close()
-    return KernelLane(kernel, logs=logs, grace=grace)
+    return KernelLane(kernel, kernels=kernels, logs=logs, grace=grace)
+
+
+def _place(spec: TaskSpec) -> int | None:
+    """Where a step stands that any clean kernel can serve."""
+    return spec.cells[0].cell_index if spec.cells and spec.lane is None else None
 
 
 def _log_of(spec: TaskSpec, logs: Path) -> StepLog:
@@ -103,14 +115,15 @@ def _log_of(spec: TaskSpec, logs: Path) -> StepLog:
 class KernelLane:
     """One kernel and the tasks that run in it, one after the other."""
 
-    def __init__(self, kernel: Kernel, *, logs: Path, grace: float) -> None:
-        self._kernel, self._logs, self._grace = kernel, logs, grace
+    def __init__(self, kernel: Kernel, *, kernels: Kernels, logs: Path, grace: float) -> None:
+        self._kernel, self._kernels, self._logs, self._grace = kernel, kernels, logs, grace
         self._outputs = LaneOutputs()
         self._cell_of: dict[str, str] = {}
-        self._is_booted = False
+        self._last = 0
 
     def run(self, spec: TaskSpec, *, show: Show, cancelled: Callable[[], bool]) -> TaskOutcome:
         """Run one task to its end; the report is left to the caller."""
+        self._last = max([self._last, *(cell.cell_index for cell in spec.cells)])
         log = _log_of(spec, self._logs)
         self._kernel.sink = log.write
         task = _Running(self, spec, log, show, cancelled)
@@ -120,12 +133,21 @@ class KernelLane:
             self._kernel.sink = _drop
             log.close()
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the kernel has served another lane before."""
+        return self._kernel.is_used
+
     def close(self) -> None:
         """End the kernel and all that it started."""
-        if self._is_booted:
+        if self._kernel.is_settled:
             self._kernel.close()
         else:
             self._kernel.discard()
+
+    def pass_on(self) -> None:
+        """Give the kernel back, for a step below those that it served."""
+        self._kernels.give_back(self._kernel, after=self._last)
 
 
 def _drop(_: bytes) -> None:
@@ -167,10 +189,10 @@ class _Running:
         return self._outcome(None)
 
     def _run(self) -> None:
-        if not self.lane._is_booted:
+        if not self.kernel.is_settled:
             root = str(Path(nbflow.__file__).parent)
             self._silent(_BOOT, {"root": root}, "load_failed")
-            self.lane._is_booted = True
+            self.kernel.is_settled = True
         # What the kernel itself needs to get ready is not the step's time.
         self.deadline = monotonic() + self.timeout
         self._silent(_OPEN, {"spec": json.dumps(asdict(self.spec), default=str)}, "load_failed")

@@ -123,12 +123,15 @@ class Kernel:
     """A running kernel and a connected client. Make it with `start`; `close` ends all of it.
 
     `sink` receives what the process itself writes to stdout and stderr; it may be exchanged.
+    `is_settled`: our side of it is there (`lanes/settle.py`); forked kernels come so. `is_used`: it
+    has served a lane that is gone.
     """
 
     def __init__(self, *, process: Process, mark: str, folder: Path, sink: Sink) -> None:
         self.process = process
         self.sink = sink
         self.client: Any = None
+        self.is_settled = self.is_used = False
         self._mark, self._folder = mark, folder
         self._oom_kills = _oom_kills()
         self._pump = threading.Thread(target=self._pump_output, name="nbflow-log", daemon=True)

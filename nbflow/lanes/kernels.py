@@ -57,6 +57,7 @@ class Kernels:
         self._maker.forks = fork and can_fork()
         self._ahead, self._expected = ahead, expected
         self._ordered = self._taken = 0
+        self._used: list[tuple[int, Kernel]] = []
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._made: queue.SimpleQueue[_Made] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -73,21 +74,43 @@ class Kernels:
         with self._lock:
             self._order()
 
-    def take(self, *, sink: Sink) -> Kernel:
-        """A kernel that answers; from now on it is the caller's to close.
+    def take(self, *, sink: Sink, at: int | None = None) -> Kernel:
+        """A kernel that answers; from now on it is the caller's to close, or to give back.
+
+        A step that stands `at` a cell may get one that served steps above it: what they may have
+        left in the process, Run All would have left there too.
 
         Raises:
             KernelError: none could be had; `sink` has got what the process wrote.
         """
         while True:
-            with self._lock:
-                self._taken += 1
-                self._order()
-            made = self._made.get()
-            kernel = made.hand_over(sink)
+            kernel = self._used_above(at) or self._new(sink)
             if kernel.exit_code is None:
+                kernel.sink = sink
                 return kernel
             kernel.discard()  # it died while it waited
+
+    def give_back(self, kernel: Kernel, *, after: int) -> None:
+        """A kernel that served steps up to cell `after`, and was left clean by them."""
+        kernel.sink, kernel.is_used = _drop, True
+        with self._lock:
+            self._used.append((after, kernel))
+
+    def _used_above(self, at: int | None) -> Kernel | None:
+        with self._lock:
+            fit = [one for one in self._used if at is not None and one[0] < at]
+            if not fit:
+                return None
+            best = max(fit, key=lambda one: one[0])
+            self._used.remove(best)
+            self._expected -= 1
+            return best[1]
+
+    def _new(self, sink: Sink) -> Kernel:
+        with self._lock:
+            self._taken += 1
+            self._order()
+        return self._made.get().hand_over(sink)
 
     @property
     def forks(self) -> bool:
@@ -103,7 +126,11 @@ class Kernels:
         return answer.get()
 
     def close(self) -> None:
-        """End the kernels that nobody took, and the zygotes."""
+        """End the kernels that nobody has, and the zygotes."""
+        with self._lock:
+            used, self._used = self._used, []
+        for _, kernel in used:
+            kernel.close()
         with self._lock:
             thread, self._thread = self._thread, None
             self._orders.put(None)
@@ -175,7 +202,11 @@ class _Maker:
             early.extend(data[: max(0, _EARLY_BYTES - len(early))])
 
         try:
-            kernel = self._forked(listen) or self._cold(listen)
+            kernel = self._forked(listen)
+            if kernel is not None:
+                kernel.is_settled = True
+            else:
+                kernel = self._cold(listen)
         except KernelError as error:
             return _Made(early=early, error=error)
         except Exception as error:  # whoever waits for a kernel must not wait for ever
@@ -268,6 +299,10 @@ class _Maker:
         self._experience = experience
         if self._interpreter == sys.executable:
             keep(self._interpreter, experience)
+
+
+def _drop(_: bytes) -> None:
+    """Between tasks nobody reads what the process writes."""
 
 
 def _launcher_at(command: Sequence[str]) -> int | None:

@@ -1,6 +1,5 @@
 """Lanes as threads, with lanes that only pretend: order, ends, and trouble of every kind."""
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,6 +49,9 @@ class Pretended:
     trouble: Callable[[TaskSpec, Callable[[], bool]], str | None]
     ran: list[str] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
+    passed_on: threading.Event = field(default_factory=threading.Event)
+    is_used: bool = False
+    report: str = '{"warnings": ["w"]}'
 
     def run(
         self,
@@ -62,11 +64,14 @@ class Pretended:
         show("c", [{"n": 1}])
         status = self.trouble(spec, cancelled) or "succeeded"
         if status == "succeeded":
-            (Path(spec.staging) / REPORT_NAME).write_text(json.dumps({"warnings": ["w"]}))
+            (Path(spec.staging) / REPORT_NAME).write_text(self.report)
         return an_outcome(spec, status=status)
 
     def close(self) -> None:
         self.closed.set()
+
+    def pass_on(self) -> None:
+        self.passed_on.set()
 
 
 class Hall:
@@ -77,10 +82,11 @@ class Hall:
     ) -> None:
         self.trouble = trouble
         self.lanes: list[Pretended] = []
+        self.used, self.report = False, '{"warnings": ["w"]}'
         self.executor = LocalExecutor(open_lane=self.open, capacity=2)
 
-    def open(self, spec: TaskSpec) -> Pretended:
-        lane = Pretended(self.trouble)
+    def open(self, spec: TaskSpec, *, fresh: bool) -> Pretended:
+        lane = Pretended(self.trouble, is_used=self.used and not fresh, report=self.report)
         self.lanes.append(lane)
         return lane
 
@@ -168,7 +174,7 @@ def test_a_success_without_a_readable_report_is_none(tmp_path: Path, text: str |
                 (Path(spec.staging) / REPORT_NAME).write_text(text)
             return an_outcome(spec)
 
-    executor = LocalExecutor(open_lane=lambda _: Spoiled(spoil), capacity=1)
+    executor = LocalExecutor(open_lane=lambda _, *, fresh: Spoiled(spoil), capacity=1)
     executor.submit(a_spec("a", tmp_path))
     [outcome] = executor.poll(PATIENCE_SECONDS)
     executor.close()
@@ -209,3 +215,24 @@ def test_closing_stops_what_runs_and_waits_for_it(tmp_path: Path) -> None:
 
 def test_polling_in_vain_gives_nothing() -> None:
     assert Hall().executor.poll(0) == []
+
+
+def test_a_process_that_was_left_clean_is_passed_on_before_that_is_known(tmp_path: Path) -> None:
+    hall = Hall()
+    hall.report = '{"clean": true}'
+    hall.executor.submit(a_spec("a", tmp_path))
+    hall.outcomes(1)
+    assert hall.lanes[0].passed_on.is_set()
+    hall.executor.close()
+    assert not hall.lanes[0].closed.is_set()
+
+
+def test_what_fails_to_begin_in_a_used_process_gets_a_fresh_one(tmp_path: Path) -> None:
+    hall = Hall(lambda *_: "succeeded" if len(hall.lanes) > 1 else "failed")
+    hall.used = True
+    hall.executor.submit(a_spec("a", tmp_path))
+    [outcome] = hall.outcomes(1)
+    assert outcome.status == "succeeded"
+    assert [lane.ran for lane in hall.lanes] == [["a"], ["a"]]
+    hall.executor.close()
+    assert all(lane.closed.is_set() for lane in hall.lanes)

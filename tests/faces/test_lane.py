@@ -30,6 +30,7 @@ class Hall:
         opens = partial(open_lane, kernels=self.kernels, logs=logs)
         self.executor = LocalExecutor(open_lane=opens, capacity=2)
         self.count = 0
+        self.first = 0
 
     def run(
         self, *sources: str, given: dict[str, Blob] | None = None, **changes: Any
@@ -58,7 +59,8 @@ class Hall:
             fence=1,
             notebook="n.ipynb",
             cells=tuple(
-                Source(cell=f"c{i}", cell_index=i, source=text) for i, text in enumerate(sources)
+                Source(cell=f"c{i}", cell_index=self.first + i, source=text)
+                for i, text in enumerate(sources)
             ),
             inputs=inputs,
             input_names=tuple(given),
@@ -183,3 +185,69 @@ def test_a_module_beside_a_path_that_was_added_is_found_by_replays(hall: Hall) -
 def test_steps_know_their_name(hall: Hall) -> None:
     show = "import os\nprint(os.environ['NBFLOW_STEP'])"
     assert [printed(hall.run(show, lane="L")) for _ in range(2)] == ["s1\n", "s2\n"]
+
+
+# -- a kernel that serves one step after the other -------------------------------------------------
+
+PID = "import os\nprint(os.getpid())"
+
+UNCLEAN = {
+    "a thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(9,)).start()",
+    "a process": "import subprocess\np = subprocess.Popen(['sleep', '9'])",
+    "an open file": "f = open('x.txt', 'w')\nf.write('x')",
+    "a variable": "import os\nos.environ['NBFLOW_TRIED'] = '1'",
+    "the folder": "import os\nos.chdir('/')",
+    "a setting": "import pandas as pd\npd.set_option('display.width', 33)",
+    "a seed": "import random\nrandom.seed(1)",
+    "a filter": "import warnings\nwarnings.simplefilter('error')",
+    "an open figure": (
+        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\nplt.figure()"
+    ),
+    "a signal": "import signal\nsignal.signal(signal.SIGUSR1, print)",
+    "a builtin": "import builtins\nbuiltins.print = builtins.print.__call__",
+    "an exit handler": "import atexit\natexit.register(print)",
+    "a magic": "%alias_magic t time",
+    "sql": "%sql SELECT 1",
+    "duckdb": "import duckdb\nduckdb.sql('create table t as select 1')",
+    "a logger": "import logging\nlogging.getLogger('x').setLevel('DEBUG')",
+    "an error": "raise ValueError",
+}
+
+
+def test_a_clean_kernel_serves_a_step_below(hall: Hall) -> None:
+    left = "kept = 1\nimport json\nprint(kept)\nkept"
+    first = hall.run(left, PID)
+    hall.first = 5
+    look = "print([n for n in ('kept', 'json', '_2') if n in globals()], _, Out, __name__)"
+    second = hall.run(PID, look)
+    assert printed(first, "c1") == printed(second)
+    assert printed(second, "c1") == "[]  {} __main__\n"
+
+
+def test_a_step_above_gets_a_kernel_of_its_own(hall: Hall) -> None:
+    hall.first = 5
+    first = hall.run(PID)
+    hall.first = 3
+    assert printed(first) != printed(hall.run(PID))
+
+
+@pytest.mark.parametrize("case", UNCLEAN)
+def test_a_kernel_that_is_not_clean_serves_nobody_else(hall: Hall, case: str) -> None:
+    cells = hall.spec((PID, UNCLEAN[case]), {}, {}).cells
+    first = hall.run(cells=tuple(replace(cell, raises_exception=True) for cell in cells))
+    hall.first = 5
+    assert printed(first) != printed(hall.run(PID)), case
+
+
+def test_definitions_are_made_anew_for_each_step(hall: Hall) -> None:
+    counter = a_replay("class Counter:\n    seen = []")
+    hall.run("Counter.seen.append(1)", replays=(counter,))
+    hall.first = 5
+    assert printed(hall.run("print(Counter.seen)", replays=(counter,))) == "[]\n"
+
+
+def test_what_can_be_defined_once_only_gets_a_kernel_of_its_own(hall: Hall) -> None:
+    once = a_replay("import sys\nassert not hasattr(sys, 'once')\nsys.once = True")
+    first = hall.run(PID, replays=(once,))
+    hall.first = 5
+    assert printed(first) != printed(hall.run(PID, replays=(once,)))

@@ -51,6 +51,10 @@ class FakeSession:
     def settle(self, names: Any = None) -> None:
         return None
 
+    @property
+    def is_untouched(self) -> bool:
+        return not self.held
+
     def take_changes(self) -> frozenset[str]:
         changed, self.changed = frozenset(self.changed), set()
         return changed
