@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "execution": frozenset(
         {"papermill", "nbclient", "nbformat", "jupyter_client", "psutil", "msgspec", "blake3"}
     ),
-    "lanes": frozenset({"IPython", "ipykernel", "jupyter_client", "platformdirs", "psutil"}),
+    "lanes": frozenset({"IPython", "ipykernel", "jupyter_client", "platformdirs", "psutil", "zmq"}),
     "inside": frozenset(
         {
             "IPython",

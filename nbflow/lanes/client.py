@@ -275,7 +275,8 @@ class _Running:
         reply: Mapping[str, Any] | None = None
         idle, heard = False, monotonic()
         while reply is None or not idle:
-            message = _next(client.iopub_channel, _TICK_SECONDS)
+            self.kernel.listen(_TICK_SECONDS)
+            message = _next(client.iopub_channel)
             if message is not None:
                 heard = monotonic()
                 idle |= self._hear(message, request)
@@ -289,7 +290,7 @@ class _Running:
         return reply
 
     def _reply(self, request: str) -> Mapping[str, Any] | None:
-        message = _next(self.kernel.client.shell_channel, 0)
+        message = _next(self.kernel.client.shell_channel)
         if message is None or message["parent_header"].get("msg_id") != request:
             return None
         return cast(Mapping[str, Any], message["content"])
@@ -380,7 +381,7 @@ class _Running:
 
     def _drain(self) -> None:
         """Take in what was published before the end."""
-        while (message := _next(self.kernel.client.iopub_channel, 0)) is not None:
+        while (message := _next(self.kernel.client.iopub_channel)) is not None:
             self._hear(message, "")
 
     def _error_here(self, message: str, kind: str = "SystemExit", traceback: str = "") -> StepError:
@@ -462,9 +463,10 @@ def _read_problem(path: Path) -> _End | None:
     return None
 
 
-def _next(channel: Any, timeout: float) -> Mapping[str, Any] | None:
+def _next(channel: Any) -> Mapping[str, Any] | None:
+    """A message that is there."""
     try:
-        return cast(Mapping[str, Any], channel.get_msg(timeout=timeout))
+        return cast(Mapping[str, Any], channel.get_msg(timeout=0))
     except Empty:
         return None
 

@@ -21,6 +21,7 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 import psutil
+import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -131,6 +132,7 @@ class Kernel:
         self.process = process
         self.sink = sink
         self.client: Any = None
+        self._poller = zmq.Poller()
         self.is_settled = self.is_used = False
         self._mark, self._folder = mark, folder
         self._oom_kills = _oom_kills()
@@ -170,6 +172,10 @@ class Kernel:
     def exit_code(self) -> int | None:
         """None while it lives; negative for a signal."""
         return self.process.poll()
+
+    def listen(self, seconds: float) -> None:
+        """Wait until it says something, on any channel, or for that long."""
+        self._poller.poll(int(seconds * 1000))
 
     def memory(self) -> int:
         """Resident bytes now; 0 when it is gone."""
@@ -247,6 +253,8 @@ class Kernel:
         self.client = BlockingKernelClient()
         self.client.load_connection_info(settings)
         self.client.start_channels(stdin=False, hb=False)
+        for channel in (self.client.iopub_channel, self.client.shell_channel):
+            self._poller.register(channel.socket, zmq.POLLIN)
         # Ready means: it answers, and what it publishes reaches us (a subscription takes a moment).
         while not self._answers():
             self._check_start(deadline)
