@@ -5,6 +5,7 @@ without being declared, groups that reach into undeclared inputs, values that ca
 are reported, none is passed over.
 """
 
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
