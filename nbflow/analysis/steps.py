@@ -229,8 +229,11 @@ def _never_reuse(group: Group, lane: str | None) -> str | None:
     for effect, why in _DIFFERS.items():
         if effect in effects:
             return why + _first_act(group, effect)
-    if any(use.name == ANY_FILE for link in group.links for use in file_uses(link)):
-        return "it touches files that its text does not name"
+    for link in group.links:
+        for use in file_uses(link):
+            if use.name == ANY_FILE:
+                where = f"cell {link.facts.index + 1} line {use.line}"
+                return f"it touches files that its text does not name, in {where}"
     return None
 
 

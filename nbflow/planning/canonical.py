@@ -75,7 +75,9 @@ def canonical(source: str, *, rename: bool = True) -> str:
         return _as_written(source)
     if rename:
         _rename(tree)
-    return ast.dump(tree) + (";" if _HIDES_OUTPUT.search(source.rstrip()) else "")
+    # Lines of IPython's own stand in the tree as calls that somebody might write, too.
+    kind = "python" if _is_python(source) else "ipython"
+    return f"{kind}{ast.dump(tree)}" + (";" if _HIDES_OUTPUT.search(source.rstrip()) else "")
 
 
 def names_may_show(source: str) -> bool:
@@ -141,6 +143,14 @@ def _parsed(source: str) -> ast.Module | None:
         except (SyntaxError, ValueError):
             continue
     return None
+
+
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _as_call(found: re.Match[str]) -> str:

@@ -9,6 +9,12 @@ _IS = {Status.SKIPPED: "was", Status.CANCELLED: "was", Status.LOST: "was", Statu
 _ELSEWHERE = "made_elsewhere"
 """The reason of a step that waits for another run, which makes the same result."""
 
+SEE_ABOVE = "(see above)"
+"""Ends a cause that was explained before."""
+
+_LONG_WAY = 5
+_MOST_FIRST = 3
+
 _CLAUSES = {"asked for": "it was asked for"}
 
 
@@ -32,7 +38,8 @@ def with_causes(
         waiting = False
         # One cause is the whole reason, and its own sentence may know more.
         said = causes[0].message if len(causes) == 1 else message
-        found += [line.removesuffix(_because(message)) + _because(said), *_causes(causes)]
+        found += [line.removesuffix(_because(message)) + _because(said)]
+        found += [*_in_the_end(causes), *_causes(causes)]
     if causes and compared is not None:
         found.append(f"compared with run {compared[:13]}")
     return tuple(found)
@@ -59,6 +66,22 @@ def standing(parts: Mapping[str, str]) -> str:
             case "environment":
                 named.append(f"${name}")
     return f"unchanged: {', '.join(dict.fromkeys(named))}"
+
+
+def _in_the_end(causes: tuple[Cause, ...]) -> Iterator[str]:
+    """The first causes, before a long way to them."""
+    every = tuple(_all(causes))
+    first = tuple(dict.fromkeys(cause.message for cause in every if not cause.because))
+    first = tuple(message for message in first if not message.endswith(SEE_ABOVE))
+    if len(every) > _LONG_WAY and first:
+        rest = f" and {len(first) - _MOST_FIRST} more" if len(first) > _MOST_FIRST else ""
+        yield f"  in the end because {', '.join(first[:_MOST_FIRST])}{rest}"
+
+
+def _all(causes: tuple[Cause, ...]) -> Iterator[Cause]:
+    for cause in causes:
+        yield cause
+        yield from _all(cause.because)
 
 
 def _causes(causes: tuple[Cause, ...]) -> Iterator[str]:

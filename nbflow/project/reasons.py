@@ -10,7 +10,7 @@ from nbflow.core.step import Step
 from nbflow.core.why import Cause, Change, Why
 from nbflow.notebook.read import read_file
 from nbflow.planning.changes import changes, clause
-from nbflow.planning.explain import standing, story, with_causes
+from nbflow.planning.explain import SEE_ABOVE, standing, story, with_causes
 from nbflow.project.conduct import Desk
 from nbflow.project.contents import Contents
 from nbflow.project.log import run_events
@@ -20,6 +20,9 @@ from nbflow.store.sketches import Sketches, text_diff
 
 _DEEPEST = 50
 """Causes of causes are followed this far."""
+
+_SHARED = frozenset({"input", "file", "module"})
+"""What several steps may see changed at once."""
 
 
 def why(desk: Desk, run: Run, step: str) -> Why:
@@ -84,6 +87,7 @@ class _Tracer:
         folder = (desk.layout.root / run.notebook).parent
         sketches = Sketches(desk.layout.sketches)
         self._contents = Contents(desk.ledger, desk.blobs, sketches, folder)
+        self._told: set[Change] = set()
         self._sources = cache(self._read_sources)
         self._steps = cache(self._read_steps)
 
@@ -94,6 +98,10 @@ class _Tracer:
         return tuple(self._cause(result, change, depth) for change in found)
 
     def _cause(self, result: StepResult, change: Change, depth: int) -> Cause:
+        """What has many readers is explained once."""
+        if change.kind in _SHARED and change in self._told:
+            return Cause(change=change, message=f"{clause(change)} {SEE_ABOVE}")
+        self._told.add(change)
         words, lines = self._contents.in_full(change)
         match change.kind:
             case "source":

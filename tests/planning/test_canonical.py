@@ -56,6 +56,7 @@ DIFFERENT = [
     ("x = 'a b'", "x = 'a  b'"),
     ("%time x = 1", "%time x = 2"),
     ("!ls a", "!ls b"),
+    ("%time x = 1", "_line_('%time x = 1')"),
     ("def f(): 'one'", "def f(): 'two'"),  # docstrings are read
     ("def f(a): return a", "def f(b): return b"),  # so are names of parameters
     ("def f(a):\n x=1\n return x+y", "def f(a):\n y=1\n return y+y"),
