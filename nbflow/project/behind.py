@@ -7,7 +7,7 @@ not at all, and nothing counts as succeeded that is not on disk: a run ends afte
 
 What is on its way is bounded: beyond a part of the free disk, lanes store their tables themselves.
 
-A large version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
+A huge version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
 less than to make it again: its row waits for the step that overwrites it, and then says that it was
 not kept. The last version of a name is always stored.
 """
@@ -37,6 +37,9 @@ from nbflow.store.history import Ledger
 
 LARGE_BYTES: Final = 32 << 20
 """From this size on a table is worth a keeper that has to be started first."""
+
+HUGE_BYTES: Final = 256 << 20
+"""From this size on a version is not stored just because somebody might want it again."""
 
 _HAND: Final = ".hand"
 _BYTES_A_SECOND: Final = 30e6
@@ -133,7 +136,7 @@ class Behind:
         self._line = self._line or Line(self._start)
         self._staged[_key(staged.blob)] = hand if hand.exists() else path
         self._dropped.discard(_version(staged.blob))
-        if staged.blob.bytes >= LARGE_BYTES and path == hand:
+        if staged.blob.bytes >= HUGE_BYTES and path == hand:
             # Whether it is stored shows when its step has succeeded.
             self._held[_version(staged.blob)] = staged
         else:

@@ -346,7 +346,7 @@ CHAIN = Graph(
 
 @pytest.fixture
 def chain(run: Behind, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Behind:
-    monkeypatch.setattr(behind, "LARGE_BYTES", 100)
+    monkeypatch.setattr(behind, "HUGE_BYTES", 100)
     run.follow(CHAIN)
     gate.open.set()
     return run
