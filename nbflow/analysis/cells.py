@@ -6,6 +6,7 @@ taken at the end, when all that they call is known.
 """
 
 import ast
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -26,7 +27,7 @@ from nbflow.analysis.fragments import (
 )
 from nbflow.analysis.ipython import CellCode, read_code
 from nbflow.analysis.magics import Magics
-from nbflow.analysis.modules import FindSource, Modules, keep_values
+from nbflow.analysis.modules import FindSource, Modules, environment_in, imported_by, keep_values
 from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
 from nbflow.analysis.sql_cells import table_key
@@ -333,6 +334,13 @@ def _read_module(home: Home, tree: ast.Module) -> Record:
         reader.run(tree.body)
     except RecursionError:
         return Record()
+    inner = [
+        one for name in imported_by(home.name, tree) if (one := home.shared.local_module(name))
+    ]
+    home.environment = environment_in(tree).union(*(one.environment for one in inner))
+    read = reader.record.files_read.items()
+    told = frozenset(path for path, (_, sure) in read if sure or path != ANY_PATH)
+    home.files = told.union(*(one.files for one in inner))
     found = {n: v for n, v in reader.state.values.items() if reader.is_global(n)}
     keep_values(home, {name: value for name, value in found.items() if value is not DELETED})
     return reader.record
@@ -591,6 +599,12 @@ class _Facts:
                 found.setdefault("a generator acts only when it is used up", line)
         return found
 
+    def _is_found_by_path(self, fragment: Fragment) -> bool:
+        """An import that may need what the notebook adds to `sys.path`, as only steps have it."""
+        library = (fragment.module or "").partition(".")[0]
+        known = library in sys.stdlib_module_names or library in self.shared.effects.libraries
+        return bool(library) and not known
+
     def _is_definition(self) -> bool:
         if self.code.magic is not None:
             return self.reader.sql_only_defines and not self.record.one_lane
@@ -598,6 +612,10 @@ class _Facts:
             return False
         record = self.record
         if record.effects - {Effect.CLOCK} or record.files_written or record.channels:
+            return False
+        if self.shared.paths_change and any(
+            self._is_found_by_path(f) for part in self.parts for f in part.fragments
+        ):
             return False
         return all(part.fragments or part.silent for part in self.parts)
 

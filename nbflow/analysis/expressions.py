@@ -133,12 +133,15 @@ class Shared:
 @dataclass(eq=False, slots=True)
 class Home:
     """Where code was written: a local module with its globals; `record`: what importing it did;
-    `reaches_back`: it looks into the notebook that imports it."""
+    `reaches_back`: it looks into the notebook that imports it; `environment`: variables that its
+    text names; `files`: what importing it reads. Both with those of the modules that it imports."""
 
     name: str
     shared: Shared
     record: Record = field(default_factory=Record)
     reaches_back: bool = False
+    environment: frozenset[str] = NO_OBJECTS
+    files: frozenset[str] = NO_OBJECTS
 
 
 def _is_unknown(value: Value) -> bool:

@@ -52,7 +52,8 @@ class Fragment:
     magic, `namedtuple(…)`-like factory. `needs` are names that it reads *when replayed* (bases,
     decorators, defaults, annotations); `late` are global names read inside its bodies, resolved
     where the function is called; `late_writes` are globals that its bodies may write or mutate;
-    `module` is the dotted module an import brings in (`from a.b import c` → `a.b`), else None.
+    `module` is the dotted module an import brings in (`from a.b import c` → `a.b`), else None;
+    `environment` and `files` are what that module names, and reads, if it is a local one.
     `mutable_state`: a class with class-level state that its methods can change.
     """
 
@@ -63,6 +64,8 @@ class Fragment:
     late: tuple[Use, ...] = ()
     late_writes: tuple[Use, ...] = ()
     module: str | None = None
+    environment: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
     mutable_state: bool = False
 
 

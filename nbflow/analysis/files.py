@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from nbflow.analysis.cell_link import CellLink
 from nbflow.analysis.facts import Certainty, Use
-from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
+from nbflow.core.names import ANY_FILE, Name, NameKind, file_name, kind_of, path_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ def file_uses(link: CellLink) -> list[FileUse]:
         if lesson.what in ("reads", "writes")
     ]
     told = [*((use, False) for use in facts.reads), *((use, True) for use in facts.writes)]
+    told += [(use, False) for use in _read_by_imports(link)]
     return [
         FileUse(
             step=link.key or "",
@@ -53,6 +54,15 @@ def file_uses(link: CellLink) -> list[FileUse]:
         for use, writes in (*told, *seen)
         if kind_of(use.name) is NameKind.FILE
     ]
+
+
+def _read_by_imports(link: CellLink) -> Iterator[Use]:
+    """What modules beside the notebook read when the cell, or its replays, import them."""
+    fragments = [*link.facts.fragments, *(defined.fragment for defined in link.replays)]
+    for fragment in fragments:
+        for path in sorted(fragment.files):
+            name = ANY_FILE if path == "*" else file_name(path)
+            yield Use(name=name, line=1, certainty=Certainty.MAY)
 
 
 def file_edges(uses: Iterable[FileUse]) -> Iterator[FileEdge]:

@@ -302,13 +302,17 @@ class Fragments:
 
     def _fragment(self, node: ast.stmt, names: tuple[str, ...], shared_lines: set[int]) -> Fragment:
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        module = _module(node)
+        home = self.reader.shared.local_module(module) if module else None
         return Fragment(
             names=tuple(Name(name) for name in names),
             source=self._source(node, start, shared_lines),
             line=start,
             needs=self._uses(_needs(node), names),
             late=self._uses(_late(node), ()),
-            module=_module(node),
+            module=module,
+            environment=home.environment if home is not None else frozenset(),
+            files=home.files if home is not None else frozenset(),
         )
 
     def _source(self, node: ast.stmt, start: int, shared_lines: set[int]) -> str:

@@ -63,6 +63,51 @@ def keep_values(home: Home, values: dict[str, Value]) -> None:
     home.shared.globals.update({name: carried(value, name) for name, value in values.items()})
 
 
+def imported_by(name: str, tree: ast.Module) -> tuple[str, ...]:
+    """The modules that a module imports anywhere, as far as they may be local ones.
+
+    >>> imported_by("p.a", ast.parse("import b\\nfrom . import c\\nfrom .d import e"))
+    ('b', 'p.c', 'p.a.c', 'p.d', 'p.a.d')
+    """
+    found: list[str] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found += [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), level=0):
+                found.append(module)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                above = name.split(".")
+                inner = [module] if module else [alias.name for alias in names]
+                # Whether the module is a package is not known.
+                starts = (above[: len(above) - level], above[: len(above) - level + 1])
+                found += [".".join([*start, one]) for one in inner for start in starts]
+    return tuple(found)
+
+
+def environment_in(tree: ast.Module) -> frozenset[str]:
+    """Environment variables that code names.
+
+    >>> sorted(environment_in(ast.parse("os.environ['A']; getenv('B'); 'C' in environ; f('D')")))
+    ['A', 'B', 'C']
+    """
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.Subscript | ast.Compare):
+            parts = [*ast.walk(node)]
+            if any(_is_environment(part) for part in parts):
+                values = [part.value for part in parts if isinstance(part, ast.Constant)]
+                found |= {value for value in values if isinstance(value, str)}
+    return frozenset(found)
+
+
+def _is_environment(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name in ("environ", "getenv")
+    return False
+
+
 def _without_main(tree: ast.Module) -> ast.Module:
     """Without `if __name__ == "__main__":`, which imports do not run."""
     body = [one for one in tree.body if not (isinstance(one, ast.If) and _asks_for_main(one.test))]

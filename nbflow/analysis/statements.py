@@ -277,6 +277,8 @@ class Statements(KnownCalls):
         if self.shared.written_files & {f"{name}.py", f"{name}/__init__.py"}:
             self.one_lane(f"it imports `{name}`, which the notebook itself writes", line)
         home = self.shared.local_module(module)
+        if home is not None and home.files & self.shared.written_files:
+            self.one_lane(f"importing `{module}` reads a file that the notebook writes", line)
         if home is not None and home.reaches_back:
             self.one_lane(f"`{module}` looks into the notebook that imports it", line)
         for channel in home.record.channels if home is not None else ():

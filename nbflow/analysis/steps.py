@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nbflow.analysis.cell_link import CellLink, Group
-from nbflow.analysis.facts import Certainty, Effect, Use
+from nbflow.analysis.facts import Certainty, Effect, Fragment, Use
 from nbflow.analysis.files import FileUse, file_uses
 from nbflow.analysis.labels import title_above
 from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP
@@ -72,7 +72,7 @@ class StepMaker:
             outside_effects=bool(group.effects() & OUTSIDE),
             guard=may_stop(group),
             lane=self.lanes[group.key],
-            environment=tuple(sorted({n for ln in links for n in ln.facts.environment_reads})),
+            environment=tuple(sorted(_environment(group, replays))),
             knows_folder=any(use.name in _FOLDER for ln in links for use in ln.facts.reads),
             parameters=_unique(n for d in replays if d.parameter for n in d.fragment.names),
             modules=_modules(group, replays),
@@ -185,9 +185,18 @@ def top_modules(modules: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def _modules(group: Group, replays: list[Defined]) -> tuple[str, ...]:
-    fragments = [defined.fragment for defined in replays]
-    fragments += [fragment for link in group.links for fragment in link.facts.fragments]
-    return top_modules(fragment.module for fragment in fragments)
+    return top_modules(fragment.module for fragment in _fragments(group, replays))
+
+
+def _environment(group: Group, replays: list[Defined]) -> set[str]:
+    """What its cells look at, and what the modules name that it imports."""
+    found = {name for link in group.links for name in link.facts.environment_reads}
+    return found.union(*(fragment.environment for fragment in _fragments(group, replays)))
+
+
+def _fragments(group: Group, replays: list[Defined]) -> list[Fragment]:
+    own = [fragment for link in group.links for fragment in link.facts.fragments]
+    return [*(defined.fragment for defined in replays), *own]
 
 
 def _unique(names: Iterable[Name]) -> tuple[Name, ...]:

@@ -94,6 +94,12 @@ def package_versions(modules: Iterable[str], folder: Path) -> dict[str, str]:
     return found
 
 
+def is_found(module: str, folder: Path) -> bool:
+    """Whether it is known where a top-level module lies, so that a change of it would be seen."""
+    standard = module in sys.stdlib_module_names
+    return standard or _local_file(module, folder) is not None or _origin(module) is not None
+
+
 def module_sources(modules: Iterable[str], folder: Path) -> dict[str, bytes]:
     """The local modules' sources (beside the notebook or editable), transitively."""
     found: dict[str, bytes] = {}

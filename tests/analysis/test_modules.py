@@ -14,6 +14,7 @@ from nbflow.analysis.link import link
 from nbflow.core.graph import Graph
 from nbflow.core.names import ANY_FILE
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
+from nbflow.core.step import StepId
 
 HELPERS = """
 import json
@@ -172,3 +173,39 @@ def test_where_paths_change_any_module_may_be_local() -> None:
     head = "import sys\nsys.path.append('lib')"
     graph = linked(head, "import stranger", DATA, "n = stranger.look(xs)", "y = stranger.see(df)")
     assert any(ANY_FILE in edge.names for edge in graph.edges)
+
+
+LOOKING = """
+import os
+from deeper import SCALE
+REGION = os.environ.get("REGION", "")
+with open("limit.txt") as file:
+    LIMIT = file.read()
+def unseen():
+    return os.getenv("UNSEEN")
+"""
+
+
+def looking(*sources: str) -> Graph:
+    modules = {"helpers": LOOKING, "deeper": "from os import environ\nSCALE = environ['SCALE']"}
+    notebook = notebook_of([*sources])
+    return link(notebook, read_cells(notebook, find_source=modules.get), {})
+
+
+def test_who_uses_a_module_depends_on_what_the_module_looks_at() -> None:
+    step = looking("import helpers", "region = helpers.REGION").step(StepId("c1"))
+    assert {"REGION", "SCALE", "UNSEEN"} <= {*step.environment}
+    assert step.files_read == ("limit.txt",)
+
+
+def test_a_file_that_importing_reads_is_not_written_by_steps_beside_it() -> None:
+    cells = ("open('limit.txt', 'w').write('1');", "import helpers", "print(helpers.LIMIT)")
+    assert looking(*cells).one_lane
+
+
+def test_an_import_waits_for_the_path_that_it_needs() -> None:
+    path = "import sys\nsys.path.insert(0, 'lib')"
+    graph = looking(path, "import tool", "print(tool.V)")
+    assert ("c0", "c1") in {(edge.writer, edge.reader) for edge in graph.edges}
+    graph = looking(path, "import json", "print(json.dumps(1))")
+    assert "c1" not in {step.id for step in graph.steps}

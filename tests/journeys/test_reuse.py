@@ -270,3 +270,28 @@ def test_defaults_of_the_project_hold(bench: Bench) -> None:
     assert said.code == 1
     assert said.reasons()["long"] == "timed_out"
     assert said.statuses()["told"] == "succeeded"
+
+
+@LONG
+def test_what_modules_look_at_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables and files that a helper module looks at, and modules that only `sys.path` finds."""
+    bench.path("lib").mkdir()
+    bench.path("helpers.py").write_text(
+        "import os\nREGION = os.environ.get('REGION')\nwith open('limit.txt') as file:\n"
+        "    LIMIT = file.read()\ndef unseen():\n    return os.environ.get('UNSEEN')\n"
+    )
+    bench.notebook(
+        "import sys\nsys.path.insert(0, 'lib')",
+        "import helpers, tool",
+        ("region, limit, version = helpers.REGION, helpers.LIMIT, tool.VERSION", ["step:values"]),
+        ("unseen = vars(helpers)['unseen']()", ["step:unseen"]),
+        ("print('got', region, limit, version, unseen)", ["step:report"]),
+    )
+    for word in ("one", "two"):
+        monkeypatch.setenv("REGION", word)
+        monkeypatch.setenv("UNSEEN", word)
+        bench.path("limit.txt").write_text(word)
+        bench.path("lib/tool.py").write_text(f"VERSION = {word!r}\n")
+        said = bench.run()
+        assert said.code == 0, said.out + said.err
+        assert f"got {word} {word} {word} {word}" in printed(bench.result(said))
