@@ -18,6 +18,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 LOOKING: Final = frozenset(
@@ -52,12 +53,16 @@ _PLAIN_DECORATORS: Final = frozenset(
     }
 )
 
+_REMEMBERED: Final = 4096
+"""Definitions are part of every step that uses them."""
+
 _AROUND_PYTHON: Final = frozenset({"%%time", "%%timeit", "%%capture"})
 _HIDES_OUTPUT: Final = re.compile(r";\s*(#.*)?$")
 _LINE_SYNTAX: Final = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)
 _WORD: Final = re.compile(r"\w+")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def canonical(source: str, *, rename: bool = True) -> str:
     """The text that counts; `rename` is False where names of locals may be seen.
 
@@ -80,6 +85,7 @@ def canonical(source: str, *, rename: bool = True) -> str:
     return f"{kind}{ast.dump(tree)}" + (";" if _HIDES_OUTPUT.search(source.rstrip()) else "")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def names_may_show(source: str) -> bool:
     """Whether the source mentions anything that may look at names of local variables.
 

@@ -54,6 +54,7 @@ class Memory:
         self._kept = kept
         self._contents = contents
         self._static: dict[StepId, _Local] = {}
+        self._packages: dict[tuple[str, ...], Mapping[str, str]] = {}
 
     def known(self) -> Known:
         """The look-ups as the planner wants them."""
@@ -78,7 +79,7 @@ class Memory:
             files=surroundings.file_digests(step.files_read, self._folder),
             modules=local.digests,
             environment=surroundings.environment_digests(step.environment),
-            packages=surroundings.package_versions(dict.fromkeys(used), self._folder),
+            packages=self._versions(tuple(dict.fromkeys(used))),
             python=surroundings.PYTHON,
             platform=surroundings.PLATFORM,
             folder=str(self._folder.resolve()),
@@ -125,6 +126,13 @@ class Memory:
                 digests=surroundings.digests_of(sources),
                 names_show=any(map(names_may_show, texts)),
             )
+        return found
+
+    def _versions(self, modules: tuple[str, ...]) -> Mapping[str, str]:
+        found = self._packages.get(modules)
+        if found is None:
+            found = surroundings.package_versions(modules, self._folder)
+            self._packages[modules] = found
         return found
 
     def _earlier(self, step: StepId) -> tuple[tuple[str, Parts], ...]:

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-from nbflow.execution.surroundings import files_in_text, module_digests, path_digest
+from nbflow.execution.surroundings import (
+    files_in_text,
+    module_digests,
+    package_versions,
+    path_digest,
+)
 
 
 def test_files_in_a_text_are_digested_and_the_rest_is_left_alone(tmp_path: Path) -> None:
@@ -25,3 +30,8 @@ def test_a_local_module_brings_those_that_it_imports(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("import two\nimport json\n")
     (tmp_path / "two.py").write_text("x = 1\n")
     assert set(module_digests(["one"], tmp_path)) == {"one.py", "two.py"}
+
+
+def test_packages_are_found_by_the_modules_that_they_provide(tmp_path: Path) -> None:
+    found = package_versions(["pandas", "yaml", "json", "no_such_module"], tmp_path)
+    assert set(found) == {"pandas", "PyYAML"}
