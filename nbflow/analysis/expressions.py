@@ -426,9 +426,10 @@ class Expressions:
         return Value(type="dict", objs=self.record.reach(base.objs) | {made})
 
     def _known_attribute(self, base: Value, returns: str, node: ast.AST, *, view: bool) -> Value:
-        type = base.type if returns == "same" else returns
+        type, elements, inner = (base.type if returns == "same" else returns).partition("[")
         if view:
-            return Value(type=type, objs=base.objs, weak=base.weak, elem=base.elem)
+            elem = Value(type=inner.rstrip("]")) if elements else base.elem
+            return Value(type=type, objs=base.objs, weak=base.weak, elem=elem)
         weak = everything(base) if type in TABLES or not type else NO_OBJECTS
         return self.new(node, type, weak=weak)
 

@@ -165,6 +165,12 @@ def test_a_minimizer_leaves_its_cost_function_and_the_data() -> None:
     minimizer.migrad()
     told = repr(minimizer.params)
     params = minimizer.params
+    points = [minimizer.contour("a", "b"), minimizer.profile("a"), minimizer.mnprofile("a")]
+    points.append((minimizer.mncontour("a", "b", size=6),))
+    drawn = digest(points)
+    minimizer.values["a"] = 5.0
+    minimizer.migrad()
+    assert digest(points) == drawn
     minimizer.values["a"] = 5.0
     assert repr(params) == told  # it was no view
     for name in ("fval", "ndof", "nfit", "npar", "nfcn", "ngrad", "tol", "errordef", "parameters"):
