@@ -89,6 +89,7 @@ def _reuse(recorded: Recorded, parts: Parts, message: str) -> Decision:
         fingerprint=recorded.fingerprint,
         grounds=Grounds(parts=parts, compared=recorded.run),
         recorded=recorded,
+        seen=recorded.run,
     )
 
 

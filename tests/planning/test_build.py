@@ -15,7 +15,7 @@ from nbflow.core.plan import Plan, Recorded
 from nbflow.core.step import CachePolicy, Step, StepId, StepOptions
 from nbflow.core.task import Blob
 from nbflow.core.why import Change
-from nbflow.planning.build import Known, build
+from nbflow.planning.build import Known, build, decide
 from nbflow.planning.fingerprint import digest
 
 CHAIN = a_graph(
@@ -217,3 +217,12 @@ def test_what_may_be_cut_off_early_says_so() -> None:
         *CHAIN.steps[2:],
     )
     assert plan(changed, past).task(StepId("clean")).message == "`raw` runs before it"
+
+
+def test_who_cannot_use_what_is_stored_says_that_it_knows_of_it() -> None:
+    """A step may need more outputs than were stored, also by this very run: it is made again."""
+    past = Past(CHAIN, "raw")
+    step = CHAIN.steps[0]
+    found = decide(step, {}, past.known(), force=False)
+    assert found.recorded is not None
+    assert found.seen == found.recorded.run
