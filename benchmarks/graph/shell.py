@@ -7,7 +7,7 @@ import re
 import sys
 import types
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from benchmarks.graph.looks import Look, is_result_name, is_traced, look_at_all
 from benchmarks.graph.namespace import Namespace, Seen, class_body_names
 from benchmarks.graph.surroundings import DRAWN, ChannelWatch, FileWatch, file_digest, files_in
 
-_CHANCE = (
+_CHANCE: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\b0x[0-9a-fA-F]{4,}\b"), "0x"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "HEX"),
@@ -33,6 +33,7 @@ _CHANCE = (
     (re.compile(r"\b\d{1,2}:\d{2}:\d{2}(\.\d+)?\b"), "HH:MM:SS"),
     (re.compile(r"(CPU times|Wall time):?.*"), r"\1"),
     (re.compile(r"[\d.]+ [mµun]?s ± .*"), "timeit"),
+    (re.compile(r"time = [\d.]+ m?sec"), lambda found: " " * len(found[0])),
     (re.compile(r"<ipython-input-[^>]*>|/tmp/ipykernel_[^ :]*"), "CELL"),
 )
 
