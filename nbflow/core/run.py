@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, Final, NewType
 
 from nbflow.core.task import Blob, StepError
 
@@ -65,6 +65,10 @@ class Event:
     reason: str | None = None
     message: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+MADE_ELSEWHERE: Final = "made_elsewhere"
+"""The reason of a step that waits because another one makes the same result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

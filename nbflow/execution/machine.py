@@ -19,15 +19,12 @@ from typing import Final, assert_never
 
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan
-from nbflow.core.run import Status
+from nbflow.core.run import MADE_ELSEWHERE, Status
 from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob, StepError
 
 AGAIN_LIMIT: Final = 8
 """How often one step may run again in a run before its inputs count as never settling."""
-
-HELD: Final = "made_elsewhere"
-"""The reason of a step that waits because another run makes the same result."""
 
 _REFUSALS: Final = frozenset({"must_run_again", "unstable", "stuck"})
 
@@ -373,14 +370,14 @@ class _Turn:
             attempt=event.attempt - 1,
             used=None,
             ran_as=None,
-            reason=HELD,
+            reason=MADE_ELSEWHERE,
             message=event.message,
         )
         self._set(event.step, held)
 
     def _free(self, step: StepId) -> None:
         task = self.tasks.get(step)
-        if task is not None and (task.status, task.reason) == (Status.WAITING, HELD):
+        if task is not None and (task.status, task.reason) == (Status.WAITING, MADE_ELSEWHERE):
             self._set(step, replace(task, status=Status.QUEUED))
 
     def _left_in_lane(self, step_id: StepId, task: TaskState) -> None:

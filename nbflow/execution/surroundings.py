@@ -58,11 +58,16 @@ def path_digest(text: str, folder: Path) -> str:
     return file_digest(full) or "absent"
 
 
-def tree(text: str, folder: Path) -> dict[str, str]:
-    """The files that a folder's path or a glob means now, each with its digest."""
+def files_of(text: str, folder: Path) -> tuple[Path, ...]:
+    """The files that a folder's path or a glob means now."""
     full = folder / Path(text).expanduser()
     found = full.rglob("*") if full.is_dir() else map(Path, glob.glob(str(full), recursive=True))
-    return {_shown(p, folder): file_digest(p) or "absent" for p in sorted(found) if p.is_file()}
+    return tuple(path for path in sorted(found) if path.is_file())
+
+
+def digests_by_name(files: Iterable[Path], folder: Path) -> dict[str, str]:
+    """Files as people know them, each with its digest."""
+    return {_shown(path, folder): file_digest(path) or "absent" for path in files}
 
 
 def file_digests(paths: Iterable[str], folder: Path) -> dict[str, str]:

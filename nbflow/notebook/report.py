@@ -18,14 +18,13 @@ from nbformat import NotebookNode
 from nbflow.core.run import Run, Status, StepResult
 from nbflow.notebook.assemble import Times, failing_cell
 from nbflow.notebook.read import MADE_KEY
-from nbflow.notebook.save import save_atomically, write_atomic, write_new
+from nbflow.notebook.save import save_atomically, write_atomic
 
 __all__ = [
     "escaped",
     "save_atomically",
     "with_report",
     "write_atomic",
-    "write_new",
 ]
 
 _NBFORMAT: Final[Any] = nbformat

@@ -63,39 +63,6 @@ def write_atomic(node: NotebookNode, path: Path, *, source: Path | None = None) 
     write_text(notebook_text(node), path)
 
 
-def write_new(node: NotebookNode, path: Path) -> Path:
-    """Write the notebook under the first free name (`out.ipynb`, `out-2.ipynb`, …); that name.
-
-    Two runs at once get two names: the name is taken by a link that fails if it exists.
-
-    Raises:
-        UsageError, StoreError: as `write_atomic`.
-    """
-    if not path.parent.is_dir():
-        raise _no_folder(path)
-    data = _bytes(notebook_text(node))
-    aside = _write_aside(data, path)
-    try:
-        number, free = 1, path
-        while not _link(aside, free):
-            number += 1
-            free = path.with_stem(f"{path.stem}-{number}")
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _trouble(path, len(data), error) from error
-    finally:
-        aside.unlink(missing_ok=True)
-    return free
-
-
-def _link(aside: Path, path: Path) -> bool:
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        return False
-    return True
-
-
 def refuse_target(path: Path, *, source: Path | None = None) -> None:
     """Refuse a place where a result must not be written.
 

@@ -26,7 +26,7 @@ from nbflow.store.sketches import (
 _QUICK_BYTES = 8 << 20
 """Larger files are not sketched while somebody waits for a plan."""
 
-_RUN_BYTES = 256 << 20
+_RUN_BYTES = 64 << 20
 """So much is sketched at the end of one run."""
 
 _LONGEST_PREVIEW = 60
@@ -87,13 +87,21 @@ class Contents:
             if kind == "module":
                 sketch = self._module(name, digest)
             elif glob.has_magic(name) or (self._folder / name).is_dir():
-                sketch = Sketch(files=surroundings.tree(name, self._folder))
+                sketch = self._several(name, largest)
             elif (self._folder / name).stat().st_size <= largest:
                 sketch = sketch_of(self._folder / name)
             if sketch is None or not self._is_still(kind, name, digest):
                 return None
             self._sketches.put(digest, sketch)
         return sketch
+
+    def _several(self, name: str, largest: int) -> Sketch | None:
+        files = surroundings.files_of(name, self._folder)
+        size = sum(path.stat().st_size for path in files)
+        if size > largest:
+            return None
+        found = surroundings.digests_by_name(files, self._folder)
+        return Sketch(size=size, files=found)
 
     def _module(self, name: str, digest: str) -> Sketch:
         return sketch_of_text((self._folder / name).read_bytes())

@@ -23,7 +23,7 @@ from nbflow.store.query import connect
 LARGEST_BYTES: Final = 32 << 20
 """Larger tables are only counted."""
 
-LARGEST_COUNTED_BYTES: Final = 256 << 20
+LARGEST_COUNTED_BYTES: Final = 64 << 20
 LARGEST_TEXT_BYTES: Final = 64 << 10
 MOST_ROWS: Final = 50_000
 MOST_DIFF_LINES: Final = 12

@@ -6,7 +6,6 @@ import os
 import resource
 import stat
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,6 @@ from nbflow.notebook.save import (
     notebook_text,
     save_atomically,
     write_atomic,
-    write_new,
     write_text,
 )
 
@@ -189,38 +187,8 @@ def test_c28_a_symbolic_link_is_refused(tmp_path: Path) -> None:
 def test_c28_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
         write_atomic(NODE, tmp_path)
-    for write in (write_atomic, write_new):
-        with pytest.raises(UsageError, match="does not exist"):
-            write(NODE, tmp_path / "no" / "out.ipynb")
-
-
-def test_c28_an_existing_result_gets_a_new_name_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "out.ipynb"
-    path.write_text("precious")
-    (tmp_path / "out-2.ipynb").symlink_to(path)
-    assert write_new(NODE, path) == tmp_path / "out-3.ipynb"
-    assert path.read_text() == "precious"
-    assert nbformat.read(tmp_path / "out-3.ipynb", as_version=4) == NODE
-
-
-def test_c29_runs_at_the_same_time_never_share_a_name(tmp_path: Path) -> None:
-    path = tmp_path / "out.ipynb"
-    gate = threading.Barrier(8)
-    written: list[Path] = []
-
-    def write(number: int) -> None:
-        gate.wait()
-        written.append(write_new(book(code("a", f"n = {number}")), path))
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(written)) == 8
-    contents = {nbformat.read(each, as_version=4)["cells"][0]["source"] for each in written}
-    assert contents == {f"n = {number}" for number in range(8)}
-    assert left_behind(tmp_path) == sorted(each.name for each in written)
+    with pytest.raises(UsageError, match="does not exist"):
+        write_atomic(NODE, tmp_path / "no" / "out.ipynb")
 
 
 def test_the_source_is_never_overwritten_whatever_it_is_called(tmp_path: Path) -> None:
