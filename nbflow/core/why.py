@@ -73,3 +73,27 @@ class Why:
     compared: str | None = None
     causes: tuple[Cause, ...] = ()
     lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDifference:
+    """How a step differs between two runs: `causes` of its own (what comes from its inputs is told
+    where they are made) and the `outputs` that came out differently, each with its message. A
+    status is None where a run did not have the step."""
+
+    step: str
+    before: Status | None
+    after: Status | None
+    causes: tuple[Cause, ...] = ()
+    outputs: tuple[Cause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDifference:
+    """The answer of `nbflow diff RUN RUN`. `same` counts the steps that do not differ."""
+
+    before: str
+    after: str
+    notebook: str
+    steps: tuple[StepDifference, ...] = ()
+    same: int = 0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SECTIONS: Final = (
     ("Run a notebook", ("run", "resume", "cancel")),
     ("Understand it first", ("show", "check", "plan", "verify")),
-    ("Look at what happened", ("runs", "status", "logs", "get", "why", "sql")),
+    ("Look at what happened", ("runs", "status", "logs", "get", "why", "diff", "sql")),
     ("Set up", ("init", "demo", "doctor", "gc")),
 )
 _MOST_ROWS_ON_A_TERMINAL: Final = 100
@@ -399,6 +399,23 @@ def why(session: Session, /, run: str, step: str) -> int:
         session.document(wire.why(answer))
     else:
         session.screen.say(*(text.visible(line) for line in answer.lines))
+    return outcome.SUCCEEDED
+
+
+@nbflow.command()
+@click.argument("before", metavar="RUN", type=options.RunRef())
+@click.argument("after", metavar="RUN", type=options.RunRef())
+@options.as_json
+@click.pass_obj
+def diff(session: Session, /, before: str, after: str) -> int:
+    """Say what differs between two runs of a notebook."""
+    answer = session.project().diff(before, after, actor=session.actor)
+    if session.json:
+        session.document(wire.difference(answer))
+    else:
+        from nbflow.faces.show import difference_lines
+
+        session.screen.say(*difference_lines(answer))
     return outcome.SUCCEEDED
 
 

@@ -12,6 +12,7 @@ from nbflow.core.graph import Graph
 from nbflow.core.plan import Action, Plan, Task
 from nbflow.core.run import Run
 from nbflow.core.step import Parameter, Step, StepId
+from nbflow.core.why import RunDifference
 from nbflow.faces import text
 from nbflow.faces.drawing import cell_numbers
 from nbflow.faces.grid import columns, crop
@@ -174,6 +175,24 @@ def _verdict(answer: Verified) -> tuple[str, str]:
     if answer.equal:
         return "✓ equal: the workflow gives what Run All gives", "bold green"
     return "✗ not equal: the workflow does not give what Run All gives", "bold red"
+
+
+def difference_lines(answer: RunDifference) -> list[Text]:
+    """Each step that differs: what it depends on, and what it made."""
+    runs = f"{text.short_id(answer.before)} → {text.short_id(answer.after)}"
+    found = [Text.assemble((text.visible(answer.notebook), "bold"), (f"  {runs}", "dim"))]
+    for each in answer.steps:
+        found += [Text(), Text(text.one_line(each.step), "bold")]
+        if each.before != each.after:
+            states = (each.before, each.after)
+            was, now = (state.value if state else "not there" for state in states)
+            found.append(Text(f"  was {was}, is {now}"))
+        for cause in each.causes:
+            lines = (cause.message, *(f"  {line}" for line in cause.details))
+            found += [Text(f"  {text.visible(line)}") for line in lines]
+        found += [Text(f"  → {text.visible(cause.message)}") for cause in each.outputs]
+    count = text.counted(answer.same, "step")
+    return [*found, Text(), Text(f"{count} the same" if answer.steps else f"all {count} the same")]
 
 
 def cleaned_lines(answer: Cleaned, *, dry_run: bool) -> list[Text]:

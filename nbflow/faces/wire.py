@@ -18,7 +18,7 @@ from nbflow.core.plan import Plan, Task
 from nbflow.core.run import Event, Run, StepResult
 from nbflow.core.step import Parameter, Step, StepId
 from nbflow.core.task import Blob, StepError
-from nbflow.core.why import Cause, Why
+from nbflow.core.why import Cause, RunDifference, Why
 
 SCHEMA_VERSION: Final = 1
 
@@ -361,6 +361,28 @@ def _cause(value: Cause) -> Json:
         "message": value.message,
         "details": list(value.details),
         "because": [_cause(each) for each in value.because],
+    }
+
+
+def difference(value: RunDifference) -> Json:
+    """`diff`."""
+    return {
+        "before": value.before,
+        "after": value.after,
+        "notebook": value.notebook,
+        "same": value.same,
+        "steps": [
+            {
+                "step": each.step,
+                "before": each.before and each.before.value,
+                "after": each.after and each.after.value,
+                "causes": [_cause(cause) for cause in each.causes],
+                "outputs": [
+                    {"name": cause.change.name, "message": cause.message} for cause in each.outputs
+                ],
+            }
+            for each in value.steps
+        ],
     }
 
 

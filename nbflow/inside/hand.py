@@ -9,7 +9,8 @@ and can be written to as in Run All. A buffer that the writer itself got from a 
 nobody wrote to, is not written again: the new hand is linked to the file in which it lies
 (`000.hand.1`, `000.hand.2` …). So a chain of steps that each add a column writes each column once.
 
-Hands are no results: those are the files of the store, which are made from them behind the run.
+Only the head is sealed: unpickling it runs code. Hands are no results: those are the files of the
+store, which are made from them behind the run.
 """
 
 import os

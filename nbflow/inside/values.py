@@ -692,9 +692,9 @@ def store_value(
     except (NotPlain, RecursionError):
         pass
     if is_plain_array(value):
-        sink = io.BytesIO()
-        np.save(sink, np.asarray(value), allow_pickle=False)
-        return _write(stem, "array", "npy", sink.getbuffer())
+        path = Path(f"{stem}.npy")
+        np.save(path, np.asarray(value), allow_pickle=False)
+        return Stored(kind="array", suffix="npy", path=path)
     shared = shared_owners(examined.arrays)
     return _write(stem, "pickle", "pickle", packing.dumps(value, shared=shared))
 

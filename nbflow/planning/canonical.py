@@ -357,10 +357,10 @@ _SQL: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-_RESERVED: Final = frozenset(
+RESERVED: Final = frozenset(
     _WORD.findall("""
         all and any array as asc asymmetric both case cast check collate column constraint create
-        default deferrable desc describe distinct do else end except exists false fetch for foreign
+        default deferrable desc describe distinct do else end except false fetch for foreign
         from group having in initially intersect into lateral leading limit not null offset on only
         or order pivot pivot_longer pivot_wider placing primary qualify references returning select
         show some summarize symmetric table then to trailing true union unique unpivot using
@@ -397,5 +397,5 @@ def _folded(tokens: list[tuple[str, str]], number: int) -> str:
     before = tokens[number - 1][1].lower() if number else ""
     after = tokens[number + 1][1] if number + 1 < len(tokens) else ""
     names = before in ("as", ".") or after in (":", ":=", "=>", ".")
-    reserved = text.lower() in _RESERVED or (text.lower() == "by" and before in ("group", "order"))
+    reserved = text.lower() in RESERVED or (text.lower() == "by" and before in ("group", "order"))
     return text.lower() if kind == "word" and reserved and not names else text

@@ -7,30 +7,19 @@ not at all, and nothing counts as succeeded that is not on disk: a run ends afte
 
 What is on its way is bounded: beyond a part of the free disk, lanes store their tables themselves.
 
-A large version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
+A huge version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
 less than to make it again: its row waits for the step that overwrites it, and then says that it was
 not kept. The last version of a name is always stored.
 """
 
-import contextlib
-import math
-import os
-import select
 import shutil
-import socket
-import subprocess
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
 from typing import Any, Final
-
-import msgspec
 
 from nbflow.core.errors import StoreError
 from nbflow.core.graph import Graph
@@ -38,9 +27,10 @@ from nbflow.core.names import Name
 from nbflow.core.plan import Recorded
 from nbflow.core.run import Elsewhere, Event, RunId, StepResult
 from nbflow.core.step import StepId
-from nbflow.core.task import Blob, Keep, Kept, StagedBlob
+from nbflow.core.task import Blob, Keep, StagedBlob
 from nbflow.core.why import Grounds
 from nbflow.execution.runner import Executed
+from nbflow.project.line import Line, StartKeeper, cold_keeper
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays, Shown
 from nbflow.store.history import Ledger
@@ -48,10 +38,10 @@ from nbflow.store.history import Ledger
 LARGE_BYTES: Final = 32 << 20
 """From this size on a table is worth a keeper that has to be started first."""
 
+HUGE_BYTES: Final = 256 << 20
+"""From this size on a version is not stored just because somebody might want it again."""
+
 _HAND: Final = ".hand"
-_START_SECONDS: Final = 60.0
-_LOOK_SECONDS: Final = 0.05
-_CHUNK_BYTES: Final = 1 << 16
 _BYTES_A_SECOND: Final = 30e6
 """A version that is overwritten is stored if making it took longer than this. A table becomes a
 durable file five times as fast; but storing costs every run, making it again a few."""
@@ -64,117 +54,6 @@ _Key = tuple[str, str]
 
 _Version = tuple[_Key, tuple[str, ...]]
 """A blob under its names: equal content of two names is stored once, and wanted twice."""
-
-Ended = Callable[[float], bool]
-"""Waits for a keeper's end, that many seconds; whether it has ended."""
-
-StartKeeper = Callable[[str], Ended]
-"""Starts a keeper that connects to an address."""
-
-
-def cold_keeper(address: str) -> Ended:
-    """A keeper in a new process of its own."""
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    process = subprocess.Popen(
-        # -P: modules in the folder of the notebook are the lanes' business, not the keeper's.
-        [sys.executable, "-P", "-m", "nbflow.project.keeper", address],
-        env={**os.environ, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # a Ctrl-C in the terminal is the runner's business
-    )
-
-    def ended(seconds: float) -> bool:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(None if seconds == math.inf else seconds)
-        return process.returncode is not None
-
-    return ended
-
-
-class Line:
-    """The connection to a keeper, which may still be starting. StoreError says that it is gone."""
-
-    def __init__(self, start: StartKeeper) -> None:
-        self._folder = tempfile.mkdtemp(prefix="nbf-")
-        self._door = socket.socket(socket.AF_UNIX)
-        self._socket: socket.socket | None = None
-        self._unsent: list[bytes] = []
-        self._begun = b""
-        try:
-            self._door.bind(f"{self._folder}/keeper")
-            self._door.listen(1)
-            self._ended = start(f"{self._folder}/keeper")
-        except OSError as error:
-            self._close_door()
-            raise StoreError(f"results cannot be stored: {error}") from error
-
-    def ask(self, request: Keep) -> None:
-        """Send a request, now or when the keeper is there."""
-        self._unsent.append(msgspec.json.encode(request) + b"\n")
-        self._send(wait=False)
-
-    def _send(self, *, wait: bool) -> None:
-        try:
-            if self._socket is None and self._has_come(wait=wait):
-                self._socket, _ = self._door.accept()
-                self._close_door()
-            if self._socket is not None and self._unsent:
-                self._socket.sendall(b"".join(self._unsent))
-                self._unsent.clear()
-        except OSError as error:
-            raise _gone() from error
-
-    def _has_come(self, *, wait: bool) -> bool:
-        deadline = monotonic() + _START_SECONDS
-        while not _has_news(self._door, _LOOK_SECONDS if wait else 0.0):
-            if self._ended(0.0) or monotonic() > deadline:
-                raise _gone()
-            if not wait:
-                return False
-        return True
-
-    def _close_door(self) -> None:
-        self._door.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def answers(self, *, wait: bool) -> list[Kept]:
-        """What has been answered since last asked; with `wait`, there is something."""
-        found: list[Kept] = []
-        self._send(wait=wait)
-        while self._socket is not None and ((wait and not found) or _has_news(self._socket)):
-            try:
-                data = self._socket.recv(_CHUNK_BYTES)
-            except OSError as error:
-                raise _gone() from error
-            if not data:
-                raise _gone()
-            *whole, self._begun = (self._begun + data).split(b"\n")
-            found += [msgspec.json.decode(one, type=Kept) for one in whole]
-        return found
-
-    def close(self) -> None:
-        """Hang up, and wait until the keeper has ended."""
-        if self._socket is None:  # it would wait for ever otherwise
-            with contextlib.suppress(StoreError):
-                self._send(wait=True)
-        if self._socket is not None:
-            self._socket.close()
-        self._close_door()
-        self._ended(math.inf)
-
-
-def _has_news(line: socket.socket, seconds: float = 0.0) -> bool:
-    return bool(select.select([line], [], [], seconds)[0])
-
-
-def _gone() -> StoreError:
-    return StoreError(
-        "results cannot be stored: the process that stores them has ended",
-        hint="resume the run; if that happens again, look for messages about memory in the log",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +136,7 @@ class Behind:
         self._line = self._line or Line(self._start)
         self._staged[_key(staged.blob)] = hand if hand.exists() else path
         self._dropped.discard(_version(staged.blob))
-        if staged.blob.bytes >= LARGE_BYTES and path == hand:
+        if staged.blob.bytes >= HUGE_BYTES and path == hand:
             # Whether it is stored shows when its step has succeeded.
             self._held[_version(staged.blob)] = staged
         else:

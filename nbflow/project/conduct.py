@@ -31,10 +31,11 @@ from nbflow.lanes.kernels import Kernels
 from nbflow.planning.build import build, decide
 from nbflow.planning.changes import ABSENT
 from nbflow.planning.select import forced
-from nbflow.project.behind import LARGE_BYTES, Behind, Ended, cold_keeper
+from nbflow.project.behind import LARGE_BYTES, Behind
 from nbflow.project.contents import Contents
 from nbflow.project.kept import Kept
 from nbflow.project.layout import Layout
+from nbflow.project.line import Ended, cold_keeper
 from nbflow.project.memory import Memory
 from nbflow.project.opened import Opened, refuse_errors
 from nbflow.project.snapshot import keep_snapshot

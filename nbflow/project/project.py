@@ -15,7 +15,7 @@ from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
-from nbflow.core.why import Why
+from nbflow.core.why import RunDifference, Why
 from nbflow.notebook.coerce import coerce
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
@@ -33,7 +33,7 @@ from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
 from nbflow.project.opened import Opened, open_notebook, open_snapshot
-from nbflow.project.reasons import why
+from nbflow.project.reasons import compare, why
 from nbflow.project.snapshot import snapshot_path
 from nbflow.project.through_papermill import check_output, run_through_papermill
 from nbflow.project.ticket import Ticket
@@ -247,6 +247,15 @@ class Project:
         """
         with self._desk() as desk:
             return why(desk, desk.ledger.run(run), step)
+
+    def diff(self, before: str, after: str, *, actor: str = "") -> RunDifference:
+        """What differs between two runs of a notebook.
+
+        Raises:
+            UsageError: no such run, or runs of two notebooks.
+        """
+        with self._desk() as desk:
+            return compare(desk, desk.ledger.run(before), desk.ledger.run(after))
 
     def get(
         self, run: str, name: str, *, output: Path | None = None, actor: str = ""

@@ -1,13 +1,13 @@
 """`nbflow why`: from a step of a run back to the first cause, by comparing it with the earlier run
-that came nearest."""
+that came nearest. `nbflow diff`: the same for all steps of any two runs."""
 
 from collections.abc import Mapping
 from functools import cache
 
 from nbflow.core.errors import NbflowError, UsageError
-from nbflow.core.run import Event, EventKind, Run, StepResult
+from nbflow.core.run import Event, EventKind, Run, Status, StepResult
 from nbflow.core.step import Step
-from nbflow.core.why import Cause, Change, Why
+from nbflow.core.why import Cause, Change, RunDifference, StepDifference, Why
 from nbflow.notebook.read import read_file
 from nbflow.planning.changes import changes, clause
 from nbflow.planning.explain import SEE_ABOVE, standing, story, with_causes
@@ -72,11 +72,49 @@ def _unchanged(desk: Desk, fingerprint: str) -> tuple[str, ...]:
     return (f"  {standing(parts)}",) if parts else ()
 
 
+def _result(run: Run, step: str) -> StepResult | None:
+    return next((result for result in run.steps if result.step_id == step), None)
+
+
+def _digests(result: StepResult) -> dict[str, str]:
+    """What a step left, by name, but for ambient channels."""
+    return {
+        name: blob.digest
+        for blob in result.outputs
+        for name in blob.names
+        if not name.startswith("@")
+    }
+
+
 def _known(desk: Desk, run: str) -> Run | None:
     try:
         return desk.ledger.run(run)
     except UsageError:
         return None
+
+
+def compare(desk: Desk, before: Run, after: Run) -> RunDifference:
+    """What differs between two runs of a notebook, step by step.
+
+    Raises:
+        UsageError: they ran different notebooks.
+    """
+    if before.notebook != after.notebook:
+        raise UsageError(
+            f"these runs are of two notebooks: {before.notebook} and {after.notebook}",
+            hint="`nbflow runs` lists the runs with their notebooks",
+        )
+    tracer = _Tracer(desk, after, before)
+    ids = dict.fromkeys(result.step_id for run in (after, before) for result in run.steps)
+    found = tuple(tracer.difference(step) for step in ids)
+    differing = tuple(one for one in found if one is not None)
+    return RunDifference(
+        before=before.id,
+        after=after.id,
+        notebook=after.notebook,
+        steps=differing,
+        same=len(found) - len(differing),
+    )
 
 
 class _Tracer:
@@ -90,6 +128,35 @@ class _Tracer:
         self._told: set[Change] = set()
         self._sources = cache(self._read_sources)
         self._steps = cache(self._read_steps)
+
+    def difference(self, step: str) -> StepDifference | None:
+        """How a step (by its id) differs between the runs; None if it does not."""
+        old, new = (_result(run, step) for run in (self._past, self._run))
+        result = new or old
+        assert result is not None
+        found = self._changes(new) if new is not None and old is not None else ()
+        own = tuple(change for change in found if change.kind != "input")
+        made = StepDifference(
+            step=result.step,
+            before=old.status if old else None,
+            after=new.status if new else None,
+            causes=self.causes(result, own, 0),
+            outputs=self._outputs(old, new) if old and new else (),
+        )
+        return made if made.causes or made.outputs or made.before != made.after else None
+
+    def _outputs(self, old: StepResult, new: StepResult) -> tuple[Cause, ...]:
+        before, after = _digests(old), _digests(new)
+        if Status.SUCCEEDED not in (old.status, new.status) or not (before and after):
+            return ()
+        differing = [name for name in after if before.get(name) != after[name]]
+        found = (
+            Change(kind="input", name=name, old=before.get(name), new=after[name])
+            for name in differing
+        )
+        return tuple(
+            Cause(change=one, message=clause(one, self._contents.in_full(one)[0])) for one in found
+        )
 
     def causes(
         self, result: StepResult, found: tuple[Change, ...], depth: int
@@ -143,7 +210,7 @@ class _Tracer:
         grounds = self._desk.ledger.grounds(self._run.id, result.step_id)
         if grounds and grounds.compared == self._past.id and grounds.changes:
             return grounds.changes
-        before = next((one for one in self._past.steps if one.step_id == result.step_id), None)
+        before = _result(self._past, result.step_id)
         old = self._parts(self._past, before) if before else None
         new = self._parts(self._run, result)
         return changes(old, new) if old and new else ()

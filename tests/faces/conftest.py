@@ -19,7 +19,7 @@ from nbflow.core.plan import Action, Plan, Task
 from nbflow.core.run import Event, EventKind, Run, RunId, Status, StepResult
 from nbflow.core.step import Parameter, Step, StepId, StepName
 from nbflow.core.task import Blob, StepError
-from nbflow.core.why import Cause, Change, Why
+from nbflow.core.why import Cause, Change, RunDifference, StepDifference, Why
 from nbflow.faces.cli import main
 
 if TYPE_CHECKING:
@@ -284,6 +284,19 @@ def a_why(run: str, step: str) -> Why:
     )
 
 
+def a_difference(before: str, after: str) -> RunDifference:
+    """A file changed, and with it what its step left."""
+    why = a_why(after, "sales").causes[0]
+    step = StepDifference(
+        step="sales",
+        before=Status.FAILED,
+        after=Status.SUCCEEDED,
+        causes=why.because,
+        outputs=(replace(why, because=()),),
+    )
+    return RunDifference(before=before, after=after, notebook="shop.ipynb", steps=(step,), same=3)
+
+
 @dataclass(kw_only=True)
 class Answer:
     """Any answer that is known by its attributes."""
@@ -406,6 +419,10 @@ class FakeProject:
         self._note("verify", notebook=notebook, parameters=parameters)
         return self.answers["verify"]
 
+    def diff(self, before: str, after: str, *, actor: str) -> RunDifference:
+        self._note("diff", before=before, after=after)
+        return a_difference(before, after)
+
     def gc(self, *, max_bytes: int | None, dry_run: bool, actor: str) -> Any:
         self._note("gc", max_bytes=max_bytes, dry_run=dry_run)
         return answer(garbage=0, evicted=1_500_000, left=3_000, busy=False)
@@ -457,6 +474,7 @@ def make() -> SimpleNamespace:
         answer=answer,
         plan=plan_of,
         why=a_why,
+        difference=a_difference,
     )
 
 

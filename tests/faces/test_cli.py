@@ -190,6 +190,7 @@ JSON_COMMANDS: dict[str, str] = {
     "logs latest": "lines",
     "get latest metrics": "text",
     "why latest metrics": "because",
+    "diff 0193 latest": "steps",
     "sql SELECT": "rows",
     "init": "created",
     "demo d": "run",

@@ -9,7 +9,13 @@ from rich.text import Text
 from nbflow.core.graph import Graph
 from nbflow.core.run import Run
 from nbflow.faces.grid import table
-from nbflow.faces.show import graph_lines, plan_lines, runs_lines
+from nbflow.faces.show import (
+    cleaned_lines,
+    difference_lines,
+    graph_lines,
+    plan_lines,
+    runs_lines,
+)
 
 
 def widest(lines: list[Text]) -> int:
@@ -56,3 +62,29 @@ def test_runs_tell_their_parameters_on_one_line(good_run: Run) -> None:
 def test_a_long_result_says_what_it_leaves_out() -> None:
     _, note = table(("n",), [(number,) for number in range(150)], 100)
     assert note.plain == "50 more rows: --csv or --json give all"
+
+
+def test_two_runs_side_by_side(make: SimpleNamespace) -> None:
+    found = make.difference("0193f2a1-7c3b-7def", "0193f2a1-9999-7def")
+    assert [line.plain for line in difference_lines(found)] == [
+        "shop.ipynb  0193f2a1-7c3b → 0193f2a1-9999",
+        "",
+        "sales",
+        "  was failed, is succeeded",
+        "  sales.csv changed: 3 rows added",
+        "    + 4,5",
+        "  → `sales` changed: 3 rows added",
+        "",
+        "3 steps the same",
+    ]
+    assert difference_lines(replace(found, steps=()))[-1].plain == "all 3 steps the same"
+
+
+def test_room_that_was_made() -> None:
+    done = SimpleNamespace(garbage=0, evicted=1_500_000, left=20, busy=False)
+    assert [line.plain for line in cleaned_lines(done, dry_run=True)] == [
+        "would remove 1.5 MB of results, the cheapest to make again first",
+        "20 bytes are stored",
+    ]
+    busy = SimpleNamespace(garbage=0, evicted=0, left=20, busy=True)
+    assert "a run is going on" in cleaned_lines(busy, dry_run=False)[0].plain

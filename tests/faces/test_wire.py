@@ -55,6 +55,7 @@ def documents(graph: Graph, good: Run, bad: Run, make: SimpleNamespace) -> dict[
         "event.json": wire.line(wire.event(event)),
         "verify.json": wire.document(wire.verification(verified)),
         "doctor.json": wire.document(wire.health(health)),
+        "diff.json": wire.document(wire.difference(make.difference(bad.id, good.id))),
         "why.json": wire.document(wire.why(make.why(good.id, "metrics"))),
         "error.json": wire.document(wire.failure("notebook", error, error.message, error.hint)),
     }

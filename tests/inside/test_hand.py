@@ -223,3 +223,14 @@ def test_an_array_that_looks_into_a_loaded_table_goes_on_doing_so(tmp_path: Path
     stored = values.store_group(both, examine(both), tmp_path / "001", packing=packing())
     back = values.load_file(stored.path, stored.kind, packing=packing())
     assert np.array_equal(back["view"], view)
+
+
+@pytest.mark.slow
+def test_worker_processes_get_what_was_changed_in_memory(tmp_path: Path) -> None:
+    """joblib maps the files of `np.memmap` anew in its workers; these arrays are none."""
+    joblib = pytest.importorskip("joblib")
+    frame = there_and_back(frame_of("ab", 300_000), tmp_path / "000")
+    frame.loc[0, "a"] = 100.0
+    columns = [frame[name].array.to_numpy() for name in frame]
+    sums = joblib.Parallel(n_jobs=2)(joblib.delayed(np.sum)(column) for column in columns)
+    assert sums == [np.sum(column) for column in columns]

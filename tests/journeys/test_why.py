@@ -149,3 +149,33 @@ def test_what_is_reused_says_on_what_it_rests(shop: Bench) -> None:
         f"good was reused: same inputs as run {first}",
         "  unchanged: its code, `sales`, least = 10, `clean`",
     ]
+
+
+@LONG
+def test_two_runs_are_compared(shop: Bench) -> None:
+    first = shop.status().document["run"]
+    shop.path("sales.csv").write_text("day,amount\n1,10\n1,20\n2,40\n2,60\n")
+    assert shop.run("-p", "least", "15").code == 0
+    told = shop.say("diff", first[:13], "latest").out.splitlines()
+    assert told[0] == f"story.ipynb  {first[:13]} → {shop.status().document['run'][:13]}"
+    assert told[1:12] == [
+        "",
+        "sales",
+        "  sales.csv changed: 1 row added",
+        "  → `sales` changed: 1 row added",
+        "",
+        "good",
+        "  the parameter `least` changed: 10 → 15",
+        "  → `good` changed: 1 row added",
+        "",
+        "daily",
+        "  → `daily` changed: 1 row changed in `amount`",
+    ]
+    assert told[-1].endswith("the same")
+    same = shop.say("diff", "latest", "latest", "--json").document
+    assert (same["steps"], same["same"]) == ([], 7)
+    shop.notebook("x = [1]", name="other.ipynb")
+    assert shop.run(notebook="other.ipynb").code == 0
+    wrong = shop.say("diff", first, "latest")
+    assert wrong.code == 2
+    assert "two notebooks" in wrong.err

@@ -5,11 +5,12 @@ import builtins
 import itertools
 import keyword
 
+import duckdb
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nbflow.planning.canonical import LOOKING, canonical, names_may_show
+from nbflow.planning.canonical import LOOKING, RESERVED, canonical, names_may_show
 
 SAME = [
     ("x = 1", "x=1  # a comment"),
@@ -77,6 +78,7 @@ DIFFERENT = [
     ("%%sql t\nSELECT 1", "%%sql t\nSELECT 2"),
     ("%%sql t\nselect 1 as a", "%%sql t\nselect 1 as A"),
     ("%%sql t\nselect 1 as SELECT", "%%sql t\nselect 1 as select"),
+    ("%%sql t\ncreate table u (exists int)", "%%sql t\ncreate table u (EXISTS int)"),
     ("%%sql t\nselect a - -1", "%%sql t\nselect a --1"),
     ("%%sql t\nselect 'a  b'", "%%sql t\nselect 'a b'"),
     ("%%sql t\nselect 'a' 'b'", "%%sql t\nselect 'a'\n'b'"),
@@ -118,6 +120,12 @@ def test_f38_meaning_counts(one: str, other: str) -> None:
 )
 def test_who_looks_at_names_is_known(source: str, seen: bool) -> None:
     assert names_may_show(source) is seen
+
+
+def test_only_reserved_words_are_folded() -> None:
+    """Any other word may name a column, whose case can be seen."""
+    found = duckdb.sql("SELECT keyword_name, keyword_category FROM duckdb_keywords()").fetchall()
+    assert {name for name, category in found if category == "reserved"} >= RESERVED
 
 
 # -- properties ------------------------------------------------------------------------------------

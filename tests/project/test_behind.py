@@ -29,7 +29,8 @@ from nbflow.inside.digest import examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 from nbflow.project import behind, keeper
-from nbflow.project.behind import Behind, Ended
+from nbflow.project.behind import Behind
+from nbflow.project.line import Ended
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
 
@@ -345,7 +346,7 @@ CHAIN = Graph(
 
 @pytest.fixture
 def chain(run: Behind, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Behind:
-    monkeypatch.setattr(behind, "LARGE_BYTES", 100)
+    monkeypatch.setattr(behind, "HUGE_BYTES", 100)
     run.follow(CHAIN)
     gate.open.set()
     return run
