@@ -4,9 +4,10 @@ What a notebook needs is here: `%load_ext nbflow` and `nbflow.wait_for`. Everyth
 when it is asked for, so that `import nbflow` costs nothing.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as Python itself
 if TYPE_CHECKING:
+    from typing import Any
+
     from nbflow.inside.wait import wait_for
     from nbflow.project import Project
 
@@ -15,7 +16,7 @@ __version__ = "0.1.0"
 __all__ = ["Project", "__version__", "load_ipython_extension", "wait_for"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name == "wait_for":
         from nbflow.inside.wait import wait_for
 
@@ -27,7 +28,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'nbflow' has no attribute {name!r}")
 
 
-def load_ipython_extension(ipython: Any) -> None:
+def load_ipython_extension(ipython: "Any") -> None:
     """Jupyter's hook for `%load_ext nbflow`."""
     from nbflow.faces.magics import load_ipython_extension as load
 

@@ -45,7 +45,7 @@ def project(repository: Path) -> dict[str, Any]:
 
 
 def commands() -> click.Group:
-    module = importlib.import_module("nbflow.faces.cli")
+    module = importlib.import_module("nbflow.faces.commands")
     return next(value for value in vars(module).values() if isinstance(value, click.Group))
 
 

@@ -23,8 +23,8 @@ from nbflow.core.errors import (
     UsageError,
 )
 from nbflow.core.run import Run, Status
-from nbflow.faces.cli import main
-from nbflow.faces.cli import nbflow as commands
+from nbflow.faces.cli import PAGE, main
+from nbflow.faces.commands import nbflow as commands
 
 Call = Callable[..., Any]
 
@@ -531,9 +531,41 @@ def test_help_lists_every_command(nbflow: Call) -> None:
         assert f"\n  {name} " in ended.out
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_the_front_page_is_what_click_makes_of_the_commands() -> None:
+    with commands.make_context("nbflow", [], max_content_width=80, terminal_width=78) as context:
+        assert commands.get_help(context) + "\n" == PAGE
+    assert PAGE.isascii()
+
+
+@pytest.mark.parametrize("words", [(), ("-h",), ("--help",)])
+def test_the_front_page_comes_without_click(words: tuple[str, ...]) -> None:
+    code = "from nbflow.faces.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "nbflow.faces.cli", "--help"],
+        [sys.executable, "-X", "importtime", "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent.parent,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
+    )
+    lines = done.stderr.splitlines()
+    loaded = [line.rpartition("|")[2].strip() for line in lines if "import time" in line]
+    assert not {"click", "typing", "dataclasses"} & set(loaded)
+    assert done.stdout == PAGE
+
+
+def test_a_narrow_window_gets_the_page_wrapped(
+    nbflow: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    ended = nbflow("--help")
+    assert "\n  Run ordinary Jupyter notebooks as workflows: in parallel\n" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 60
+
+
+def test_a_commands_help_loads_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "nbflow", "run", "--help"],
         capture_output=True,
         text=True,
         check=True,
@@ -545,7 +577,7 @@ def test_help_loads_nothing_heavy() -> None:
     heavy = {"rich", "pandas", "duckdb", "papermill", "sqlglot", "IPython", "pyarrow", "yaml"}
     assert "click" in loaded
     assert not heavy & loaded
-    assert "Run a notebook" in done.stdout
+    assert "--force" in done.stdout
 
 
 def test_a_reader_who_goes_away_does_not_change_the_result(folder: Path) -> None:
