@@ -8,8 +8,8 @@ not at all, and nothing counts as succeeded that is not on disk: a run ends afte
 What is on its way is bounded: beyond a part of the free disk, lanes store their tables themselves.
 
 A huge version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
-less than to make it again: its row waits for the step that overwrites it, and then says that it was
-not kept. The last version of a name is always stored.
+less than to make it again: its row waits a while for the step that overwrites it, and then says
+that it was not kept. The last version of a name is always stored.
 """
 
 import shutil
@@ -19,6 +19,7 @@ from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 from nbflow.core.errors import StoreError
@@ -40,6 +41,10 @@ LARGE_BYTES: Final = 32 << 20
 
 HUGE_BYTES: Final = 256 << 20
 """From this size on a version is not stored just because somebody might want it again."""
+
+HOLD_SECONDS: Final = 10.0
+"""How long a huge version may wait for the step that overwrites it before it is stored after all:
+rows behind it wait, too, and that step may take hours."""
 
 _HAND: Final = ".hand"
 _BYTES_A_SECOND: Final = 30e6
@@ -105,6 +110,7 @@ class Behind:
         self._failure: StoreError | None = None
         self._graph: Graph | None = None
         self._held: dict[_Version, StagedBlob] = {}
+        self._held_since: dict[_Version, float] = {}
         self._heirs: dict[str, set[_Version]] = {}
         self._dropped: set[_Version] = set()
         self._costs: dict[str, float] = {}
@@ -139,6 +145,7 @@ class Behind:
         if staged.blob.bytes >= HUGE_BYTES and path == hand:
             # Whether it is stored shows when its step has succeeded.
             self._held[_version(staged.blob)] = staged
+            self._held_since[_version(staged.blob)] = monotonic()
         else:
             self._ask(staged)
         return staged.blob
@@ -331,6 +338,9 @@ class Behind:
             self._tell(event)
 
     def _pump(self) -> None:
+        for version in list(self._held):
+            if monotonic() - self._held_since[version] > HOLD_SECONDS:
+                self._ask(self._held.pop(version))
         self._take_answers()
         self._record()
 

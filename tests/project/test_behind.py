@@ -389,6 +389,26 @@ def test_a_version_that_nobody_came_to_overwrite_is_stored(
     assert store.verify(first)
 
 
+def test_a_version_does_not_wait_long_for_being_overwritten(
+    chain: Behind,
+    ledger: Ledger,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(behind, "monotonic", lambda: now[0])
+    first = leave(chain, "s0", staged(store, tmp_path, frame(50)))
+    now[0] = behind.HOLD_SECONDS
+    chain.heartbeat(RUN, 1, "")
+    assert not chain._asked
+    now[0] += 1
+    chain.heartbeat(RUN, 1, "")
+    chain.settle()
+    assert ledger.rows == ["s0 succeeded"]
+    assert store.verify(first)
+
+
 def test_a_version_that_took_long_to_make_is_stored(
     chain: Behind, ledger: Ledger, store: BlobStore, tmp_path: Path
 ) -> None:
