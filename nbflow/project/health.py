@@ -1,5 +1,6 @@
 """`nbflow doctor`: what has to be right for runs to work, each with the way out."""
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -27,7 +28,14 @@ class HealthCheck:
 
 def examine(layout: Layout) -> tuple[HealthCheck, ...]:
     """Look at interpreter, packages, kernel, disk and history of a project."""
-    return (_python(), _packages(), _kernel(), _disk(layout), _history(layout))
+    return (
+        _python(),
+        _packages(),
+        _kernel(),
+        _folder(layout),
+        _disk(layout),
+        _history(layout),
+    )
 
 
 def _python() -> HealthCheck:
@@ -61,6 +69,17 @@ def _kernel() -> HealthCheck:
             hint=f"{sys.executable} -m ipykernel install --sys-prefix",
         )
     return HealthCheck(name="kernel", ok=True, message=f"python3 ({spec.argv[0]})")
+
+
+def _folder(layout: Layout) -> HealthCheck:
+    place = layout.state if layout.state.exists() else layout.root
+    ok = os.access(place, os.W_OK)
+    return HealthCheck(
+        name="folder",
+        ok=ok,
+        message=f"results are kept in {layout.state}" if ok else f"{place} cannot be written",
+        hint=None if ok else "copy the project to a folder that you may write to, and run it there",
+    )
 
 
 def _disk(layout: Layout) -> HealthCheck:

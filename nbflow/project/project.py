@@ -166,7 +166,7 @@ class Project:
         Raises:
             UsageError: no such run, or it has not ended.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             old = _settled(desk, run)
             if not old.status.ended:
                 raise UsageError(
@@ -194,7 +194,7 @@ class Project:
         Raises:
             UsageError: no such run.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             found = desk.ledger.run(run)
             if not found.status.ended:
                 desk.ledger.request_cancel(found.id)
@@ -215,6 +215,8 @@ class Project:
 
     def runs(self, *, limit: int = 20, actor: str = "") -> tuple[Run, ...]:
         """The newest runs first."""
+        if not self.layout.ledger.exists():
+            return ()
         with self._desk() as desk:
             return desk.ledger.runs(limit)
 
@@ -224,7 +226,7 @@ class Project:
         Raises:
             UsageError: no such run.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             return desk.ledger.run(run)
 
     def logs(
@@ -236,7 +238,7 @@ class Project:
         Raises:
             UsageError: no such run or step.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             yield from run_log(desk, desk.ledger.run(run), step, follow=follow)
 
     def why(self, run: str, step: str, *, actor: str = "") -> Why:
@@ -245,7 +247,7 @@ class Project:
         Raises:
             UsageError: no such run or step.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             return why(desk, desk.ledger.run(run), step)
 
     def diff(self, before: str, after: str, *, actor: str = "") -> RunDifference:
@@ -254,7 +256,7 @@ class Project:
         Raises:
             UsageError: no such run, or runs of two notebooks.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             return compare(desk, desk.ledger.run(before), desk.ledger.run(after))
 
     def get(
@@ -268,7 +270,7 @@ class Project:
         # It brings pandas, which no other verb needs in this process.
         from nbflow.project.stored import find_output, stored_value
 
-        with self._desk() as desk:
+        with self._past() as desk:
             blob = find_output(desk.ledger.run(run), name)
             return stored_value(desk.blobs, blob, name, output)
 
@@ -278,7 +280,7 @@ class Project:
         Raises:
             UsageError: no such run, or DuckDB refuses the query.
         """
-        with self._desk() as desk:
+        with self._past() as desk:
             found = desk.ledger.run(run or "latest")
             outputs = (
                 (result.step, blob, desk.blobs.path(blob))
@@ -316,6 +318,8 @@ class Project:
         """
         config = read_config(self.root)
         budget = config.max_bytes if max_bytes is None else max_bytes
+        if not self.layout.ledger.exists():
+            return Cleaned()
         with self._desk() as desk:
             return clean(desk, budget, dry_run=dry_run)
 
@@ -335,6 +339,14 @@ class Project:
     def _open(self, notebook: Path) -> Opened:
         path = notebook if notebook.is_absolute() else Path.cwd() / notebook
         return open_notebook(path, self.root)
+
+    @contextmanager
+    def _past(self) -> Iterator[Desk]:
+        """To look back: a folder in which nothing has run stays as it is."""
+        if not self.layout.ledger.exists():
+            raise UsageError("nothing has run yet", hint="nbflow run NOTEBOOK")
+        with self._desk() as desk:
+            yield desk
 
     @contextmanager
     def _desk(self) -> Iterator[Desk]:

@@ -191,3 +191,15 @@ def test_events_are_json_lines(bench: Bench) -> None:
         "step_finished",
     ]
     assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+
+
+LOOKING_BACK = ("runs", "status", "why latest x", "diff latest latest", "get latest x", "gc")
+
+
+@pytest.mark.parametrize("words", LOOKING_BACK)
+def test_looking_back_leaves_a_folder_as_it_is(bench: Bench, words: str) -> None:
+    """Where nothing has run there is nothing to see, and no history is begun for it."""
+    said = bench.say(*words.split())
+    assert said.code == (0 if words in ("runs", "gc") else 2), said.err
+    assert said.code == 0 or "nothing has run yet" in said.err
+    assert not bench.path(".nbflow").exists()
