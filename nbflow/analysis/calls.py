@@ -272,7 +272,9 @@ class Calls(Expressions):
         value = home.shared.globals.get(name) if home is not None else None
         if value is None or not (value.callables or value.type in IMMUTABLE - {"module"}):
             return None
-        return value._replace(objs=NO_OBJECTS, weak=NO_OBJECTS)
+        kept = value.callables and isinstance(value.callables[0], Class)
+        objs = frozenset({f"module:{module}"}) if kept else NO_OBJECTS
+        return value._replace(objs=objs, weak=NO_OBJECTS)
 
     def call_method(self, base: Value, name: str, given: Arguments, node: ast.Call) -> Value:
         """Call a method of a value."""
@@ -991,6 +993,8 @@ class Calls(Expressions):
         results = self._call_back(None, given, node)
         result = self.apply_summary(summary, bound, node)
         self.record.hold(result.objs, results)
+        if function.cached and result.objs:
+            self.one_lane(f"`{function.name}` keeps what it gave, in its module", node.lineno)
         return result
 
     def _call_nested(self, function: Function, bound: dict[str, Value], node: ast.AST) -> Value:

@@ -6,8 +6,9 @@ taken at the end, when all that they call is known.
 """
 
 import ast
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Final
@@ -51,6 +52,7 @@ from nbflow.core.sql import SqlText
 
 ParseSql = Callable[[str], SqlText]
 
+_WORD: Final = re.compile(r"[^\W\d]\w*")
 _PARAMETER_TAGS: Final = frozenset({"parameters", "injected-parameters"})
 _UNSAID: Final = frozenset({"", "deleted", "instance", "class", "object"})
 _FUEL: Final = 40_000
@@ -140,9 +142,11 @@ class _Pass:
             self.shared.changed_attributes |= survey.changed_attributes
             self.shared.renames_index |= survey.renames_index
             self.shared.methods |= survey.methods
+            self.shared.used |= survey.used
             for name in survey.used_as_tables:
                 self.table_uses.setdefault(name, []).append(place)
         elif code.magic is not None:
+            self.shared.used |= {*_WORD.findall(f"{code.magic.line} {code.magic.body}")}
             names += [word for word in code.magic.line.split() if word.isidentifier()]
             if code.magic.name == "sql":
                 names += self._sql_names(code.magic.body)
@@ -310,6 +314,7 @@ class _Survey:
     renames_index: bool
     used_as_tables: frozenset[str]
     methods: frozenset[str]
+    used: frozenset[str]
 
 
 @lru_cache(maxsize=4096)
@@ -322,6 +327,7 @@ def _surveyed(source: str) -> _Survey:
         renames_index=_renames_index(tree),
         used_as_tables=frozenset(_used_as_tables(tree)),
         methods=frozenset(_methods(tree)),
+        used=frozenset(_used(tree)),
     )
 
 
@@ -594,6 +600,9 @@ class _Facts:
                 found.setdefault(f"`{function}` keeps state in a default argument", change.line)
             for function in self.shared.defaults.get(obj[3:], ()) if change.sure else ():
                 found.setdefault(f"`{function}` keeps state in a default argument", change.line)
+            if obj.startswith("module:") and change.sure:
+                why = f"it changes an object that the module `{obj[7:]}` keeps"
+                found.setdefault(why, change.line)
         for obj, line in self.record.acting.items():
             if any(obj in objects for objects in self.reached.values()):
                 found.setdefault("a generator acts only when it is used up", line)
@@ -690,6 +699,15 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
                 if attr in _ONLY_TABLES:
                     found.add(name)
     return found
+
+
+def _used(tree: ast.Module) -> Iterator[str]:
+    """Names that are looked up, also in magics and texts."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _WORD.findall(node.value)
 
 
 def _methods(tree: ast.Module) -> set[str]:

@@ -77,6 +77,8 @@ def define(standing: Standing, cell: Cell, order: int, fragment: Fragment) -> bo
     defined = _made(standing, cell, order, fragment)
     if defined is not None:
         _take(standing, cell, defined)
+        if fragment.for_its_effects:
+            standing.setup.append(defined)
     return defined is not None
 
 

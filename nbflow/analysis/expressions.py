@@ -75,7 +75,7 @@ class Shared:
     writes_modules: it may write modules.
     foreign: globals that may come from libraries of which little is known. plots: those that may
     be, or hold, figures and axes. defaults: for each global, the functions whose default arguments
-    it may be or hold.
+    it may be or hold. used: names that code of the notebook looks up.
     used_as_tables: names with which the notebook does what only pandas tables can do, as long as
     they stand for what the cell that is being read binds. methods: names of the methods of the
     notebook's classes. written_files: paths that the cells above write. behind: for each global,
@@ -101,6 +101,7 @@ class Shared:
     foreign: set[str] = field(default_factory=set)
     plots: set[str] = field(default_factory=set)
     defaults: dict[str, frozenset[str]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
     written_files: set[str] = field(default_factory=set)
     behind: dict[str, frozenset[OpenFile]] = field(default_factory=dict)

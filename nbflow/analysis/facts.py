@@ -53,7 +53,8 @@ class Fragment:
     decorators, defaults, annotations); `late` are global names read inside its bodies, resolved
     where the function is called; `late_writes` are globals that its bodies may write or mutate;
     `module` is the dotted module an import brings in (`from a.b import c` → `a.b`), else None;
-    `environment` and `files` are what that module names, and reads, if it is a local one.
+    `environment` and `files` are what that module names, and reads, if it is a local one;
+    `for_its_effects`: it seems to be imported for what importing it does.
     `mutable_state`: a class with class-level state that its methods can change.
     """
 
@@ -66,6 +67,7 @@ class Fragment:
     module: str | None = None
     environment: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
+    for_its_effects: bool = False
     mutable_state: bool = False
 
 

@@ -6,12 +6,14 @@ constants that nobody changes. What its body reads when it is *called* is told a
 
 import ast
 import builtins
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from nbflow.analysis.calls import TOO_DEEP, unknown_arguments
 from nbflow.analysis.effects import NOW, TELL_THE_TIME
+from nbflow.analysis.expressions import Home
 from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.foreign_sql import is_foreign_setting
 from nbflow.analysis.magics import Magics
@@ -313,7 +315,16 @@ class Fragments:
             module=module,
             environment=home.environment if home is not None else frozenset(),
             files=home.files if home is not None else frozenset(),
+            for_its_effects=module is not None and self._acts_on_import(module, names, home),
         )
+
+    def _acts_on_import(self, module: str, names: tuple[str, ...], home: Home | None) -> bool:
+        """`import hvplot.pandas` gives tables a method: who uses it does not name the module."""
+        if home is not None and any("registers" in why for why in home.record.one_lane):
+            return True
+        library = module.partition(".")[0]
+        known = library in sys.stdlib_module_names or library in self.reader.effects.libraries
+        return not known and self.reader.shared.used.isdisjoint(names)
 
     def _source(self, node: ast.stmt, start: int, shared_lines: set[int]) -> str:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

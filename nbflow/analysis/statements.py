@@ -426,6 +426,9 @@ class Statements(KnownCalls):
         own = tuple(c for base in bases for c in base.callables if isinstance(c, Class))
         meta = named.get("metaclass")
         by_code = bool(meta is not None and meta.callables) or any(c.made_by_code for c in own)
+        hook = next((m for c in own if (m := c.find("__init_subclass__"))), None)
+        if hook is not None and any(self._is_elsewhere(one) for one in hook.callables):
+            by_code = True
         if by_code:
             self.one_lane(f"code of the notebook makes the class `{node.name}`", node.lineno)
         if self.frame.kind == "module" and self._keeps_objects(members):
@@ -450,6 +453,9 @@ class Statements(KnownCalls):
             elif isinstance(written, ast.Call):
                 self.arguments(written)
         self.bind(node.name, value, node.lineno)
+
+    def _is_elsewhere(self, one: Function | Class) -> bool:
+        return isinstance(one, Function) and one.home is not self.shared.home
 
     def _keeps_objects(self, members: dict[str, Value]) -> bool:
         """Whether a class attribute is an object that a global of the notebook stands for, too."""

@@ -209,3 +209,53 @@ def test_an_import_waits_for_the_path_that_it_needs() -> None:
     assert ("c0", "c1") in {(edge.writer, edge.reader) for edge in graph.edges}
     graph = looking(path, "import json", "print(json.dumps(1))")
     assert "c1" not in {step.id for step in graph.steps}
+
+
+REGISTERING = """
+import enum
+from functools import lru_cache
+import pandas as pd
+@pd.api.extensions.register_dataframe_accessor("geo")
+class Geo:
+    def __init__(self, df):
+        self.df = df
+class Base:
+    known = []
+    def __init_subclass__(cls):
+        Base.known.append(cls.__name__)
+class Kind(enum.Enum):
+    A = [1]
+@lru_cache
+def load(key):
+    return [key]
+"""
+
+
+def registering(*sources: str) -> Graph:
+    notebook = notebook_of([*sources])
+    facts = read_cells(notebook, find_source={"helpers": REGISTERING}.get)
+    return link(notebook, facts, {})
+
+
+@pytest.mark.parametrize("library", ["helpers", "hvplot.pandas"])
+def test_what_an_import_does_holds_for_all_below(library: str) -> None:
+    cells = ("import pandas as pd", f"import {library}", "df = pd.DataFrame()", "print(df.geo)")
+    step = registering(*cells).step(StepId("c3"))
+    assert f"import {library}" in {replay.source for replay in step.replays}
+
+
+def test_unused_imports_of_well_known_libraries_are_left_alone() -> None:
+    step = registering("import seaborn as sns, json", "print(1)").step(StepId("c1"))
+    assert step.replays == ()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("from helpers import Base", "class A(Base):\n    pass", "print(Base.known)"),
+        ("from helpers import Kind", "Kind.A.value.append(2)", "print(Kind.A.value)"),
+        ("from helpers import load", "a = load(1)", "a.append(2)", "print(load(1))"),
+    ],
+)
+def test_what_a_module_keeps_stays_in_one_kernel(cells: tuple[str, ...]) -> None:
+    assert registering(*cells).one_lane
