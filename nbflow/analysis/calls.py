@@ -20,6 +20,7 @@ from nbflow.analysis.file_names import (
     opens_for_writing,
 )
 from nbflow.analysis.modules import told_outside
+from nbflow.analysis.nodes import walk
 from nbflow.analysis.recursion import CallKey
 from nbflow.analysis.scopes import parameters, root_name
 from nbflow.analysis.state import Record, Summary, tidied
@@ -1252,7 +1253,7 @@ def _looks_at_itself(node: ast.AST) -> bool:
         and isinstance(inner.value, ast.Name)
         and inner.value.id == own
         and not inner.attr.startswith("__")
-        for inner in ast.walk(node)
+        for inner in walk(node)
     )
 
 

@@ -29,6 +29,7 @@ from nbflow.analysis.fragments import (
 from nbflow.analysis.ipython import CellCode, read_code
 from nbflow.analysis.magics import Magics
 from nbflow.analysis.modules import FindSource, Modules, environment_in, imported_by, keep_values
+from nbflow.analysis.nodes import children, walk
 from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
 from nbflow.analysis.sql_cells import table_key
@@ -354,7 +355,7 @@ def _read_module(home: Home, tree: ast.Module) -> Record:
 
 def _reaches_back(tree: ast.Module) -> bool:
     """`sys.modules["__main__"]`, `import __main__`: the notebook's names from elsewhere."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Import(names=names) if any(alias.name == "__main__" for alias in names):
                 return True
@@ -657,7 +658,7 @@ def _kept_functions(reader: Magics, parts: tuple[Part, ...]) -> Iterable[Functio
         node
         for part in parts
         if part.fragments
-        for node in ast.walk(part.statement)
+        for node in walk(part.statement)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     }
     return [
@@ -693,7 +694,7 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
-        waiting.extend(ast.iter_child_nodes(node))
+        waiting.extend(children(node))
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()):
                 if attr in _ONLY_TABLES:
@@ -712,14 +713,14 @@ def _used(tree: ast.Module) -> Iterator[str]:
 
 def _methods(tree: ast.Module) -> set[str]:
     """Names of all methods of the classes in a cell."""
-    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    classes = (node for node in walk(tree) if isinstance(node, ast.ClassDef))
     functions = (inner for one in classes for inner in one.body)
     return {f.name for f in functions if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def _renames_index(tree: ast.Module) -> bool:
     """`df.index.name = …`: an index is named in place."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Attribute(
                 value=ast.Attribute(attr="index" | "columns"),
@@ -741,7 +742,7 @@ def _renames_index(tree: ast.Module) -> bool:
 def _declared_globals(tree: ast.Module) -> list[str]:
     return [
         name
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for name in declared(node, ast.Global)
     ]

@@ -16,6 +16,7 @@ from typing import Final
 
 from nbflow.analysis.effects import Effects, load_effects
 from nbflow.analysis.facts import Effect
+from nbflow.analysis.nodes import walk
 from nbflow.analysis.recursion import Calls
 from nbflow.analysis.scopes import bound_names
 from nbflow.analysis.state import Record, State, join_states
@@ -804,7 +805,7 @@ class Expressions:
         return self.container(node, "dict", [elem], elem)
 
     def _generator(self, node: ast.GeneratorExp) -> Value:
-        if any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(node)):
+        if any(isinstance(inner, ast.NamedExpr) for inner in walk(node)):
             self.one_lane("a generator binds names when it is used up", node.lineno)
         first = self.value(node.generators[0].iter)
         before = self.record.deeds()

@@ -17,6 +17,7 @@ from nbflow.analysis.expressions import Home
 from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.foreign_sql import is_foreign_setting
 from nbflow.analysis.magics import Magics
+from nbflow.analysis.nodes import walk
 from nbflow.analysis.scopes import (
     bound_names,
     free_names,
@@ -194,7 +195,7 @@ class Fragments:
         fixed = value.type in IMMUTABLE and value.type not in ("module", "class")
         fixed = fixed or (value.type == "tuple" and not value.objs and _all_fixed(value))
         return fixed and all(
-            isinstance(inner, _LITERALS) and self._fixed_part(inner) for inner in ast.walk(node)
+            isinstance(inner, _LITERALS) and self._fixed_part(inner) for inner in walk(node)
         )
 
     def _fixed_part(self, node: ast.AST) -> bool:
@@ -449,7 +450,7 @@ def _changes_itself(cls: Class, reader: Magics) -> bool:
     }
     if shared & reader.shared.changed_attributes:
         return True
-    return any(_stores_on_class(node, cls.name, own) for node in ast.walk(cls.node))
+    return any(_stores_on_class(node, cls.name, own) for node in walk(cls.node))
 
 
 def _made_by_field(node: ast.ClassDef) -> set[str]:
@@ -470,7 +471,7 @@ def _set_on_instances(node: ast.ClassDef) -> set[str]:
         inner.attr
         for method in node.body
         if isinstance(method, ast.FunctionDef) and method.name in ("__init__", "__post_init__")
-        for inner in ast.walk(method)
+        for inner in walk(method)
         if isinstance(inner, ast.Attribute)
         and isinstance(inner.ctx, ast.Store)
         and isinstance(inner.value, ast.Name)
@@ -495,7 +496,7 @@ def _stores_on_class(node: ast.AST, name: str, own: set[str]) -> bool:
 def changed_attributes(tree: ast.AST) -> set[str]:
     """Attributes whose value is changed somewhere: `x.items.append(1)`, `x.table[k] = v`."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Subscript(value=ast.Attribute(attr=name), ctx=ast.Store() | ast.Del()):
                 found.add(name)
@@ -539,7 +540,7 @@ def _optional_import(node: ast.Try) -> tuple[str, ...] | None:
             case ast.Assign(targets=[ast.Name()], value=ast.Constant()):
                 continue
         return None
-    if any(a.name == "*" for n in ast.walk(node) if isinstance(n, ast.ImportFrom) for a in n.names):
+    if any(a.name == "*" for n in walk(node) if isinstance(n, ast.ImportFrom) for a in n.names):
         return None
     return tuple(sorted(bound_names([node])))
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from nbflow.analysis.ipython import read_code
 from nbflow.analysis.modules import FindSource
+from nbflow.analysis.nodes import walk
 
 _INSTALLS: Final = re.compile(
     r"\b(pip3?|conda|mamba|micromamba|uv|pixi|poetry)\b.*\b(install|add)\b"
@@ -53,7 +54,7 @@ def _tree(source: str) -> ast.Module | None:
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Import(names=aliases):
                 for alias in aliases:

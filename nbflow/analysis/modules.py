@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nbflow.analysis.expressions import Home, Shared
+from nbflow.analysis.nodes import walk
 from nbflow.analysis.state import Record, Summary
 from nbflow.analysis.values import (
     IMMUTABLE,
@@ -70,7 +71,7 @@ def imported_by(name: str, tree: ast.Module) -> tuple[str, ...]:
     ('b', 'p.c', 'p.a.c', 'p.d', 'p.a.d')
     """
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Import(names=names):
                 found += [alias.name for alias in names]
@@ -92,9 +93,9 @@ def environment_in(tree: ast.Module) -> frozenset[str]:
     ['A', 'B', 'C']
     """
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call | ast.Subscript | ast.Compare):
-            parts = [*ast.walk(node)]
+            parts = [*walk(node)]
             if any(_is_environment(part) for part in parts):
                 values = [part.value for part in parts if isinstance(part, ast.Constant)]
                 found |= {value for value in values if isinstance(value, str)}
@@ -115,7 +116,7 @@ def _without_main(tree: ast.Module) -> ast.Module:
 
 
 def _asks_for_main(test: ast.expr) -> bool:
-    return "__name__" in (name.id for name in ast.walk(test) if isinstance(name, ast.Name))
+    return "__name__" in (name.id for name in walk(test) if isinstance(name, ast.Name))
 
 
 def told_outside(summary: Summary, home: Home, called: str) -> Summary:

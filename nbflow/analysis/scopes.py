@@ -7,6 +7,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from nbflow.analysis.nodes import children, walk
+
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -55,14 +57,14 @@ def _collect(node: ast.AST, found: list[str]) -> None:
             found.append(node.id)
         return
     if isinstance(node, _COMPREHENSIONS):
-        found.extend(n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+        found.extend(n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr))
         return
     found.extend(_bound_here(node))
     if isinstance(node, _SCOPES):
         for outer in outer_expressions(node):
             _collect(outer, found)
         return
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         _collect(child, found)
 
 
@@ -108,7 +110,7 @@ def declared(node: Callable_, kind: type[ast.Global] | type[ast.Nonlocal]) -> fr
         if isinstance(current, ast.Global | ast.Nonlocal) and isinstance(current, kind):
             found.update(current.names)
         if not isinstance(current, _SCOPES):
-            waiting.extend(ast.iter_child_nodes(current))
+            waiting.extend(children(current))
     return frozenset(found)
 
 
@@ -128,7 +130,7 @@ def is_generator(node: Callable_) -> bool:
         if isinstance(current, ast.Yield | ast.YieldFrom):
             return True
         if not isinstance(current, _SCOPES):
-            waiting.extend(ast.iter_child_nodes(current))
+            waiting.extend(children(current))
     return False
 
 
@@ -162,9 +164,9 @@ def _free(
         _free_in_class(node, known, found, outermost=outermost)
         return
     if isinstance(node, _COMPREHENSIONS):
-        targets = (n for g in node.generators for n in ast.walk(g.target))
+        targets = (n for g in node.generators for n in walk(g.target))
         known |= {target.id for target in targets if isinstance(target, ast.Name)}
-    for part in ast.iter_child_nodes(node):
+    for part in children(node):
         _free(part, known, found)
 
 
@@ -176,7 +178,7 @@ def _free_in_class(
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             _free(child, known, found, outermost=outermost)
             continue
-        for inner in ast.walk(child):
+        for inner in walk(child):
             if isinstance(inner, ast.Lambda):
                 _free(inner, known, found, outermost=outermost)
 
@@ -189,7 +191,7 @@ def late_names(node: ast.AST) -> dict[str, int]:
     elif isinstance(node, ast.GeneratorExp):
         _free(node, frozenset(), found)
     else:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             for name, line in late_names(child).items():
                 found.setdefault(name, line)
         return found
@@ -201,7 +203,7 @@ def late_names(node: ast.AST) -> dict[str, int]:
 
 def nested_functions(node: ast.AST) -> Iterator[Callable_]:
     """Functions and lambdas inside a node, itself not counted."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if inner is not node and isinstance(
             inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
         ):
@@ -218,7 +220,7 @@ def stored_roots(node: ast.AST) -> set[str]:
     """
     known = free_names(node)
     found: set[str] = set()
-    for inner in ast.walk(node):
+    for inner in walk(node):
         match inner:
             case (
                 ast.Subscript(ctx=ast.Store() | ast.Del())

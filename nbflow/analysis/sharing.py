@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts, Certainty
+from nbflow.analysis.nodes import walk
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.notebook import Cell, Notebook
@@ -199,10 +200,11 @@ def mentioned_in(source: str) -> frozenset[Name]:
         tree = ast.parse(source)
     except SyntaxError:  # magics: all words
         return frozenset(map(Name, _WORD.findall(source)))
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    nodes = [*walk(tree)]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     return frozenset(
         Name(node.id)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called
     )
 
@@ -223,7 +225,7 @@ def compares_identity(source: str) -> bool:
         return True
     return any(
         isinstance(operator, ast.Is | ast.IsNot) and not (_is_one(left) or _is_one(right))
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.Compare)
         for left, operator, right in zip(
             [node.left, *node.comparators], node.ops, node.comparators, strict=False

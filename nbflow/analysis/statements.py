@@ -11,6 +11,7 @@ from nbflow.analysis.arguments import Arguments
 from nbflow.analysis.expressions import DICTS, OPERATORS, Shared
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.known_calls import KnownCalls
+from nbflow.analysis.nodes import walk
 from nbflow.analysis.scopes import (
     body_of,
     bound_names,
@@ -501,7 +502,7 @@ class Statements(KnownCalls):
     def _generated(self, function: Function, yielded: Value | None) -> Value:
         node = function.node
         if function.kind == "contextmanager":
-            swallows = any(isinstance(n, ast.ExceptHandler) for n in ast.walk(node))
+            swallows = any(isinstance(n, ast.ExceptHandler) for n in walk(node))
             kind = "Suppressor" if swallows else "ContextManager"
             made = self.container(node, kind, [yielded or UNKNOWN], yielded)
         else:
@@ -887,7 +888,7 @@ def _moved(before: State, after: State) -> bool:
 def _catches_unbound(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
-    return any(isinstance(n, ast.Name) and n.id in _CATCHES_UNBOUND for n in ast.walk(handler.type))
+    return any(isinstance(n, ast.Name) and n.id in _CATCHES_UNBOUND for n in walk(handler.type))
 
 
 def _returns_something(node: ast.AST) -> bool:
@@ -895,7 +896,7 @@ def _returns_something(node: ast.AST) -> bool:
         isinstance(inner, ast.Return)
         and inner.value is not None
         and not (isinstance(inner.value, ast.Constant) and not inner.value.value)
-        for inner in ast.walk(node)
+        for inner in walk(node)
     )
 
 

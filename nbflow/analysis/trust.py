@@ -10,6 +10,8 @@ import re
 import tokenize
 from typing import Final
 
+from nbflow.analysis.nodes import walk
+
 PURE: Final = re.compile(r"#\s*nbflow:\s*pure\b")
 
 
@@ -34,7 +36,7 @@ def mark_trusted(tree: ast.Module, source: str) -> None:
     lines = pure_lines(source)
     if not lines:
         return
-    for statement in ast.walk(tree):
+    for statement in walk(tree):
         if isinstance(statement, ast.stmt) and not lines.isdisjoint(_own_lines(statement)):
             for node in _vouched_for(statement):
                 node.nbflow_trusted = True  # type: ignore[attr-defined]
@@ -61,7 +63,7 @@ def _first_line(node: ast.AST) -> int:
 
 def _vouched_for(statement: ast.stmt) -> list[ast.Call]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        return [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+        return [node for node in walk(statement) if isinstance(node, ast.Call)]
     waiting: list[ast.AST] = [statement]
     found: list[ast.Call] = []
     while waiting:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nbflow.analysis.facts import Fragment
+from nbflow.analysis.nodes import walk
 from nbflow.core.names import Name
 from nbflow.core.notebook import CellId
 
@@ -107,7 +108,7 @@ def _is_constant(source: str) -> bool:
     except SyntaxError:
         return False
     plain = all(isinstance(node, ast.Assign | ast.AnnAssign) for node in tree.body)
-    return plain and not any(isinstance(node, ast.Call | ast.Lambda) for node in ast.walk(tree))
+    return plain and not any(isinstance(node, ast.Call | ast.Lambda) for node in walk(tree))
 
 
 def _makes_values(source: str) -> bool:
@@ -117,7 +118,7 @@ def _makes_values(source: str) -> bool:
         tree = ast.parse(source)
     except SyntaxError:  # a setup cell with magics
         return True
-    inner = [node for one in tree.body for node in ast.walk(one)]
+    inner = [node for one in tree.body for node in walk(one)]
     if len(tree.body) == 1 and isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef):
         plain = [node for node in inner[1:] if not isinstance(node, ast.Call)]
         return any(isinstance(n, (*_MAKERS, ast.FunctionDef, ast.AsyncFunctionDef)) for n in plain)

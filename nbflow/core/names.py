@@ -8,6 +8,7 @@ cannot start an identifier:
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NewType
 
 Name = NewType("Name", str)
@@ -44,6 +45,11 @@ class NameKind(StrEnum):
     FILE = "file"
 
 
+_REMEMBERED: Final = 8192
+"""Linking asks for the kind of every name above, for every cell below."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def kind_of(name: Name) -> NameKind:
     """The family of a name, by its prefix."""
     if name.startswith("@"):

@@ -60,25 +60,23 @@ class Opened:
             learned=self.holding(learned),
             one_lane=one_lane,
         )
+        doubted = self._doubted if self._changes_paths() else (lambda step: step)
         steps = tuple(
-            replace(
-                self._doubted(step), options=with_defaults(step.options, step.tags, self.config)
-            )
+            replace(doubted(step), options=with_defaults(step.options, step.tags, self.config))
             for step in graph.steps
         )
         return replace(graph, steps=steps, diagnostics=(*self.diagnostics, *graph.diagnostics))
 
     def _doubted(self, step: Step) -> Step:
         """Where the notebook says where modules lie, nobody else knows whether one changed."""
-        if step.never_reuse is not None or not self.changes_paths:
+        if step.never_reuse is not None:
             return step
         lost = (m for m in step.modules if not surroundings.is_found(m, self.path.parent))
         module = next(lost, None)
         why = f"it imports `{module}`, which only the notebook's `sys.path` finds"
         return step if module is None else replace(step, never_reuse=why)
 
-    @property
-    def changes_paths(self) -> bool:
+    def _changes_paths(self) -> bool:
         """Whether its text mentions where modules are looked for."""
         return any("sys.path" in code for code in self._code())
 
