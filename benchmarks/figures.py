@@ -92,22 +92,22 @@ def seconds_of(*command: str, folder: Path | None = None) -> float:
 
 
 def nbflow_run(made: nbformat.NotebookNode, *, jobs: int = 2) -> Measure:
-    """Our steps, from the start of the first to the end of the last that was not a definition.
+    """Our steps, from the start of the first that is no definition to the end of the last.
 
     The process that runs them has imported everything, as Run All's kernel has.
     """
 
     def measure() -> float:
         with folder_with(made) as path:
-            times: list[tuple[EventKind, float]] = []
+            times: dict[EventKind, list[float]] = {}
 
             def note(event: Event) -> None:
-                times.append((event.kind, time.perf_counter()))
+                if event.step != "definitions":
+                    times.setdefault(event.kind, []).append(time.perf_counter())
 
             run = Project(path.parent).run(path, jobs=jobs, on_event=note)
             assert run.status == "succeeded", run.message
-            begun = [at for kind, at in times if kind is EventKind.STEP_FINISHED]
-            return begun[-1] - begun[0]
+            return times[EventKind.STEP_FINISHED][-1] - times[EventKind.STEP_STARTED][0]
 
     return measure
 
