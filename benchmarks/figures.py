@@ -168,7 +168,7 @@ def again(steps: int) -> Measure:
     """The whole command on a notebook where nothing changed."""
     base = tempfile.mkdtemp()
     path = Path(base) / "n.ipynb"
-    nbformat.write(notebook(*(f"v{n} = {n}" for n in range(steps))), path)
+    nbformat.write(notebook(*(f"v{n} = sum(range({n}))" for n in range(steps))), path)
     seconds_of(str(BIN / "nbflow"), "run", str(path))
     return lambda: seconds_of(str(BIN / "nbflow"), "run", str(path))
 
