@@ -554,7 +554,7 @@ class Walk:
 
     def _parts(self, value: Any) -> None:
         reduced = _reduce(value)
-        if isinstance(value, np.ma.MaskedArray | np.recarray):
+        if isinstance(value, np.ndarray):
             self.uses(value.view(np.ndarray))  # pickles as bytes, and yet looks at another's memory
         self.tag("object")
         self.type_name(type(value))
@@ -569,6 +569,9 @@ class Walk:
         self.state(value, _without_counters(value, state))
         self.items(listed or ())
         self.pairs(keyed or ())
+        if carried := carried_by(value):
+            self.tag("carried")
+            self.feed(carried)
         if isinstance(value, BaseException) and (causes := causes_of(value)):
             self.tag("causes")
             self.items(causes)
@@ -615,6 +618,21 @@ def causes_of(error: BaseException) -> tuple[Any, ...]:
     """
     found = (error.__cause__, error.__context__, error.__suppress_context__)
     return found if any(found) else ()
+
+
+def carried_by(value: object) -> dict[str, Any]:
+    """What an array of another class holds beside its elements, where numpy's pickling forgets it.
+
+    >>> carried_by(np.arange(3)), carried_by([])
+    ({}, {})
+    """
+    kind = type(value)
+    if not isinstance(value, np.ndarray) or isinstance(value, np.memmap):
+        return {}
+    ways = (kind.__reduce__, kind.__reduce_ex__)
+    if ways != (np.ndarray.__reduce__, np.ndarray.__reduce_ex__):
+        return {}
+    return dict(getattr(value, "__dict__", {}))
 
 
 def _refuse_open(value: object) -> None:

@@ -44,6 +44,7 @@ from nbflow.inside.ambient import show_pictures, shows_pictures
 from nbflow.inside.digest import (
     Examined,
     Memory,
+    carried_by,
     causes_of,
     dict_of_view,
     is_dict_view,
@@ -287,6 +288,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
                 return _module(value)
             case np.ndarray() if type(value) is np.ndarray:
                 return _array(value, self._shared)
+            case np.ndarray() if carried := carried_by(value):
+                whole: Any = np.ndarray.__reduce__(value)
+                function, arguments, state = whole
+                return function, arguments, (state, carried), None, None, _fill_array
             case memoryview():
                 return _memory(value)
             case BaseException() if causes_of(value):
@@ -564,6 +569,12 @@ def _array(value: "np.ndarray[Any, Any]", shared: Collection[int]) -> Any:
     return _owning_array, (pickle.PickleBuffer(flat), value.dtype, value.shape, order)
 
 
+def _fill_array(array: "np.ndarray[Any, Any]", packed: tuple[Any, dict[str, Any]]) -> None:
+    state, carried = packed
+    array.__setstate__(state)
+    vars(array).update(carried)
+
+
 def _owning_array(data: Any, dtype: Any, shape: Any, order: Any) -> "np.ndarray[Any, Any]":
     array: np.ndarray[Any, Any] = np.empty(shape, dtype, order=order)
     array.ravel(order="K").view(np.uint8)[:] = np.frombuffer(data, np.uint8)
@@ -744,7 +755,7 @@ def store_group(
         PickleForbidden: groups are pickled, and pickles are forbidden.
     """
     refuse_scrambled(examined)
-    if any(isinstance(value, np.ma.MaskedArray | np.recarray) for value in values.values()):
+    if any(isinstance(v, np.ndarray) and type(v) is not np.ndarray for v in values.values()):
         raise CannotStore("it may share its memory with another array, which pickling would end")
     shared = shared_owners(examined.arrays)
     return _write(stem, "pickle", "pickle", packing.dumps(values, shared=shared))

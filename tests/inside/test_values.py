@@ -529,3 +529,41 @@ def test_exceptions_keep_their_causes(tmp_path: Path) -> None:
     assert back[0].__context__ is back[0].__cause__
     assert back[0].__suppress_context__
     assert back[0].__notes__ == ["a note"]
+
+
+# -- arrays of other classes -----------------------------------------------------------------------
+
+LABELLED = """
+import numpy as np
+
+class Labelled(np.ndarray):
+    def __array_finalize__(self, other):
+        self.label = getattr(other, "label", None)
+
+value = np.arange(3.0).view(Labelled)
+value.label = ["x"]
+"""
+
+
+def test_an_array_of_another_class_keeps_its_attributes(tmp_path: Path) -> None:
+    names = notebook(LABELLED)
+    packing = Packing(seal=SEAL, namespace=names, provided=frozenset({"Labelled"}))
+    _, back = there_and_back(names["value"], tmp_path, packing=packing)
+    assert type(back) is names["Labelled"]
+    assert back.label == ["x"]
+    assert back.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_attributes_of_an_array_are_content(tmp_path: Path) -> None:
+    value = notebook(LABELLED)["value"]
+    before = digest(value)
+    value.label.append("y")
+    assert digest(value) != before
+
+
+def test_an_array_that_shares_memory_with_one_of_another_class_is_refused(tmp_path: Path) -> None:
+    names = notebook(f"{LABELLED}\na = np.arange(4.0)\nb = a.view(Labelled)")
+    both = {"a": names["a"], "b": names["b"]}
+    assert len(examine(both).arrays) == 2
+    with pytest.raises(CannotStore, match="share its memory"):
+        store_group(both, examine(both), tmp_path / "g", packing=lane())
