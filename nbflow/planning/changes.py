@@ -25,7 +25,6 @@ _KINDS: Final[tuple[tuple[str, ChangeKind], ...]] = (
     ("folder", "folder"),
     ("python", "python"),
     ("platform", "platform"),
-    ("version", "nbflow"),
 )
 """How parts begin, or are called; what comes first is told first."""
 
@@ -42,7 +41,7 @@ _SUBJECTS: Final[Mapping[ChangeKind, str]] = {
     "folder": "the folder it runs in",
     "python": "Python",
     "platform": "the platform",
-    "nbflow": "nbflow's fingerprints",
+    "nbflow": "the way in which nbflow compares steps",
 }
 
 _FOLLOWS_CODE: Final = frozenset({"definition", "parameter", "input", "module", "package", "order"})
@@ -61,6 +60,8 @@ def changes(old: Parts, new: Parts) -> tuple[Change, ...]:
     >>> [change.name for change in changes({"file:a.csv": "1"}, {"file:a.csv": "2"})]
     ['a.csv']
     """
+    if old.get("version") != new.get("version"):  # then nothing else can be compared
+        return (Change(kind="nbflow", old=old.get("version"), new=new.get("version")),)
     differing = {key for key in {*old, *new} if old.get(key) != new.get(key)}
     found = [
         Change(kind=kind, name=key.partition(":")[2], old=old.get(key), new=new.get(key))

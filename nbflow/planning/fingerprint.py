@@ -13,7 +13,7 @@ from blake3 import blake3
 from nbflow.core.step import Replay, Step
 from nbflow.planning.canonical import canonical, is_plain_decorator, names_may_show
 
-FINGERPRINT_VERSION = "2"
+FINGERPRINT_VERSION = "3"
 """Raised whenever the meaning of a part changes: older results are then made again."""
 
 Parts = Mapping[str, str]

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_what_is_reused_says_on_what_it_rests(shop: Bench) -> None:
     assert shop.run().code == 0
     assert lines(shop, "good") == [
         f"good was reused: same inputs as run {first}",
-        "  unchanged: its code, `sales`, least = 10, `clean`",
+        f"  unchanged: its code, `sales`, pandas {version('pandas')}, least = 10, `clean`",
     ]
 
 

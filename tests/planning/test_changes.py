@@ -5,6 +5,12 @@ import pytest
 from nbflow.planning.changes import changes, code, nearest, summary
 
 CASES = [
+    (
+        {"version": "1", "source": "1", "replay:pd": "1"},
+        {"version": "2", "source": "2", "replay:pd": "2"},
+        "nbflow_changed",
+        "the way in which nbflow compares steps changed",
+    ),
     ({"source": "1"}, {"source": "2"}, "source_changed", "its code changed"),
     ({"input:df": "1"}, {"input:df": "2"}, "input_changed", "`df` changed"),
     ({}, {"input:df": "1"}, "input_changed", "`df` is read now, too"),
