@@ -244,6 +244,8 @@ class _News:
             deadline = monotonic() + seconds
             while "ended" not in self._known and self._read(deadline - monotonic()):
                 pass
+            if "ended" in self._known:
+                self._shut()
             return self._known.get("ended")
 
     def close(self) -> None:

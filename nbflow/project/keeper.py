@@ -11,7 +11,6 @@ that was handed on.
 
 import contextlib
 import dataclasses
-import select
 import socket
 import sys
 from collections.abc import Iterable, Iterator
@@ -27,6 +26,7 @@ from nbflow.inside import hand, tables, values
 from nbflow.inside.digest import examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
+from nbflow.project.line import has_news
 from nbflow.store.blobs import BlobStore
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -47,7 +47,7 @@ def _batches(line: socket.socket) -> Iterator[list[Keep]]:
     """What has been asked for by now, again and again."""
     begun = b""
     while data := line.recv(_CHUNK_BYTES):
-        while select.select([line], [], [], 0)[0] and (more := line.recv(_CHUNK_BYTES)):
+        while has_news(line) and (more := line.recv(_CHUNK_BYTES)):
             data += more
         *whole, begun = (begun + data).split(b"\n")
         if whole:

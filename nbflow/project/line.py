@@ -87,7 +87,7 @@ class Line:
 
     def _has_come(self, *, wait: bool) -> bool:
         deadline = monotonic() + _START_SECONDS
-        while not _has_news(self._door, _LOOK_SECONDS if wait else 0.0):
+        while not has_news(self._door, _LOOK_SECONDS if wait else 0.0):
             if self._ended(0.0) or monotonic() > deadline:
                 raise _gone()
             if not wait:
@@ -102,7 +102,7 @@ class Line:
         """What has been answered since last asked; with `wait`, there is something."""
         found: list[Kept] = []
         self._send(wait=wait)
-        while self._socket is not None and ((wait and not found) or _has_news(self._socket)):
+        while self._socket is not None and ((wait and not found) or has_news(self._socket)):
             try:
                 data = self._socket.recv(_CHUNK_BYTES)
             except OSError as error:
@@ -124,8 +124,14 @@ class Line:
         self._ended(math.inf)
 
 
-def _has_news(line: socket.socket, seconds: float = 0.0) -> bool:
-    return bool(select.select([line], [], [], seconds)[0])
+def has_news(line: socket.socket, seconds: float = 0.0) -> bool:
+    """Whether there is something to receive, now or within that time.
+
+    By poll(2): a process that has run long may have more files open than select(2) can look at.
+    """
+    looker = select.poll()
+    looker.register(line, select.POLLIN)
+    return bool(looker.poll(seconds * 1000))
 
 
 def _gone() -> StoreError:

@@ -53,6 +53,17 @@ def test_kernels_are_forked_and_nothing_is_left_of_them(tmp_path: Path) -> None:
     assert of_here() == before
 
 
+def test_no_file_stays_open_for_kernels_that_are_gone(tmp_path: Path) -> None:
+    def once() -> int:
+        with Kernels(name="", folder=str(tmp_path)) as kernels:
+            for _ in range(3):
+                kernels.take(sink=drop).close()
+        return len(os.listdir("/proc/self/fd"))
+
+    once()  # what libraries open for good
+    assert once() == once()
+
+
 def test_a_kernel_that_died_while_it_waited_is_not_given_out(kernels: Kernels) -> None:
     first = kernels.take(sink=drop)
     second = kernels.take(sink=drop)
