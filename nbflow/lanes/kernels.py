@@ -92,7 +92,7 @@ class Kernels:
 
     def give_back(self, kernel: Kernel, *, after: int) -> None:
         """A kernel that served steps up to cell `after`, and was left clean by them."""
-        kernel.sink, kernel.is_used = _drop, True
+        kernel.is_used = True
         with self._lock:
             self._used.append((after, kernel))
 
@@ -299,10 +299,6 @@ class _Maker:
         self._experience = experience
         if self._interpreter == sys.executable:
             keep(self._interpreter, experience)
-
-
-def _drop(_: bytes) -> None:
-    """Between tasks nobody reads what the process writes."""
 
 
 def _launcher_at(command: Sequence[str]) -> int | None:

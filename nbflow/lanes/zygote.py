@@ -43,7 +43,6 @@ def main(control: int) -> None:
     """Serve until the other end of the socket is closed; forked processes take up their role."""
     # Ctrl-C in the terminal is the runner's; it tells us by closing the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     role: Role | None = _Server(socket.socket(fileno=control)).serve
     while role is not None:
         role = role()
@@ -53,6 +52,8 @@ class _Server:
     """The loop of a zygote."""
 
     def __init__(self, control: socket.socket) -> None:
+        # Orphans that kernels leave behind come to us. See prctl(2).
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._control = control
         self._children: dict[int, int] = {}
         self._heard, self._wake = os.pipe()
@@ -124,7 +125,7 @@ class _Server:
         die_with_parent(None)
 
     def _reap(self) -> None:
-        """Tell of those that ended. Orphans that kernels left behind come to us, too."""
+        """Tell of those that ended; orphans are only buried."""
         with suppress(BlockingIOError):
             while os.read(self._heard, 4096):
                 pass
@@ -175,7 +176,6 @@ def _branch(request: dict[str, Any], control: int, status: int) -> Role:
     gc.collect()
     tell(status, ready=True)
     os.close(status)
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     return _Server(socket.socket(fileno=control)).serve
 
 
