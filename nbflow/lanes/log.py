@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 LOG_LIMIT_BYTES: Final = 10 * 1024 * 1024
-_TAIL_BYTES: Final = 8192
+# A crash's own words: up to 100 frames, then every extension module.
+_TAIL_BYTES: Final = 32 * 1024
 _SLUG_LENGTH: Final = 60
 
 

@@ -22,8 +22,9 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def settle() -> None:
     """Die with the process that started us, and tell where a crash happened."""
-    # ipykernel has redirected the descriptor; what it wrote to before is the step's log.
-    faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2))
+    # ipykernel has redirected the descriptor; what it wrote to before is the step's log. The other
+    # threads are ipykernel's: they would push what matters out of sight.
+    faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2), all_threads=False)
     die_with_parent(os.environ.get("JPY_PARENT_PID"))
 
 

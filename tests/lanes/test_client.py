@@ -131,11 +131,18 @@ def test_c68_an_endless_message_is_cut(lane: KernelLane, folder: Path) -> None:
     assert len(outcome.error.message) < 20_000
 
 
+FAR_DOWN = """
+import ctypes, pandas
+def down(n): return down(n - 1) if n else ctypes.string_at(0)
+down(200)
+"""
+
 DEATHS = [
     ("c07 exit 0", "import os; os._exit(0)", 0, "exit code 0"),
     ("c07 exit 3", "import os; os._exit(3)", 3, "exit code 3"),
     ("c06 killed", "import os; os.kill(os.getpid(), 9)", -9, "signal 9, SIGKILL"),
     ("c08 segfault", "import ctypes; ctypes.string_at(0)", -11, "signal 11, SIGSEGV"),
+    ("c08 segfault far down", FAR_DOWN, -11, "signal 11, SIGSEGV"),
 ]
 
 
