@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.errors import UsageError
 from nbflow.core.step import CachePolicy, CellTags, CheckMode, StepOptions
+from nbflow.core.tag import TagKind
 
 _FLAGS: Final = {
     "parameters": "parameters",
@@ -27,6 +28,169 @@ _FLAGS: Final = {
 
 _ACCEPTED: Final = frozenset({"hide-input", "remove-input", "remove-cell"})
 """nbconvert's and Jupyter Book's words: kept in the file, they shape shared results."""
+
+TAGS: Final = (
+    TagKind(
+        name="step",
+        takes="text",
+        label="Step name",
+        help="Names the step. Cells with the same name are one step.",
+        example="step:clean the data",
+    ),
+    TagKind(
+        name="parameters",
+        on="cell",
+        label="Parameters",
+        help="This cell holds the parameters: a run sets other values after it.",
+        example="parameters",
+    ),
+    TagKind(
+        name="setup",
+        on="cell",
+        label="Setup",
+        help="Is replayed in every kernel before anything else.",
+        example="setup",
+    ),
+    TagKind(
+        name="skip",
+        on="cell",
+        label="Skip",
+        help="Is not part of the workflow.",
+        example="skip",
+    ),
+    TagKind(
+        name="after",
+        takes="names",
+        repeats=True,
+        label="Wait for",
+        help="Waits for a step although the code does not show it.",
+        example="after:load",
+    ),
+    TagKind(
+        name="when",
+        takes="expression",
+        available=False,
+        label="Only when",
+        help="Runs only if a variable is true (`!` turns it round).",
+        example="when:is_month_end",
+    ),
+    TagKind(
+        name="foreach",
+        takes="expression",
+        available=False,
+        label="For each",
+        help="Runs once for each item of a list.",
+        example="foreach:region=regions",
+    ),
+    TagKind(
+        name="partial",
+        available=False,
+        label="Partial",
+        help="May go on with the items that succeeded.",
+        example="partial",
+    ),
+    TagKind(
+        name="retries",
+        takes="number",
+        minimum=0,
+        maximum=1000,
+        label="Retries",
+        help="Tries again so many times after an error.",
+        example="retries:2",
+    ),
+    TagKind(
+        name="backoff",
+        takes="duration",
+        label="Wait between tries",
+        help="Waits before it tries again, twice as long each time.",
+        example="backoff:30s",
+    ),
+    TagKind(
+        name="timeout",
+        takes="duration",
+        label="Time limit",
+        help="Gives up when the step takes longer; 6 hours if nothing is said.",
+        example="timeout:10m",
+    ),
+    TagKind(
+        name="pool",
+        takes="text",
+        available=False,
+        label="Pool",
+        help="Takes a slot of a shared pool while it runs.",
+        example="pool:warehouse",
+    ),
+    TagKind(
+        name="priority",
+        takes="number",
+        available=False,
+        label="Priority",
+        help="Starts before steps with a lower number.",
+        example="priority:10",
+    ),
+    TagKind(
+        name="check",
+        takes="choice",
+        choices=("warn",),
+        optional=True,
+        label="Data check",
+        help="A failing assert, or SQL that returns rows, stops what comes after; `warn` only says"
+        " so.",
+        example="check:warn",
+    ),
+    TagKind(
+        name="approve",
+        available=False,
+        label="Approval",
+        help="Waits for a person before it runs.",
+        example="approve",
+    ),
+    TagKind(
+        name="publish",
+        takes="text",
+        available=False,
+        label="Publish",
+        help="Its table becomes the project's current table of that name.",
+        example="publish:daily_sales",
+    ),
+    TagKind(
+        name="cache",
+        takes="duration",
+        choices=("never", "always"),
+        label="Reuse",
+        help="Overrides when the result is reused: never, always, or for so long.",
+        example="cache:2h",
+    ),
+    TagKind(
+        name="raises-exception",
+        on="cell",
+        label="Expected error",
+        help="An error in this cell is expected; the step goes on.",
+        example="raises-exception",
+    ),
+    TagKind(
+        name="hide-input",
+        on="cell",
+        label="Hide code",
+        help="Folds the code in shared results.",
+        example="hide-input",
+    ),
+    TagKind(
+        name="remove-input",
+        on="cell",
+        label="Leave out code",
+        help="Leaves the code out of shared results.",
+        example="remove-input",
+    ),
+    TagKind(
+        name="remove-cell",
+        on="cell",
+        label="Leave out cell",
+        help="Leaves the cell out of shared results.",
+        example="remove-cell",
+    ),
+)
+"""Every tag of the language, as forms offer it; tests hold it against what is read below."""
 
 _NOT_YET_WORDS: Final = frozenset({"partial", "approve"})
 _NOT_YET_HEADS: Final = frozenset({"when", "foreach", "pool", "priority", "publish"})

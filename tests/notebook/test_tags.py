@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from nbflow.core.diagnostic import Place, Severity
 from nbflow.core.notebook import CellId
 from nbflow.core.step import CachePolicy, CellTags, CheckMode, StepOptions
+from nbflow.core.tag import TagKind
 from nbflow.notebook.tags import (
+    TAGS,
     format_duration,
     format_tags,
     parse_duration,
@@ -197,3 +199,23 @@ def test_a_duration_that_no_tag_can_say_is_refused(seconds: float) -> None:
 def test_a_schema_check_cannot_be_written_yet() -> None:
     with pytest.raises(ValueError, match="check:schema"):
         format_tags(options(check=CheckMode.SCHEMA))
+
+
+@pytest.mark.parametrize("kind", TAGS, ids=lambda kind: kind.name)
+def test_a_form_offers_each_tag_as_it_is_read(kind: TagKind) -> None:
+    _, findings = parse_tags([kind.example], place=HERE)
+    assert [each.code for each in findings] == ([] if kind.available else ["tag-not-yet"])
+    for choice in kind.choices:
+        assert parse_tags([f"{kind.name}:{choice}"], place=HERE)[1] == ()
+
+
+@pytest.mark.parametrize("kind", TAGS, ids=lambda kind: kind.name)
+def test_a_value_is_refused_where_a_form_would_not_take_it(kind: TagKind) -> None:
+    bare = [each.code for each in parse_tags([kind.name], place=HERE)[1]]
+    if kind.takes == "nothing" or kind.optional:
+        assert bare == ([] if kind.available else ["tag-not-yet"])
+    for number in (kind.minimum, kind.maximum):
+        if number is not None:
+            assert parse_tags([f"{kind.name}:{number}"], place=HERE)[1] == ()
+            beyond = number + (1 if number else -1)
+            assert parse_tags([f"{kind.name}:{beyond}"], place=HERE)[1] != ()

@@ -1,0 +1,1 @@
+"""nbflow inside Jupyter's server."""

@@ -1,0 +1,133 @@
+"""What only the server answers, as JSON: beside the documents of `faces/wire.py`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from nbflow.core.diagnostic import Diagnostic
+from nbflow.core.run import Event, Run, StepResult
+from nbflow.core.table import Column, TablePage
+from nbflow.core.tag import TagKind
+from nbflow.core.task import Blob
+from nbflow.faces import wire
+from nbflow.faces.wire import Json
+
+FEATURES: Final[Mapping[str, bool]] = {
+    "runs": True,
+    "recipes": False,
+    "foreach": False,
+    "approvals": False,
+    "publications": False,
+    "schedules": False,
+    "share": False,
+}
+"""What this version can do; a panel hides the rest."""
+
+
+def capabilities(version: str) -> Json:
+    """`GET capabilities`."""
+    return {"version": version, "features": dict(FEATURES)}
+
+
+def tags(kinds: Iterable[TagKind]) -> Json:
+    """`GET tags`."""
+    return {"tags": [_tag(each) for each in kinds]}
+
+
+def _tag(kind: TagKind) -> Json:
+    return {
+        "name": kind.name,
+        "takes": kind.takes,
+        "choices": list(kind.choices),
+        "optional": kind.optional,
+        "minimum": kind.minimum,
+        "maximum": kind.maximum,
+        "on": kind.on,
+        "label": kind.label,
+        "help": kind.help,
+        "example": kind.example,
+        "repeats": kind.repeats,
+        "available": kind.available,
+    }
+
+
+def diagnostics(found: Iterable[Diagnostic]) -> Json:
+    """`POST tags`."""
+    return {"diagnostics": [wire.diagnostic(each) for each in found]}
+
+
+def started(run: Run) -> Json:
+    """`POST runs`, `POST runs/ID/resume`."""
+    return {"run": run.id}
+
+
+def logs(run: str, step: str | None, lines: Iterable[str]) -> Json:
+    """`GET runs/ID/logs`, as the command line has it."""
+    return {"run": run, "step": step, "lines": list(lines)}
+
+
+def outputs(run: Run) -> Json:
+    """`GET runs/ID/outputs`: every stored value, in the order of the steps."""
+    found = [_output(step, blob, name) for step, blob, name in _stored(run.steps)]
+    return {"run": run.id, "outputs": found}
+
+
+def _stored(steps: Sequence[StepResult]) -> Iterable[tuple[StepResult, Blob, str]]:
+    for step in steps:
+        for blob in step.outputs:
+            if blob.kind not in ("absent", "ambient"):
+                yield from ((step, blob, name) for name in blob.names)
+
+
+def _output(step: StepResult, blob: Blob, name: str) -> Json:
+    return {
+        "step": step.step,
+        "name": name,
+        "kind": blob.kind,
+        "type": blob.python_type,
+        "rows": blob.rows,
+        "columns": blob.columns,
+        "bytes": blob.bytes,
+        "preview": blob.preview,
+        "schema": [{"name": column, "type": type} for column, type in blob.schema],
+    }
+
+
+def table(page: TablePage) -> Json:
+    """`GET runs/ID/outputs/NAME`, and the preview of a recipe."""
+    return {
+        "name": page.name,
+        **columns(page.columns),
+        "rows": [list(row) for row in page.rows],
+        "total": page.total,
+        "profile": [
+            {
+                "name": each.name,
+                "nulls": each.nulls,
+                "distinct": each.distinct,
+                "min": each.min,
+                "max": each.max,
+            }
+            for each in page.profile
+        ],
+        "text": page.text,
+    }
+
+
+def columns(found: Iterable[Column]) -> Json:
+    """`POST columns`."""
+    return {"columns": [{"name": each.name, "type": each.type} for each in found]}
+
+
+def event(value: Event, notebook: str) -> Json:
+    """A row of the stream: an event, and the notebook that it is about."""
+    return {**wire.event(value), "notebook": notebook}
+
+
+def result(run: Run, notebook: str, content: Mapping[str, Any]) -> Json:
+    """`GET runs/ID/notebook`: the result notebook, as nbformat has it."""
+    return {"run": run.id, "notebook": notebook, "content": dict(content)}
+
+
+def opening(code: str) -> Json:
+    """`GET runs/ID/steps/STEP/open`: code for the person's own kernel."""
+    return {"code": code}
