@@ -1,0 +1,38 @@
+/**
+ * The names of the commands, so that panels can call each other's without knowing each other.
+ */
+
+import type { RunRequest } from './wire';
+
+export const CommandIDs = {
+  /** Run the notebook. Without arguments a dialog asks; `IRunArguments` start at once. */
+  run: 'nbflow:run',
+  cancel: 'nbflow:cancel',
+  /** `{run, latestCode?}`. */
+  resume: 'nbflow:resume',
+  /** The workflow panel. `{path?}` of a notebook that is opened first. */
+  showGraph: 'nbflow:show-graph',
+  /** The same as a tab of the main area. */
+  openGraph: 'nbflow:open-graph',
+  /** `{run}`: the graph of a run, coloured as it was. */
+  showRunGraph: 'nbflow:show-run-graph',
+  /** `{cell, line?}`. */
+  jump: 'nbflow:jump',
+  /** `{cell}`, or the active cell. */
+  editTags: 'nbflow:edit-tags',
+  /** `{cell}`, or the active cell. */
+  renameStep: 'nbflow:rename-step',
+  /** `{path?}`: the runs of a notebook. */
+  showHistory: 'nbflow:show-history',
+  /** `{run?, name?, step?}`: the tables of a run. */
+  showTables: 'nbflow:show-tables',
+  /** `{run}`: the result notebook, read-only. */
+  openResult: 'nbflow:open-result',
+  /** `{run, step}`: a step's output in the user's own kernel. */
+  loadOutput: 'nbflow:load-output',
+  /** The gallery of steps to add. */
+  addStep: 'nbflow:add-step'
+} as const;
+
+/** What `CommandIDs.run` takes to start at once. */
+export type RunArguments = Partial<RunRequest>;

@@ -1,0 +1,17 @@
+/** Icons of our own: drawn in Lab's icon colours, so that themes reach them. */
+
+import { LabIcon } from '@jupyterlab/ui-components';
+
+const icon = (name: string, body: string) =>
+  new LabIcon({
+    name: `nbflow:${name}`,
+    svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">${body}</svg>`
+  });
+
+/** Three steps, one of which feeds the two others. */
+export const workflowIcon = icon(
+  'workflow',
+  `<g class="jp-icon3" fill="#616161">
+    <path d="M9 3h6v5h-2v3h5a1 1 0 0 1 1 1v4h2v5h-6v-5h2v-3H7v3h2v5H3v-5h2v-4a1 1 0 0 1 1-1h5V8H9z"/>
+  </g>`
+);

@@ -1,0 +1,167 @@
+/**
+ * An open notebook of JupyterLab as our models see it.
+ */
+
+import type { Cell } from '@jupyterlab/cells';
+import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { IApi } from './api';
+import type { EventFeed } from './models/feed';
+import { RunModel } from './models/run';
+import type { ISource } from './models/workflow';
+import { WorkflowModel } from './models/workflow';
+import type { INotebookWorkflow } from './tokens';
+import type { Content, ContentCell } from './wire';
+
+/** The unsaved text of a notebook: what the analysis reads, and nothing else. */
+class PanelSource implements ISource {
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _contents: Contents.IManager
+  ) {}
+
+  get path(): string {
+    return this._contents.localPath(this._panel.context.path);
+  }
+
+  get changed(): ISignal<unknown, unknown> {
+    return this._panel.context.model.contentChanged;
+  }
+
+  read(): Content {
+    const model = this._panel.context.model;
+    return {
+      nbformat: model.nbformat,
+      nbformat_minor: model.nbformatMinor,
+      metadata: { ...model.metadata },
+      cells: Array.from(model.cells, readCell)
+    };
+  }
+}
+
+function readCell(cell: Cell['model']): ContentCell & { outputs?: []; execution_count?: null } {
+  return {
+    id: cell.id,
+    cell_type: cell.type,
+    source: cell.sharedModel.getSource(),
+    metadata: cell.metadata,
+    ...(cell.type === 'code' ? { outputs: [], execution_count: null } : {})
+  };
+}
+
+export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
+  constructor(
+    readonly panel: NotebookPanel,
+    api: IApi,
+    feed: EventFeed,
+    contents: Contents.IManager
+  ) {
+    this._source = new PanelSource(panel, contents);
+    this.graph = new WorkflowModel(api, this._source);
+    this.run = new RunModel(api, feed, this.path);
+    panel.content.activeCellChanged.connect(this._onActiveCell, this);
+    panel.context.pathChanged.connect(this._onPath, this);
+    void this._load();
+  }
+
+  readonly graph: WorkflowModel;
+  readonly run: RunModel;
+
+  get path(): string {
+    return this._source.path;
+  }
+
+  get activeCell(): string | null {
+    return this.panel.content.activeCell?.model.id ?? null;
+  }
+
+  get activeCellChanged(): ISignal<this, string | null> {
+    return this._activeCellChanged;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this.graph.dispose();
+      this.run.dispose();
+      Signal.clearData(this);
+    }
+  }
+
+  async jump(cell: string, line: number | null = null): Promise<void> {
+    const notebook = this.panel.content;
+    const index = notebook.widgets.findIndex(each => each.model.id === cell);
+    if (index < 0) {
+      return;
+    }
+    notebook.activeCellIndex = index;
+    notebook.deselectAll();
+    await notebook.scrollToItem(index, 'smart');
+    if (line !== null) {
+      await this._toLine(notebook, index, line);
+    }
+  }
+
+  cellSource(cell: string): string | null {
+    return this._cell(cell)?.sharedModel.getSource() ?? null;
+  }
+
+  setCellSource(cell: string, source: string): void {
+    this._cell(cell)?.sharedModel.setSource(source);
+  }
+
+  cellTags(cell: string): readonly string[] {
+    const tags: unknown = this._cell(cell)?.getMetadata('tags');
+    return Array.isArray(tags) ? tags.filter(each => typeof each === 'string') : [];
+  }
+
+  setCellTags(cell: string, tags: readonly string[]): void {
+    const model = this._cell(cell);
+    if (tags.length === 0) {
+      model?.deleteMetadata('tags');
+    } else {
+      model?.setMetadata('tags', [...tags]);
+    }
+  }
+
+  private async _load(): Promise<void> {
+    await this.panel.context.ready;
+    if (!this._isDisposed) {
+      await Promise.all([this.graph.refresh(), this.run.refresh()]);
+    }
+  }
+
+  private async _toLine(notebook: Notebook, index: number, line: number): Promise<void> {
+    const cell = notebook.widgets[index];
+    await cell.ready;
+    const last = (cell.editor?.lineCount ?? 1) - 1;
+    cell.editor?.setCursorPosition({ line: Math.min(Math.max(line - 1, 0), last), column: 0 });
+    notebook.mode = 'edit';
+  }
+
+  private _cell(id: string): Cell['model'] | null {
+    return Array.from(this.panel.context.model.cells).find(each => each.id === id) ?? null;
+  }
+
+  private _onActiveCell(): void {
+    this._activeCellChanged.emit(this.activeCell);
+  }
+
+  private _onPath(): void {
+    this.run.path = this.path;
+    void this.graph.refresh();
+    void this.run.refresh();
+  }
+
+  private readonly _source: PanelSource;
+  private _isDisposed = false;
+  private readonly _activeCellChanged = new Signal<this, string | null>(this);
+}

@@ -1,0 +1,53 @@
+/**
+ * What other extensions can use: the models behind the panels.
+ */
+
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+
+import type { IApi } from './api';
+import type { EventFeed } from './models/feed';
+import type { RunModel } from './models/run';
+import type { WorkflowModel } from './models/workflow';
+import type { Features } from './wire';
+
+/** An open notebook: what it says, how its latest run goes, and where its cells are. */
+export interface INotebookWorkflow {
+  readonly panel: NotebookPanel;
+  /** The path for the server's routes: without a drive. */
+  readonly path: string;
+  readonly graph: WorkflowModel;
+  readonly run: RunModel;
+  /** The active cell's id. */
+  readonly activeCell: string | null;
+  readonly activeCellChanged: ISignal<INotebookWorkflow, string | null>;
+  /** Scroll to a cell, make it the active one and, with a line, put the cursor there. */
+  jump(cell: string, line?: number | null): Promise<void>;
+  /** The text of a cell as it stands, null where there is no such cell. */
+  cellSource(cell: string): string | null;
+  /** Replace a cell's text (as one step of undo). */
+  setCellSource(cell: string, source: string): void;
+  cellTags(cell: string): readonly string[];
+  setCellTags(cell: string, tags: readonly string[]): void;
+}
+
+export interface IWorkflows {
+  readonly api: IApi;
+  readonly feed: EventFeed;
+  /** What the server can do; everything is false until it has answered. */
+  readonly features: Features;
+  readonly featuresChanged: ISignal<IWorkflows, Features>;
+  /** The notebook that the user looks at, or looked at last. */
+  readonly current: INotebookWorkflow | null;
+  readonly currentChanged: ISignal<IWorkflows, INotebookWorkflow | null>;
+  of(panel: NotebookPanel): INotebookWorkflow;
+  /** All open notebooks. */
+  readonly all: readonly INotebookWorkflow[];
+  readonly opened: ISignal<IWorkflows, INotebookWorkflow>;
+}
+
+export const IWorkflows = new Token<IWorkflows>(
+  'nbflow:IWorkflows',
+  'The workflows of open notebooks: their graphs and runs.'
+);
