@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "notebook": frozenset({"nbformat", "blake3"}),
     "analysis": frozenset({"sqlglot", "IPython.core.inputtransformer2", "duckdb"}),
     "planning": frozenset({"blake3"}),
+    "recipes": frozenset({"sqlglot"}),
     "execution": frozenset(
         {"papermill", "nbclient", "nbformat", "jupyter_client", "psutil", "msgspec", "blake3"}
     ),
@@ -143,6 +144,8 @@ def test_every_folder_stands_in_the_plan() -> None:
         ("faces/cli.py", "from nbflow.execution.runner import Runner"),
         ("faces/cli.py", "import duckdb"),
         ("inside/sql.py", "import nbflow"),
+        ("recipes/queries.py", "import duckdb"),
+        ("recipes/reading.py", "from nbflow.analysis.facts import CellFacts"),
     ],
 )
 def test_a_forbidden_import_is_found(file: str, source: str) -> None:
