@@ -8,14 +8,15 @@ taken at the end, when all that they call is known.
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Final
 
 from nbflow.analysis.aliases import kept_elsewhere, objects_of
 from nbflow.analysis.calls import ANY_PATH, FOREIGN, unknown_arguments
-from nbflow.analysis.expressions import Home, Shared
+from nbflow.analysis.expressions import Home, Mark, Shared
 from nbflow.analysis.facts import CellFacts, Certainty, Effect, Fragment, Use
 from nbflow.analysis.foreign_sql import ASSIGNED
 from nbflow.analysis.fragments import (
@@ -74,20 +75,21 @@ def read_cells(
     `parse_sql` reads SQL text; the default is nbflow's own. `find_source` finds modules beside the
     notebook; without it any module that is not a known library may be one of them.
     """
-    read = partial(_Pass, notebook, parse_sql or _parse_sql, find_source)
+    read = partial(Pass, notebook, parse_sql or default_parse_sql, find_source)
     first = read()
     facts = first.facts()
     return read(cells_are_shared=True).facts() if first.shared.cell_changes else facts
 
 
-def _parse_sql(text: str) -> SqlText:
+def default_parse_sql(text: str) -> SqlText:
+    """nbflow's own reading of SQL text."""
     from nbflow.analysis.sql_names import parse_sql
 
     return parse_sql(text)
 
 
 @dataclass(slots=True)
-class _Read:
+class ReadCell:
     """One cell after it was read: what is needed to finish its facts at the end."""
 
     cell: Cell
@@ -97,8 +99,11 @@ class _Read:
     facts: CellFacts
 
 
-class _Pass:
-    """One pass over a notebook."""
+class Pass:
+    """One pass over a notebook. `marks` are what was known before each cell, and at the end.
+
+    It may go on from an `earlier` pass over a former text of the notebook (see `editing.py`).
+    """
 
     def __init__(
         self,
@@ -110,25 +115,95 @@ class _Pass:
     ) -> None:
         self.cells = [cell for cell in notebook.cells if cell.kind is CellKind.CODE]
         self.shared = Shared(parse_sql=parse_sql, cells_are_shared=cells_are_shared)
+        self.modules: Modules | None = None
         if find_source is not None:
-            self.shared.modules = Modules(self.shared, find_source, _read_module)
+            self.modules = Modules(self.shared, find_source, _read_module)
+            self.shared.modules = self.modules
         self.shared.paths_change = any("sys.path" in cell.source for cell in self.cells)
         self.shared.writes_modules = any(_may_write_module(cell.source) for cell in self.cells)
         self.tank = _TANK
+        self.marks: list[Mark] = []
+        self.read: list[ReadCell] = []
+        self.done: tuple[CellFacts, ...] = ()
         self.codes = [read_code(cell.source) for cell in self.cells]
         self.table_uses: dict[str, list[int]] = {}
         self.bound_in: dict[str, list[int]] = {}
         for place, code in enumerate(self.codes):
             self._survey(code, place)
+        self.tables = self._tables()
 
     def facts(self) -> tuple[CellFacts, ...]:
-        """Read all cells."""
-        read: list[_Read] = []
-        for place, (cell, code) in enumerate(zip(self.cells, self.codes, strict=True)):
-            self.shared.used_as_tables = self._tables_at(place)
-            read.append(self._cell(cell, code))
+        """Read all cells that were not read yet."""
+        while len(self.read) < len(self.cells):
+            self.next_cell()
+        return self.finish()
+
+    def next_cell(self) -> None:
+        """Read the next cell."""
+        place = len(self.read)
+        self.marks.append(self.mark())
+        self.shared.used_as_tables = self.tables[place]
+        self.read.append(self._cell(self.cells[place], self.codes[place]))
+
+    def mark(self) -> Mark:
+        """What is known now."""
+        return self.shared.mark(self.tank)
+
+    def finish(self) -> tuple[CellFacts, ...]:
+        """The facts of all cells, now that all are read."""
+        self.marks.append(self.mark())
         last = Magics(self.shared, self.shared.globals.get)
-        return tuple(self._finished(one, last) for one in read)
+        self.done = tuple(self._finished(one, last) for one in self.read)
+        return self.done
+
+    # -- going on from an earlier text --------------------------------------------------------
+
+    def resume(self, earlier: "Pass", count: int) -> None:
+        """Take the first cells as they were read in an earlier pass."""
+        self.read = earlier.read[:count]
+        self.marks = earlier.marks[:count]
+        self.shared.go_on_from(earlier.marks[count])
+        self.tank = earlier.marks[count].fuel - self.shared.fuel
+
+    def take_rest(self, earlier: "Pass", names: Collection[str]) -> None:
+        """Take the remaining cells as they were read, after a beginning that left other values
+        only under names of which they do not speak."""
+        taken, here = len(self.read), self.mark()
+        self.read += earlier.read[taken:]
+        self.marks += [mark.with_names_of(here, names) for mark in earlier.marks[taken:]]
+        self.shared.go_on_from(self.marks[-1])
+        last = Magics(self.shared, self.shared.globals.get)
+        self.done = tuple(
+            done if new is old else self._finished(new, last)
+            for new, old, done in zip(self.read, earlier.read, earlier.done, strict=True)
+        )
+
+    def differing_names(self, other: "Pass") -> set[str] | None:
+        """Names of which the two texts as a whole say something else; None: much may differ."""
+        mine, others = self.shared, other.shared
+        if (
+            mine.renames_index != others.renames_index
+            or mine.paths_change != others.paths_change
+            or mine.writes_modules != others.writes_modules
+        ):
+            return None
+        counted = mine.known.keys() | others.known.keys()
+        return (
+            {name for name in counted if mine.known.get(name) != others.known.get(name)}
+            | (mine.used ^ others.used)
+            | (mine.methods ^ others.methods)
+            | (mine.changed_attributes ^ others.changed_attributes)
+        )
+
+    def finds_no_modules_as(self, earlier: "Pass") -> bool:
+        """Whether no module beside the notebook was read then, nor would be now."""
+        if self.modules is None or earlier.modules is None:
+            return self.modules is earlier.modules
+        return not earlier.modules.has_read and self.modules.misses_as(earlier.modules)
+
+    def has_fuel_for(self, fuel: int) -> bool:
+        """Whether so much more can be read before calls are judged more bluntly."""
+        return self.tank + self.shared.fuel - fuel >= _FUEL
 
     # -- before -------------------------------------------------------------------------------
 
@@ -157,14 +232,15 @@ class _Pass:
             self.shared.known[name] = self.shared.known.get(name, 0) + 1
             self.bound_in.setdefault(name, []).append(place)
 
-    def _tables_at(self, place: int) -> set[str]:
-        """Names that are used as tables before another cell binds them anew."""
-        found: set[str] = set()
+    def _tables(self) -> list[set[str]]:
+        """For each cell: the names it binds that are used as tables until another binds them."""
+        found: list[set[str]] = [set() for _ in self.cells]
         for name, uses in self.table_uses.items():
             bound = self.bound_in.get(name, [])
-            end = next((cell for cell in bound if cell > place), len(self.cells))
-            if bound.count(place) == 1 and any(place <= cell < end for cell in uses):
-                found.add(name)
+            for place, end in pairwise((*bound, len(self.cells))):
+                # A cell that binds the name twice tells nothing of either.
+                if bound.count(place) == 1 and any(place <= cell < end for cell in uses):
+                    found[place].add(name)
         return found
 
     def _sql_names(self, text: str) -> list[str]:
@@ -174,7 +250,7 @@ class _Pass:
 
     # -- one cell -----------------------------------------------------------------------------
 
-    def _cell(self, cell: Cell, code: CellCode) -> _Read:
+    def _cell(self, cell: Cell, code: CellCode) -> ReadCell:
         if code.tree is not None and len(code.tree.body) == 1:
             code = read_code(cell.source, self.shared.globals)
         self._refuel()
@@ -184,7 +260,7 @@ class _Pass:
         except RecursionError:
             return self._too_deep(cell, code)
 
-    def _too_deep(self, cell: Cell, code: CellCode) -> _Read:
+    def _too_deep(self, cell: Cell, code: CellCode) -> ReadCell:
         """Nested more deeply than this reader can follow; Run All's order is right in any case."""
         self.shared.nested.clear()
         self.shared.calls = Calls()
@@ -195,9 +271,9 @@ class _Pass:
         reader.record.opaque["it is nested too deeply to be followed"] = 1
         facts = _Facts(cell, code, reader, (), self.shared).build()
         self._remember(cell, reader, ())
-        return _Read(cell, code, reader, (), facts)
+        return ReadCell(cell, code, reader, (), facts)
 
-    def _read(self, cell: Cell, code: CellCode, reader: Magics) -> _Read:
+    def _read(self, cell: Cell, code: CellCode, reader: Magics) -> ReadCell:
         parts: tuple[Part, ...] = ()
         if code.magic is not None:
             reader.cell_magic(code.magic, 1)
@@ -211,7 +287,7 @@ class _Pass:
         if "skip" not in cell.tags:
             self._remember(cell, reader, parts)
             self._doubt_elements(facts)
-        return _Read(cell, code, reader, parts, facts)
+        return ReadCell(cell, code, reader, parts, facts)
 
     def _remember(self, cell: Cell, reader: Magics, parts: tuple[Part, ...]) -> None:
         """What the cells below will find."""
@@ -267,7 +343,7 @@ class _Pass:
 
     # -- after --------------------------------------------------------------------------------
 
-    def _finished(self, read: _Read, last: Magics) -> CellFacts:
+    def _finished(self, read: ReadCell, last: Magics) -> CellFacts:
         facts = read.facts
         fragments = tuple(self._finish(one, read, last) for one in facts.fragments)
         late_writes = self._late_writes(read, last)
@@ -275,7 +351,7 @@ class _Pass:
             return facts
         return replace(facts, fragments=fragments, late_writes=late_writes)
 
-    def _finish(self, fragment: Fragment, read: _Read, last: Magics) -> Fragment:
+    def _finish(self, fragment: Fragment, read: ReadCell, last: Magics) -> Fragment:
         if fragment.module is not None or len(fragment.names) != 1:
             return fragment
         self._refuel()
@@ -287,7 +363,7 @@ class _Pass:
         self.shared.fuel = min(_FUEL, max(self.tank, 0))
         self.tank -= self.shared.fuel
 
-    def _late_writes(self, read: _Read, last: Magics) -> tuple[Use, ...]:
+    def _late_writes(self, read: ReadCell, last: Magics) -> tuple[Use, ...]:
         writes: dict[str, bool] = {}
         lines: list[int] = []
         for function in _kept_functions(read.reader, read.parts):

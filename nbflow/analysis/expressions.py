@@ -9,17 +9,17 @@ the reverse.
 import ast
 import builtins
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 from nbflow.analysis.effects import Effects, load_effects
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.nodes import walk
-from nbflow.analysis.recursion import Calls
+from nbflow.analysis.recursion import CallKey, Calls
 from nbflow.analysis.scopes import bound_names
-from nbflow.analysis.state import Record, State, join_states
+from nbflow.analysis.state import Record, State, Summary, join_states
 from nbflow.analysis.values import (
     BOOL,
     IMMUTABLE,
@@ -45,6 +45,8 @@ from nbflow.analysis.values import (
     strong,
 )
 from nbflow.core.sql import SqlText
+
+T = TypeVar("T")
 
 _BUILTINS: Final = frozenset(dir(builtins)) | {"display", "get_ipython"}
 _SHELL_STATE: Final = re.compile(
@@ -112,6 +114,38 @@ class Shared:
     paths_change: bool = False
     writes_modules: bool = False
 
+    def mark(self, tank: int) -> "Mark":
+        """What is known now, of all that cells may add to. `tank`: fuel beside what is here."""
+        return Mark(
+            globals=dict(self.globals),
+            calls=dict(self.calls.known),
+            cell_changes=self.cell_changes,
+            special_classes=tuple(self.special_classes),
+            objects_as_keys=self.objects_as_keys,
+            constants=frozenset(self.constants),
+            taken=tuple(self.taken),
+            foreign=frozenset(self.foreign),
+            plots=frozenset(self.plots),
+            defaults=dict(self.defaults),
+            written_files=frozenset(self.written_files),
+            behind=dict(self.behind),
+            fuel=tank + self.fuel,
+        )
+
+    def go_on_from(self, mark: "Mark") -> None:
+        """Know what was known then."""
+        self.globals = dict(mark.globals)
+        self.calls = Calls(known=dict(mark.calls))
+        self.cell_changes = mark.cell_changes
+        self.special_classes = list(mark.special_classes)
+        self.objects_as_keys = mark.objects_as_keys
+        self.constants = set(mark.constants)
+        self.taken = list(mark.taken)
+        self.foreign, self.plots = set(mark.foreign), set(mark.plots)
+        self.defaults = dict(mark.defaults)
+        self.written_files = set(mark.written_files)
+        self.behind = dict(mark.behind)
+
     def of_module(self) -> "Shared":
         """What the reading of a local module begins with."""
         return Shared(parse_sql=self.parse_sql, effects=self.effects, modules=self.modules)
@@ -130,6 +164,63 @@ class Shared:
     def may_be_local(self, library: str) -> bool:
         """Whether a module may be one of the user's own that nobody can read here."""
         return self.modules is None or self.paths_change or self.local_module(library) is not None
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Mark:
+    """What was known at one point of the notebook: the part of `Shared` that cells add to.
+    `fuel`: how much more may be read, before the notebook's end."""
+
+    globals: dict[str, Value]
+    calls: dict[CallKey, tuple[Summary, ...]]
+    cell_changes: bool
+    special_classes: tuple[Class, ...]
+    objects_as_keys: bool
+    constants: frozenset[str]
+    taken: tuple[Function, ...]
+    foreign: frozenset[str]
+    plots: frozenset[str]
+    defaults: dict[str, frozenset[str]]
+    written_files: frozenset[str]
+    behind: dict[str, frozenset[OpenFile]]
+    fuel: int
+
+    def differing_names(self, other: "Mark") -> set[str] | None:
+        """Names of which something else is known; None if more than that differs."""
+        mine, others = (
+            (m.cell_changes, m.special_classes, m.objects_as_keys, m.taken, m.written_files)
+            for m in (self, other)
+        )
+        if mine != others:
+            return None
+        names = {*(self.foreign ^ other.foreign), *(self.plots ^ other.plots)}
+        names |= self.constants ^ other.constants
+        names |= _differing(self.globals, other.globals) | _differing(self.behind, other.behind)
+        return names | _differing(self.defaults, other.defaults)
+
+    def with_names_of(self, other: "Mark", names: Collection[str]) -> "Mark":
+        """With what the other mark knows of these names."""
+        if not names:
+            return self
+        chosen = frozenset(names)
+        return replace(
+            self,
+            globals=_taken_over(self.globals, other.globals, chosen),
+            defaults=_taken_over(self.defaults, other.defaults, chosen),
+            behind=_taken_over(self.behind, other.behind, chosen),
+            constants=(self.constants - chosen) | (other.constants & chosen),
+            foreign=(self.foreign - chosen) | (other.foreign & chosen),
+            plots=(self.plots - chosen) | (other.plots & chosen),
+        )
+
+
+def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
+    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+
+
+def _taken_over(mine: dict[str, T], others: dict[str, T], names: frozenset[str]) -> dict[str, T]:
+    kept = {name: value for name, value in mine.items() if name not in names}
+    return kept | {name: others[name] for name in names & others.keys()}
 
 
 @dataclass(eq=False, slots=True)

@@ -526,7 +526,7 @@ class KnownCalls(Calls):
     def _any_table(self, line: int, words: frozenset[str] | None = None) -> set[str]:
         """Read every variable that SQL may take for a table, if its name is among the words."""
         found: set[str] = set()
-        for name in dict.fromkeys((*self.shared.globals, *self.state.values)):
+        for name in sorted({*self.shared.globals, *self.state.values}):
             value = self.peek(name)
             plain = value is not None and not value.callables and value.ref is None
             wanted = name.isidentifier() and (words is None or name.lower() in words)

@@ -45,6 +45,18 @@ class Modules:
             self._known[dotted] = self._load(dotted)
         return self._known[dotted]
 
+    @property
+    def has_read(self) -> bool:
+        """Whether any module was one that can be read."""
+        return any(home is not None for home in self._known.values())
+
+    def misses_as(self, earlier: "Modules") -> bool:
+        """Whether none is there of those that were not found earlier; if so, that is known now."""
+        if any(self._find(dotted) is not None for dotted in earlier._known):
+            return False
+        self._known |= earlier._known
+        return True
+
     def _load(self, dotted: str) -> Home | None:
         source = self._find(dotted)
         if source is None:

@@ -35,7 +35,7 @@ class Calls:
     results of this round that depend on an outer call (by its position). moved: the round found
     something new about a call inside the circle."""
 
-    known: dict[CallKey, list[Summary]] = field(default_factory=dict)
+    known: dict[CallKey, tuple[Summary, ...]] = field(default_factory=dict)
     running: dict[CallKey, Running] = field(default_factory=dict)
     found: dict[CallKey, Summary] = field(default_factory=dict)
     doubtful: dict[CallKey, tuple[Summary, int]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Calls:
     def left(self, call: Running, latest: Summary, *, same: bool) -> bool:
         """A round has ended; returns whether it was the last one for this call."""
         if call.lowest > call.position:
-            self.known.setdefault(call.key, []).append(latest)
+            self._keep(call.key, latest)
             return True
         self.moved = self.moved or not same
         self.found[call.key] = latest
@@ -86,9 +86,12 @@ class Calls:
         for key in inner:
             summary, _ = self.doubtful.pop(key)
             if settled:
-                self.known.setdefault(key, []).append(summary)
+                self._keep(key, summary)
                 self.found.pop(key, None)
         if settled:
-            self.known.setdefault(call.key, []).append(latest)
+            self._keep(call.key, latest)
             self.found.pop(call.key, None)
         return settled
+
+    def _keep(self, key: CallKey, summary: Summary) -> None:
+        self.known[key] = (*self.known.get(key, ()), summary)

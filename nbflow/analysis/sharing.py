@@ -35,6 +35,10 @@ class Moment:
     seers: "Seers"
     groups: tuple[frozenset[Name], ...]
     binds: frozenset[Name]
+    concerns: frozenset[Name] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "concerns", self.changed.union(self.own, self.binds, *self.groups))
 
     def is_seen(self, names: frozenset[Name]) -> bool:
         """Whether it changes something that several of the names may reach."""
@@ -68,8 +72,9 @@ class Seers:
 
     def after(self, facts: CellFacts, binds: frozenset[Name]) -> "Seers":
         """When a cell has ended."""
+        reaching = _reaching(facts)
         known = {
-            name: frozenset((seen - binds) | _reaching(facts, {name, *seen}, name))
+            name: _seen_by(name, seen, binds, reaching)
             for name, seen in self.known.items()
             if name not in facts.bound
         }
@@ -83,11 +88,26 @@ class Seers:
         return Seers(known)
 
 
-def _reaching(facts: CellFacts, names: Iterable[Name], itself: Name) -> set[Name]:
-    """The names that can reach, when the cell has ended, what one of these was before."""
-    before = {f"in:{name}" for name in names}
-    reach = facts.reach.items()
-    return {name for name, objs in reach if name != itself and not before.isdisjoint(objs)}
+def _reaching(facts: CellFacts) -> dict[Name, set[Name]]:
+    """For each name: the names that can reach, when the cell has ended, what it was before."""
+    found: dict[Name, set[Name]] = {}
+    for name, objects in facts.reach.items():
+        for obj in objects:
+            if obj.startswith("in:"):
+                found.setdefault(Name(obj[3:]), set()).add(name)
+    return found
+
+
+def _seen_by(
+    name: Name,
+    seen: frozenset[Name],
+    binds: frozenset[Name],
+    reaching: Mapping[Name, set[Name]],
+) -> frozenset[Name]:
+    joined = [reaching[one] for one in (name, *seen) if one in reaching]
+    if not joined and seen.isdisjoint(binds):
+        return seen
+    return (seen - binds).union(*joined) - {name}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +144,7 @@ class Sharing:
     def _is_changed(self, names: frozenset[Name], cell_index: int) -> bool:
         """Follow the objects down the notebook, by whatever names they go there."""
         for moment in self.moments:
-            if moment.index > cell_index and names:
+            if moment.index > cell_index and not names.isdisjoint(moment.concerns):
                 if not names.isdisjoint(self.anytime) or moment.is_seen(names):
                     return True
                 names = moment.after(names)

@@ -146,8 +146,8 @@ class SqlCells(Statements):
                 self._look_through_view(fold(name), line)
 
     def _alive(self) -> list[str]:
-        names = dict.fromkeys((*self.shared.globals, *self.state.values))
-        return [name for name in names if ":" not in name and self._is_alive(name)]
+        names = {*self.shared.globals, *self.state.values}
+        return sorted(name for name in names if ":" not in name and self._is_alive(name))
 
     # -- what the session holds beside tables -------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The notebook as the author wrote it: cells in their order, nothing inferred yet."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
@@ -51,6 +52,7 @@ class Notebook:
     kernel_name: str | None = None
     language: str | None = None
     content_hash: str = ""
+    _by_id: Mapping[CellId, Cell] = field(init=False, repr=False, compare=False)
 
     def cell(self, cell_id: CellId) -> Cell:
         """The cell with that id.
@@ -58,7 +60,9 @@ class Notebook:
         Raises:
             KeyError: the notebook has no such cell.
         """
-        for cell in self.cells:
-            if cell.id == cell_id:
-                return cell
-        raise KeyError(cell_id)
+        return self._by_id[cell_id]
+
+    def __post_init__(self) -> None:
+        # The first of several: ids are unique in a notebook that was read.
+        known = {cell.id: cell for cell in reversed(self.cells)}
+        object.__setattr__(self, "_by_id", known)

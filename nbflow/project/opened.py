@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
@@ -13,6 +13,7 @@ from nbflow.analysis.cells import read_cells
 from nbflow.analysis.facts import CellFacts
 from nbflow.analysis.imports import imported, installs
 from nbflow.analysis.link import link
+from nbflow.analysis.modules import FindSource
 from nbflow.core.diagnostic import Diagnostic, Place
 from nbflow.core.errors import NotebookError
 from nbflow.core.graph import Graph, Learned
@@ -25,6 +26,14 @@ from nbflow.notebook.read import INJECTED_ID, Reading, read_file
 from nbflow.notebook.tags import parse_tags
 from nbflow.planning.fingerprint import digest, step_parts, text_digest
 from nbflow.project.config import Config, read_config, with_defaults
+
+
+class ReadCells(Protocol):
+    """`read_cells`, or a reader that remembers."""
+
+    def __call__(
+        self, notebook: Notebook, *, find_source: FindSource | None
+    ) -> tuple[CellFacts, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +172,13 @@ def open_notebook(path: Path, root: Path) -> Opened:
     return understand(read_file(path, root=root), path, root)
 
 
-def understand(reading: Reading, path: Path, root: Path) -> Opened:
-    """Parse tags and parameters and read what every cell means."""
+def understand(
+    reading: Reading, path: Path, root: Path, *, reader: ReadCells = read_cells
+) -> Opened:
+    """Parse tags and parameters and read what every cell means.
+
+    Whoever reads the same notebook again and again gives the `read` of a `CellReader` of its own.
+    """
     notebook = reading.notebook
     tags: dict[CellId, CellTags] = {}
     found: list[Diagnostic] = list(reading.diagnostics)
@@ -182,7 +196,7 @@ def understand(reading: Reading, path: Path, root: Path) -> Opened:
         path=path,
         notebook=notebook,
         node=reading.node,
-        facts=read_cells(notebook, find_source=partial(_find_source, path.parent)),
+        facts=reader(notebook, find_source=partial(_find_source, path.parent)),
         tags=tags,
         parameters=parameters,
         diagnostics=tuple(found),
