@@ -61,7 +61,7 @@ def query(sql: str, tables: Iterable[StoredTable]) -> SqlResult:
     connection = connect()
     try:
         for number, table in enumerate(known):
-            _attach(connection, number, table)
+            attach(connection, number, table)
         return _result(connection.sql(sql))
     except duckdb.Error as error:
         names = ", ".join(dict.fromkeys(f"{t.step}.{t.name}" for t in known))
@@ -77,7 +77,8 @@ def _result(relation: "duckdb.DuckDBPyRelation | None") -> SqlResult:
     return SqlResult(columns=tuple(relation.columns), rows=tuple(relation.fetchall()))
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, number: int, table: StoredTable) -> None:
+def attach(connection: duckdb.DuckDBPyConnection, number: int, table: StoredTable) -> None:
+    """Show a stored table under its name, and under its step's; each needs a number of its own."""
     alias = f"nbflow_{number}"
     path = str(table.path).replace("'", "''")
     connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)").fetchall()
