@@ -18,7 +18,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -92,14 +92,17 @@ def seconds_of(*command: str, folder: Path | None = None) -> float:
     return time.perf_counter() - started
 
 
-def nbflow_run(made: nbformat.NotebookNode, *, jobs: int = 2) -> Measure:
+def nbflow_run(made: nbformat.NotebookNode, *, jobs: int = 2, warm: bool = False) -> Measure:
     """Our steps, from the start of the first that is no definition to the end of the last.
 
-    The process that runs them has imported everything, as Run All's kernel has.
+    The process that runs them has imported everything, as Run All's kernel has; so have the zygotes
+    if they are kept `warm`, as a server does.
     """
 
     def measure() -> float:
-        with folder_with(made) as path:
+        with folder_with(made) as path, ExitStack() as stack:
+            if warm:
+                stack.enter_context(Project(path.parent).keep_warm(path))
             times: dict[EventKind, list[float]] = {}
 
             def note(event: Event) -> None:
@@ -226,6 +229,16 @@ def death() -> float:
 def rows() -> Iterator[Row]:
     """The table."""
     thirty, frame = chains(), large()
+    yield (
+        "warm",
+        "30 trivial steps, 2 jobs, warm zygotes",
+        nbflow_run(thirty, warm=True),
+        {
+            "Run All in a warm kernel": (run_all(thirty), "≤ 2.0"),
+            "30 bare forks": (forks(30), "≤ 1.3"),
+            "2 jobs, zygotes started first": (nbflow_run(thirty), "—"),
+        },
+    )
     yield (
         "steps",
         "30 trivial steps, 2 jobs",

@@ -55,10 +55,15 @@ def keep(interpreter: str, experience: Experience) -> None:
 
 def _place(interpreter: str) -> Path:
     """A file of its own for each state of the packages: installing one touches their folder."""
-    homes = [sysconfig.get_path(kind) for kind in _KINDS]
-    parts = (interpreter, nbflow.__version__, *(f"{home} {_changed(home)}" for home in homes))
+    parts = packages(interpreter)
     name = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return platformdirs.user_cache_path("nbflow") / f"zygote-{name}.json"
+
+
+def packages(interpreter: str) -> tuple[str, ...]:
+    """What is installed for an interpreter, as far as can be seen at a glance."""
+    homes = [sysconfig.get_path(kind) for kind in _KINDS]
+    return (interpreter, nbflow.__version__, *(f"{home} {_changed(home)}" for home in homes))
 
 
 def _changed(folder: str) -> int:

@@ -26,16 +26,15 @@ START_SECONDS: Final = 60.0
 """How long imports may take before a zygote is given up."""
 
 _BOOT: Final = """
-import importlib.util, sys
-root, control = sys.argv[1:]
+import importlib, importlib.util, sys
+root, home, *given = sys.argv[1:]
 del sys.path[0]
 found = importlib.util.spec_from_file_location(
     "nbflow", root + "/__init__.py", submodule_search_locations=[root]
 )
 sys.modules["nbflow"] = importlib.util.module_from_spec(found)
 found.loader.exec_module(sys.modules["nbflow"])
-from nbflow.lanes.zygote import main
-main(int(control))
+importlib.import_module(home).main(*given)
 """
 _READ_BYTES: Final = 1 << 16
 
@@ -61,13 +60,113 @@ class UnfitError(Exception):
         self.module, self.why = module, why
 
 
-class Zygote:
-    """A zygote that was started, or branched off another one."""
+def boot(
+    interpreter: Sequence[str],
+    module: str,
+    *given: str,
+    control: socket.socket,
+    folder: str,
+    env: Mapping[str, str],
+) -> "subprocess.Popen[bytes]":
+    """Run the `main` of one of our modules in a new process, with a socket's number and `given`.
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        self.pid = pid
+    Raises:
+        RefusedError: it cannot be started.
+    """
+    root, fd = str(Path(nbflow.__file__).parent), control.fileno()
+    try:
+        return subprocess.Popen(
+            [*interpreter, "-c", _BOOT, root, module, str(fd), *given],
+            cwd=folder or None,
+            env={**env, "JPY_PARENT_PID": str(os.getpid())},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(fd,),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise RefusedError(str(error)) from error
+
+
+class Asking:
+    """Our end of a socket at which a process forks others off."""
+
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._lock = threading.Lock()
+
+    def load(self, modules: Sequence[str]) -> None:
+        """Have modules imported, as far as they can be; what follows waits for it."""
+        self._send({"op": "import", "modules": list(modules)}, ())
+
+    def zygote(self, request: Mapping[str, Any]) -> "Zygote":
+        """A zygote that is forked off as requested.
+
+        Raises:
+            UnfitError: a module must not be imported before the fork.
+            RefusedError: there is none to be had.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                news = self.ask(request, theirs.fileno())
+            try:
+                found = news.until("ready", START_SECONDS)
+            finally:
+                news.close()
+        except BaseException:
+            ours.close()
+            raise
+        return Zygote(found["pid"], ours)
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the other side has ended."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def hang_up(self) -> None:
+        """Nothing more is asked."""
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+
+    def close(self, seconds: float = 0.0) -> bool:
+        """Wait for the end of the other side, that long; whether it came."""
+        self.hang_up()
+        with self._control:
+            poll = select.poll()
+            poll.register(self._control, select.POLLIN)
+            return bool(poll.poll(seconds * 1000))
+
+    def ask(self, request: Mapping[str, Any], *fds: int) -> "News":
+        """Send a request; what becomes of it."""
+        reading, writing = os.pipe()
+        try:
+            self._send(request, (*fds, writing))
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return News(reading)
+
+    def _send(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
+        message = json.dumps(request).encode()
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [message], fds)
+        except OSError as error:
+            raise RefusedError(f"the zygote has ended: {error}") from error
+
+
+class Zygote(Asking):
+    """A zygote that was started, or forked off another one."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        super().__init__(control)
+        self.pid = pid
 
     @classmethod
     def start(
@@ -79,47 +178,20 @@ class Zygote:
             RefusedError: it cannot be started.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            root = str(Path(nbflow.__file__).parent)
-            try:
-                process = subprocess.Popen(
-                    [*interpreter, "-c", _BOOT, root, str(theirs.fileno())],
-                    cwd=folder or None,
-                    env={**env, "JPY_PARENT_PID": str(os.getpid())},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                )
-            except OSError as error:
-                ours.close()
-                raise RefusedError(str(error)) from error
-        return cls(process.pid, ours), process
-
-    def load(self, modules: Sequence[str]) -> None:
-        """Import modules, as far as they can be; what follows waits for it."""
-        self._send({"op": "import", "modules": list(modules)}, ())
-
-    def branch(self, modules: Sequence[str], *, folder: str) -> "Zygote":
-        """A zygote that has also imported what a notebook in `folder` imports.
-
-        Raises:
-            UnfitError: one of the modules must not be imported before the fork.
-            RefusedError: there is no branch to be had.
-        """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = {"op": "branch", "modules": list(modules), "folder": folder, "face": FACE}
-        with theirs:
-            news = self._ask(request, theirs.fileno())
         try:
-            found = news.until("ready", START_SECONDS)
+            with theirs:
+                process = boot(
+                    interpreter, "nbflow.lanes.zygote", control=theirs, folder=folder, env=env
+                )
         except BaseException:
             ours.close()
             raise
-        finally:
-            news.close()
-        return Zygote(found["pid"], ours)
+        return cls(process.pid, ours), process
+
+    def branch(self, modules: Sequence[str], *, folder: str) -> "Zygote":
+        """A zygote that has also imported what a notebook in `folder` imports. Raises: as
+        `zygote`."""
+        return self.zygote(branch_request(modules, folder))
 
     def fork(
         self, command: Sequence[str], *, folder: str, env: Mapping[str, str]
@@ -138,7 +210,7 @@ class Zygote:
             "face": FACE,
         }
         try:
-            news = self._ask(request, writing)
+            news = self.ask(request, writing)
         finally:
             os.close(writing)
         try:
@@ -157,7 +229,7 @@ class Zygote:
             RefusedError: it cannot be forked.
         """
         request = {"op": "call", "function": function, "arguments": list(arguments)}
-        news = self._ask(request)
+        news = self.ask(request)
         try:
             news.until("ready", START_SECONDS)
         except BaseException:
@@ -165,34 +237,16 @@ class Zygote:
             raise
         return news.ended
 
-    def close(self) -> None:
-        """Let it end, with everything that came from it."""
-        self._control.close()
 
-    def _ask(self, request: Mapping[str, Any], *fds: int) -> "_News":
-        reading, writing = os.pipe()
-        try:
-            self._send(request, (*fds, writing))
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        return _News(reading)
-
-    def _send(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
-        message = json.dumps(request).encode()
-        try:
-            with self._lock:
-                socket.send_fds(self._control, [message], fds)
-        except OSError as error:
-            raise RefusedError(f"the zygote has ended: {error}") from error
+def branch_request(modules: Sequence[str], folder: str) -> dict[str, Any]:
+    """Asks for what a notebook in `folder` imports."""
+    return {"op": "branch", "modules": list(modules), "folder": folder, "face": FACE}
 
 
 class ForkedProcess:
     """A kernel's process that a zygote forked."""
 
-    def __init__(self, pid: int, output: int, news: "_News", *, zygote: int) -> None:
+    def __init__(self, pid: int, output: int, news: "News", *, zygote: int) -> None:
         self.pid, self.output = pid, output
         self._news, self._zygote = news, zygote
 
@@ -209,7 +263,7 @@ class ForkedProcess:
         return iter(descendants(self._zygote))
 
 
-class _News:
+class News:
     """What a zygote tells about one process, line by line. The pipe closes after the last."""
 
     def __init__(self, pipe: int) -> None:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from nbflow.core.errors import KernelError
+from nbflow.lanes import warm
 from nbflow.lanes.experience import Experience, keep, recall
 from nbflow.lanes.forking import (
     KERNEL_MODULES,
@@ -191,6 +192,8 @@ class _Maker:
         self._base: Zygote | None = None
         self._branch: Zygote | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._incubator: warm.Incubator | None = None
+        self._env: Mapping[str, str] = {}
         self._experience = Experience()
         self._interpreter = ""
 
@@ -224,9 +227,13 @@ class _Maker:
 
     def close(self) -> None:
         """End the zygotes, and what came from them."""
-        for zygote in (self._branch, self._base):
-            if zygote is not None:
-                zygote.close()
+        there = {zygote for zygote in (self._branch, self._base) if zygote is not None}
+        for zygote in there:
+            zygote.hang_up()
+        for zygote in there:
+            zygote.close(_END_SECONDS)
+        if self._incubator is not None:
+            self._incubator.close()
         if self._process is not None:
             try:
                 self._process.wait(_END_SECONDS)
@@ -264,16 +271,29 @@ class _Maker:
 
     def _new_base(self) -> Zygote:
         command, own = kernel_command(self._name)
-        at = _launcher_at(command)
+        at = launcher_at(command)
         if at is None:
             raise RefusedError(f"the kernel `{self._name}` is not started by ipykernel_launcher")
-        self._interpreter = command[0]
-        self._base, self._process = Zygote.start(
-            command[:at], folder=self._folder, env=environment(own)
-        )
+        self._interpreter, self._env = command[0], environment(own)
+        self._base = self._warm_base(command[:at]) or self._cold_base(command[:at])
         self._experience = recall(self._interpreter)
         self._base.load((*KERNEL_MODULES, *self._experience.started))
         return self._base
+
+    def _warm_base(self, interpreter: Sequence[str]) -> Zygote | None:
+        self._incubator = warm.find(interpreter, env=self._env)
+        if self._incubator is None:
+            return None
+        try:
+            return self._incubator.session(folder=self._folder, env=self._env)
+        except RefusedError:
+            self._incubator.close()
+            self._incubator = None
+            return None
+
+    def _cold_base(self, interpreter: Sequence[str]) -> Zygote:
+        base, self._process = Zygote.start(interpreter, folder=self._folder, env=self._env)
+        return base
 
     def _new_branch(self, base: Zygote) -> Zygote:
         """A zygote with the notebook's imports, those left out that do not stand it."""
@@ -282,10 +302,18 @@ class _Maker:
             if not wanted:
                 return base
             try:
-                return base.branch(wanted, folder=self._folder)
+                return self._warm_branch(wanted) or base.branch(wanted, folder=self._folder)
             except UnfitError as error:
                 unfit = {**self._experience.unfit, error.module: error.why}
                 self._remember(replace(self._experience, unfit=unfit))
+
+    def _warm_branch(self, modules: Sequence[str]) -> Zygote | None:
+        if self._incubator is None:
+            return None
+        try:
+            return self._incubator.branch(modules, folder=self._folder, env=self._env)
+        except RefusedError:
+            return None
 
     def _learn(self, zygote: Zygote, new: tuple[str, ...]) -> None:
         """Modules that a kernel imported while it started are imported before the next fork."""
@@ -301,7 +329,7 @@ class _Maker:
             keep(self._interpreter, experience)
 
 
-def _launcher_at(command: Sequence[str]) -> int | None:
+def launcher_at(command: Sequence[str]) -> int | None:
     """Where `-m ipykernel_launcher` begins in a kernel's command."""
     pairs = pairwise(command)
     return next((at for at, pair in enumerate(pairs) if pair == _LAUNCHER), None)

@@ -1,6 +1,8 @@
 """What Linux tells about processes under /proc. See proc(5). Elsewhere nothing is found."""
 
 import os
+import socket
+import struct
 
 
 def children(pid: int) -> list[int]:
@@ -21,6 +23,21 @@ def descendants(pid: int) -> list[int]:
     for child in found:
         found += children(child)
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
+
+
+def peer_is_ours(line: socket.socket) -> bool:
+    """Whether the other end of a Unix socket belongs to our user. See SO_PEERCRED in unix(7)."""
+    told = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return bool(struct.unpack("3i", told)[1] == os.getuid())
 
 
 def own_threads() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from nbflow.core.plan import Plan
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
 from nbflow.core.why import RunDifference, Why
+from nbflow.lanes.warmth import Warmth, keep_warm
 from nbflow.notebook.coerce import coerce
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
@@ -23,6 +24,7 @@ from nbflow.project.cleaning import Cleaned, clean
 from nbflow.project.conduct import (
     Desk,
     Order,
+    kernel_name,
     make_plan,
     open_desk,
     process_lives,
@@ -151,6 +153,21 @@ class Project:
         order = Order(choices=choices or Choices(), jobs=jobs, actor=actor, on_event=on_event)
         with self._desk() as desk:
             return self._execute(desk, opened, values, order, output)
+
+    def keep_warm(self, notebook: Path, *, actor: str = "") -> Warmth:
+        """Have what a notebook imports ready, so that its runs start sooner, until the value that
+        comes back is closed or this process ends.
+
+        Meant for servers: it takes memory, and as long as the imports. Nothing of it shows in a
+        run. Call it again for other notebooks, or when it `is_over`.
+
+        Raises:
+            NotebookError: the file cannot be read as a notebook.
+        """
+        opened = self._open(notebook)
+        return keep_warm(
+            name=kernel_name(opened), folder=str(opened.path.parent), modules=opened.imports()
+        )
 
     def resume(
         self,

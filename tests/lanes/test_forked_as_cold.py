@@ -6,6 +6,7 @@ Speed tests never see what a fork may lose: figures, `sys.path`, exit handlers, 
 # ruff: noqa: E501 - cells are kept on a line each
 
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from lane_bench import a_spec, run
 
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernels import Kernels
+from nbflow.lanes.warmth import keep_warm
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
 
@@ -285,7 +287,7 @@ NOTHING_IMPORTED = frozenset(
 """They look at what imports leave; nbflow imports nothing before where cells decide how."""
 
 _VOLATILE = re.compile(
-    r"Thread-\d+|CPU times: .*|Wall time: .*|<dc:date>.*?</dc:date>|popen-gw\d+.*?/[ab]/|0x[0-9a-f]+|\bpid[ =]\d+|nbf-\w+|/tmp/ipykernel_\d+|ipykernel_\d+|\d+(\.\d+)? [nµm]?s\b|"
+    r"Thread-\d+|CPU times: .*|Wall time: .*|<dc:date>.*?</dc:date>|popen-gw\d+.*?/[abc]/|0x[0-9a-f]+|\bpid[ =]\d+|nbf-\w+|/tmp/ipykernel_\d+|ipykernel_\d+|\d+(\.\d+)? [nµm]?s\b|"
     r"\d+(\.\d+)?it/s|\d\d:\d\d<\d\d:\d\d|[0-9a-f]{32}"
 )
 _TEXT = frozenset({".txt", ".csv", ".log", ".bin", ".py"})
@@ -300,6 +302,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def forking(folders: Path) -> Iterator[Kernels]:
     """One zygote for all cases, with everything imported that it can stand."""
     with Kernels(name="", folder=str(folders), modules=MODULES, notice=pytest.fail) as kernels:
+        kernels.take(sink=lambda _: None).discard()  # it has a zygote of its own from now on
         yield kernels
 
 
@@ -344,6 +347,7 @@ def plain(output: Any) -> Any:
 def forking_bare(folders: Path) -> Iterator[Kernels]:
     """A zygote that has imported nothing for the notebook."""
     with Kernels(name="", folder=str(folders), notice=pytest.fail) as kernels:
+        kernels.take(sink=lambda _: None).discard()
         yield kernels
 
 
@@ -354,15 +358,50 @@ def starting(folders: Path) -> Iterator[Kernels]:
         yield kernels
 
 
+@pytest.fixture(scope="module")
+def warmth(folders: Path, forking: Kernels, forking_bare: Kernels) -> Iterator[None]:
+    """What the runs that follow find warm."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory(prefix="nbw-") as runtime,
+    ):
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        with keep_warm(name="", folder=str(folders), modules=MODULES) as kept:
+            yield
+            assert not kept.is_over
+
+
+@pytest.fixture(scope="module")
+def warm(folders: Path, warmth: None) -> Iterator[Kernels]:
+    """Kernels forked off zygotes that were warm before."""
+    with Kernels(name="", folder=str(folders), modules=MODULES, notice=pytest.fail) as kernels:
+        yield kernels
+
+
+@pytest.fixture(scope="module")
+def warm_bare(folders: Path, warmth: None) -> Iterator[Kernels]:
+    """The same where nothing has been imported for the notebook."""
+    with Kernels(name="", folder=str(folders), notice=pytest.fail) as kernels:
+        yield kernels
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_forked_kernel_shows_and_leaves_what_a_cold_one_does(
-    case: str, forking: Kernels, forking_bare: Kernels, starting: Kernels, tmp_path: Path
+    case: str,
+    forking: Kernels,
+    forking_bare: Kernels,
+    warm: Kernels,
+    warm_bare: Kernels,
+    starting: Kernels,
+    tmp_path: Path,
 ) -> None:
-    kernels = forking_bare if case in NOTHING_IMPORTED else forking
-    forked = shown_and_left(kernels, tmp_path / "a", CASES[case])
+    is_bare = case in NOTHING_IMPORTED
+    forked = shown_and_left(forking_bare if is_bare else forking, tmp_path / "a", CASES[case])
+    kept = shown_and_left(warm_bare if is_bare else warm, tmp_path / "c", CASES[case])
     cold = shown_and_left(starting, tmp_path / "b", CASES[case])
     for cell in cold:
         assert forked[cell] == cold[cell], cell
+        assert kept[cell] == cold[cell], cell
 
 
 def test_kernels_draw_what_they_like_until_they_are_seeded(

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from nbflow.lanes import forking
+from nbflow.lanes.brood import say_ready
 from nbflow.lanes.forking import ForkedProcess
 from nbflow.lanes.kernel import Kernel
 from nbflow.lanes.kernels import Kernels
@@ -71,6 +72,15 @@ def test_a_kernel_that_died_while_it_waited_is_not_given_out(kernels: Kernels) -
     for kernel in (first, second):
         assert answers(kernel)
         kernel.discard()
+
+
+def test_who_is_ready_is_told_with_it() -> None:
+    """The process that was forked may get to run before the one that forked it."""
+    reading, writing = os.pipe()
+    say_ready(writing, new=[])
+    news = forking.News(reading)
+    assert news.until("ready", 60) == {"pid": os.getpid(), "ready": True, "new": []}
+    news.close()
 
 
 def test_a_function_runs_in_a_process_of_its_own(kernels: Kernels, tmp_path: Path) -> None:
