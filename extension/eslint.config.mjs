@@ -21,7 +21,7 @@ export default tseslint.config(
       // Tokens are an interface and a value of the same name; namespaces of types are Lab's way.
       '@typescript-eslint/no-redeclare': 'off',
       '@typescript-eslint/no-namespace': 'off',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': ['error', { allow: ['warn', 'error'] }]
     }
   }

@@ -7,6 +7,8 @@ import type { RunRequest } from './wire';
 export const CommandIDs = {
   /** Run the notebook. Without arguments a dialog asks; `IRunArguments` start at once. */
   run: 'nbflow:run',
+  /** `{way: 'only'|'until'|'from'|'force', path?, step?}`: the step that is named, or active. */
+  runStep: 'nbflow:run-step',
   cancel: 'nbflow:cancel',
   /** `{run, latestCode?}`. */
   resume: 'nbflow:resume',
@@ -18,9 +20,9 @@ export const CommandIDs = {
   showRunGraph: 'nbflow:show-run-graph',
   /** `{cell, line?}`. */
   jump: 'nbflow:jump',
-  /** `{cell}`, or the active cell. */
+  /** `{path?, step?, cell?}`, or the active cell. */
   editTags: 'nbflow:edit-tags',
-  /** `{cell}`, or the active cell. */
+  /** `{path?, step?, cell?}`, or the active cell. */
   renameStep: 'nbflow:rename-step',
   /** `{path?}`: the runs of a notebook. */
   showHistory: 'nbflow:show-history',

@@ -5,6 +5,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 
 import type { IApi } from './api';
 import type { EventFeed } from './models/feed';
@@ -50,4 +51,17 @@ export interface IWorkflows {
 export const IWorkflows = new Token<IWorkflows>(
   'nbflow:IWorkflows',
   'The workflows of open notebooks: their graphs and runs.'
+);
+
+/** The workflow panel of the side bar, for those who have something to show there. */
+export interface IWorkflowPanel {
+  /** Add a tab; its name is the widget's `title.label`. The graph has rank 0. */
+  addTab(widget: Widget, rank: number): void;
+  /** Bring a tab to the front (`CommandIDs.showGraph` shows the panel itself). */
+  showTab(widget: Widget): void;
+}
+
+export const IWorkflowPanel = new Token<IWorkflowPanel>(
+  'nbflow:IWorkflowPanel',
+  'The workflow panel of the side bar.'
 );

@@ -356,7 +356,7 @@ export interface Result {
   schema_version: number;
   run: string;
   notebook: string;
-  content: Record<string, unknown>;
+  content: Content;
 }
 
 export interface Lines {

@@ -1,1 +1,5 @@
 import './base.css';
+import './graph.css';
+import './problems.css';
+import './badges.css';
+import './tags.css';

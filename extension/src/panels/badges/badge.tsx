@@ -1,0 +1,69 @@
+/**
+ * What a step's cell wears: its name, how it is doing, and a menu.
+ */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import { Elapsed, markOf, rowsOut, StatusMark, statusWord } from '../../status';
+import type { StepResult } from '../../wire';
+
+export interface IBadge {
+  step: string;
+  result: StepResult | undefined;
+}
+
+/**
+ * It stands on the border between the code and what the code shows, so that no cell becomes higher
+ * and Lab's own toolbar at the upper right is not in the way.
+ */
+export class BadgeWidget extends ReactWidget {
+  constructor(
+    private _badge: IBadge,
+    private readonly _openMenu: (step: string, x: number, y: number) => void,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('nbflow-BadgeRow');
+  }
+
+  set badge(badge: IBadge) {
+    if (badge.step !== this._badge.step || badge.result !== this._badge.result) {
+      this._badge = badge;
+      this.update();
+    }
+  }
+
+  protected render(): React.JSX.Element {
+    const { step, result } = this._badge;
+    const mark = markOf(result);
+    const trans = this._trans;
+    const rows = result && rowsOut(result.outputs, trans);
+    return (
+      <button
+        className={`nbflow-Badge nbflow-mod-${mark}`}
+        data-step={step}
+        data-status={mark}
+        aria-haspopup="menu"
+        aria-label={trans.__('Step %1: %2', step, statusWord(mark, trans))}
+        title={result?.error ? `${result.error.type}: ${result.error.message}` : result?.message}
+        onMouseDown={event => event.preventDefault()}
+        onClick={event => {
+          const { left, bottom } = event.currentTarget.getBoundingClientRect();
+          this._openMenu(step, left, bottom);
+        }}
+      >
+        <StatusMark mark={mark} />
+        <span className="nbflow-Badge-name">{step}</span>
+        {result && mark !== 'reused' && (
+          <span className="nbflow-Badge-fact">
+            <Elapsed result={result} />
+          </span>
+        )}
+        {mark === 'reused' && <span className="nbflow-Badge-fact">{statusWord(mark, trans)}</span>}
+        {rows && <span className="nbflow-Badge-fact">{rows}</span>}
+      </button>
+    );
+  }
+}

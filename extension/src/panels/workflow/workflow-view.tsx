@@ -1,0 +1,391 @@
+/**
+ * The graph of a notebook or of a run, with its toolbar and the details of the active step.
+ */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import {
+  addIcon,
+  listIcon,
+  runIcon,
+  searchIcon,
+  stopIcon,
+  ToolbarButtonComponent
+} from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import React, { useMemo, useState } from 'react';
+
+import { CommandIDs } from '../../commands';
+import { clock, duration, since } from '../../format';
+import { useClock, useSignals } from '../../hooks';
+import type { Direction } from '../../models/layout';
+import type { PictureNode } from '../../models/picture';
+import { criticalPath, found, picture } from '../../models/picture';
+import { markOf } from '../../status';
+import type { Graph, Run } from '../../wire';
+import { ENDED } from '../../wire';
+import { Details } from './details';
+import { GraphView } from './graph';
+import { downIcon, fitIcon, pathIcon, rightIcon, sectionsIcon } from './graph-icons';
+import { ListView } from './list';
+import type { ISubject } from './subject';
+import { troubleOf } from './subject';
+
+export interface IViewProps {
+  subject: ISubject;
+  commands: CommandRegistry;
+  direction: Direction;
+  onDirection: (direction: Direction) => void;
+  openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
+  trans: TranslationBundle;
+}
+
+export function WorkflowView(props: IViewProps): React.JSX.Element {
+  const { subject, trans } = props;
+  useSignals(...subject.changed);
+  const [query, setQuery] = useState<string | null>(null);
+  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const [isList, setIsList] = useState(false);
+  const [isPath, setIsPath] = useState(false);
+  const [fit, setFit] = useState(0);
+
+  const { graph, sections, results, activeCell } = subject;
+  const drawn = useMemo(
+    () => (graph === null ? null : picture(graph, sections, folded)),
+    [graph, sections, folded]
+  );
+  const trouble = useMemo(() => troubleOf(graph?.diagnostics ?? []), [graph]);
+  const path = useMemo(
+    () => (isPath && drawn !== null ? criticalPath(drawn, results) : []),
+    [isPath, drawn, results]
+  );
+  const matches = useMemo(
+    () => (query && drawn !== null ? found(drawn, query) : null),
+    [query, drawn]
+  );
+  const active = (activeCell !== null && drawn?.byCell.get(activeCell)) || null;
+  const names = useMemo(() => sectionNames(graph, sections), [graph, sections]);
+
+  const onOpen = (node: PictureNode) =>
+    subject.jump(node.cells[(node.cells.indexOf(activeCell ?? '') + 1) % node.cells.length]);
+  const onMenu = (node: PictureNode, x: number, y: number) => props.openMenu(subject, node, x, y);
+  const shared = { results, active, trans, found: matches, onOpen, onMenu };
+  const activeNode = active === null ? undefined : drawn?.byId.get(active);
+
+  return (
+    <div className="nbflow-View">
+      <Bar
+        {...props}
+        hasSections={names.length > 1}
+        isFolded={folded.size > 0}
+        isList={isList}
+        isPath={isPath}
+        isSearching={query !== null}
+        onFit={() => setFit(fit + 1)}
+        onFold={() => setFolded(folded.size > 0 ? new Set() : new Set(names))}
+        onList={() => setIsList(!isList)}
+        onPath={() => setIsPath(!isPath)}
+        onSearch={() => setQuery(query === null ? '' : null)}
+      />
+      {query !== null && (
+        <Search
+          query={query}
+          matches={matches}
+          trans={trans}
+          onQuery={setQuery}
+          onEnter={() => {
+            const first = drawn?.nodes.find(node => matches?.has(node.id));
+            if (first) {
+              onOpen(first);
+            }
+          }}
+        />
+      )}
+      <Banner subject={subject} trans={trans} />
+      {drawn === null || drawn.nodes.length === 0 ? (
+        <Empty subject={subject} commands={props.commands} trans={trans} />
+      ) : isList ? (
+        <ListView picture={drawn} {...shared} />
+      ) : (
+        <GraphView
+          key={subject.name}
+          picture={drawn}
+          trouble={trouble}
+          direction={props.direction}
+          path={path}
+          fit={fit}
+          {...shared}
+          onUnfold={section => setFolded(new Set([...folded].filter(each => each !== section)))}
+          onKey={(node, key) => onKey(node, key, setQuery)}
+        />
+      )}
+      {drawn !== null && activeNode !== undefined && (
+        <Details
+          node={activeNode}
+          picture={drawn}
+          results={results}
+          trans={trans}
+          onOpen={onOpen}
+          onMenu={onMenu}
+          onJump={(cell, line) => subject.jump(cell, line)}
+        />
+      )}
+    </div>
+  );
+
+  function onKey(node: PictureNode, key: string, search: (query: string) => void): boolean {
+    switch (key) {
+      case '/':
+        search('');
+        return true;
+      case 'r':
+      case 'R':
+        if (node.kind === 'step' && subject.workflow !== null) {
+          void props.commands.execute(CommandIDs.run, {
+            path: subject.workflow.path,
+            only: node.label
+          });
+        }
+        return true;
+      case 'f':
+        setFit(fit + 1);
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+/** The sections that have steps, in the notebook's order. */
+function sectionNames(graph: Graph | null, sections: ReadonlyMap<string, string>): string[] {
+  return [...new Set((graph?.steps ?? []).flatMap(step => sections.get(step.cells[0]) ?? []))];
+}
+
+interface IBarProps extends IViewProps {
+  hasSections: boolean;
+  isFolded: boolean;
+  isList: boolean;
+  isPath: boolean;
+  isSearching: boolean;
+  onFit: () => void;
+  onFold: () => void;
+  onList: () => void;
+  onPath: () => void;
+  onSearch: () => void;
+}
+
+function Bar(props: IBarProps): React.JSX.Element {
+  const { subject, commands, trans, direction } = props;
+  const path = subject.workflow?.path;
+  const execute = (command: string) => () => void commands.execute(command, { path });
+  const can = (command: string) => path !== undefined && commands.hasCommand(command);
+  const running = subject.run !== null && !ENDED.has(subject.run.status);
+  return (
+    <div className="nbflow-Bar" role="toolbar" aria-label={trans.__('Workflow')}>
+      {can(CommandIDs.run) && !(running && can(CommandIDs.cancel)) && (
+        <ToolbarButtonComponent
+          icon={runIcon}
+          className="nbflow-run"
+          tooltip={trans.__('Run the workflow')}
+          onClick={execute(CommandIDs.run)}
+        />
+      )}
+      {running && can(CommandIDs.cancel) && (
+        <ToolbarButtonComponent
+          icon={stopIcon}
+          className="nbflow-cancel"
+          tooltip={trans.__('Cancel the run')}
+          onClick={execute(CommandIDs.cancel)}
+        />
+      )}
+      {can(CommandIDs.addStep) && (
+        <ToolbarButtonComponent
+          icon={addIcon}
+          tooltip={trans.__('Add a step')}
+          onClick={execute(CommandIDs.addStep)}
+        />
+      )}
+      <Summary subject={subject} trans={trans} />
+      <span className="nbflow-Bar-tools">
+        <ToolbarButtonComponent
+          icon={searchIcon}
+          tooltip={trans.__('Find a step (/)')}
+          pressed={props.isSearching}
+          onClick={props.onSearch}
+        />
+        {props.hasSections && (
+          <ToolbarButtonComponent
+            icon={sectionsIcon}
+            tooltip={
+              props.isFolded ? trans.__('Unfold all sections') : trans.__('Fold by sections')
+            }
+            pressed={props.isFolded}
+            onClick={props.onFold}
+          />
+        )}
+        {!props.isList && (
+          <>
+            <ToolbarButtonComponent
+              icon={pathIcon}
+              tooltip={trans.__('Show what took longest: the critical path of the last run')}
+              pressed={props.isPath}
+              enabled={subject.run !== null}
+              onClick={props.onPath}
+            />
+            <ToolbarButtonComponent
+              icon={direction === 'TB' ? rightIcon : downIcon}
+              tooltip={
+                direction === 'TB' ? trans.__('Draw from left to right') : trans.__('Draw top down')
+              }
+              onClick={() => props.onDirection(direction === 'TB' ? 'LR' : 'TB')}
+            />
+            <ToolbarButtonComponent
+              icon={fitIcon}
+              tooltip={trans.__('Show all (F)')}
+              onClick={props.onFit}
+            />
+          </>
+        )}
+        <ToolbarButtonComponent
+          icon={listIcon}
+          tooltip={props.isList ? trans.__('Show as a graph') : trans.__('Show as a list')}
+          pressed={props.isList}
+          onClick={props.onList}
+        />
+      </span>
+    </div>
+  );
+}
+
+/** How the run goes, or how many steps there are. */
+function Summary({ subject, trans }: { subject: ISubject; trans: TranslationBundle }) {
+  const { run, graph } = subject;
+  const running = run !== null && !ENDED.has(run.status);
+  const now = useClock(running);
+  const steps = graph?.steps.length ?? 0;
+  let text = graph === null ? '' : trans._n('%1 step', '%1 steps', steps);
+  if (run !== null && running) {
+    text = `${done(run)}/${run.steps.length} · ${clock(since(run.started, now))}`;
+  } else if (run !== null && run.seconds !== null) {
+    text = trans.__('%1 in %2', runWord(run, trans), duration(run.seconds));
+  }
+  return (
+    <span className="nbflow-Bar-summary" role="status" title={text}>
+      {text}
+    </span>
+  );
+}
+
+function done(run: Run): number {
+  return run.steps.filter(step => ENDED.has(step.status)).length;
+}
+
+function runWord(run: Run, trans: TranslationBundle): string {
+  const failed = run.steps.filter(step => markOf(step) === 'failed').length;
+  switch (run.status) {
+    case 'succeeded':
+      return trans.__('succeeded');
+    case 'cancelled':
+      return trans.__('cancelled');
+    case 'failed':
+      return failed > 0
+        ? trans._n('%1 step failed', '%1 steps failed', failed)
+        : trans.__('failed');
+    default:
+      return run.status;
+  }
+}
+
+interface ISearchProps {
+  query: string;
+  matches: ReadonlySet<string> | null;
+  trans: TranslationBundle;
+  onQuery: (query: string | null) => void;
+  onEnter: () => void;
+}
+
+function Search({ query, matches, trans, onQuery, onEnter }: ISearchProps): React.JSX.Element {
+  return (
+    <div className="nbflow-Search">
+      <input
+        className="jp-mod-styled"
+        type="search"
+        autoFocus
+        value={query}
+        placeholder={trans.__('Name, title, tag or variable')}
+        aria-label={trans.__('Find a step')}
+        onChange={event => onQuery(event.target.value)}
+        onKeyDown={event => {
+          if (event.key === 'Escape') {
+            onQuery(null);
+          } else if (event.key === 'Enter') {
+            onEnter();
+          }
+        }}
+      />
+      <span className="nbflow-Search-count" role="status">
+        {matches === null ? '' : String(matches.size)}
+      </span>
+    </div>
+  );
+}
+
+/** Why what is drawn is not what is written, if so. */
+function Banner({ subject, trans }: { subject: ISubject; trans: TranslationBundle }) {
+  const { error, graph } = subject;
+  if (error === null || graph === null) {
+    return null;
+  }
+  return (
+    <div className="nbflow-Banner" role="alert">
+      <span>
+        {error.status === 0
+          ? trans.__('The server does not answer; this is the graph as it was.')
+          : error.message}
+      </span>
+      <button className="nbflow-Link" onClick={() => subject.retry()}>
+        {trans.__('Try again')}
+      </button>
+    </div>
+  );
+}
+
+interface IEmptyProps {
+  subject: ISubject;
+  commands: CommandRegistry;
+  trans: TranslationBundle;
+}
+
+function Empty({ subject, commands, trans }: IEmptyProps): React.JSX.Element {
+  const { error } = subject;
+  const path = subject.workflow?.path;
+  if (subject.loading) {
+    return <p className="nbflow-Empty">{trans.__('Reading the notebook…')}</p>;
+  }
+  if (error !== null) {
+    return (
+      <div className="nbflow-Empty" role="alert">
+        <p>{error.message}</p>
+        {error.hint && <p className="nbflow-Empty-hint">{error.hint}</p>}
+        <button className="jp-mod-styled jp-Button" onClick={() => subject.retry()}>
+          {trans.__('Try again')}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className="nbflow-Empty">
+      <p>{trans.__('This notebook has no steps yet.')}</p>
+      <p className="nbflow-Empty-hint">
+        {trans.__('Each code cell that does something becomes a step; lines show what needs what.')}
+      </p>
+      {path !== undefined && commands.hasCommand(CommandIDs.addStep) && (
+        <button
+          className="jp-mod-styled jp-Button"
+          onClick={() => void commands.execute(CommandIDs.addStep, { path })}
+        >
+          {trans.__('Add a step')}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,93 @@
+/**
+ * How a step is doing, as a mark: a shape and a colour of its own for each, so that neither alone
+ * has to tell it.
+ */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { LabIcon } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import { clock, count, duration, since } from './format';
+import { useClock } from './hooks';
+import type { Output, StepResult } from './wire';
+
+/** A step's status as it is shown: reused is a way of having succeeded. */
+export type Mark = StepResult['status'] | 'reused' | 'none';
+
+export function markOf(result: StepResult | undefined): Mark {
+  if (result === undefined) {
+    return 'none';
+  }
+  return result.status === 'succeeded' && result.action === 'reuse' ? 'reused' : result.status;
+}
+
+const LINE = 'fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"';
+const SHAPES: Record<Mark, string> = {
+  none: `<circle cx="8" cy="8" r="2" fill="currentColor" opacity="0.5"/>`,
+  queued: `<circle cx="8" cy="8" r="5" ${LINE} stroke-dasharray="2 3.2"/>`,
+  running: `<circle cx="8" cy="8" r="5.6" ${LINE} opacity="0.25"/>
+    <path class="nbflow-spin" d="M8 2.4a5.6 5.6 0 0 1 5.6 5.6" ${LINE}/>`,
+  waiting: `<circle cx="8" cy="8" r="6" ${LINE}/><path d="M8 4.8V8l2.2 1.6" ${LINE}/>`,
+  succeeded: `<circle cx="8" cy="8" r="7" fill="currentColor"/>
+    <path d="M4.8 8.3l2.2 2.2 4.2-4.6" class="nbflow-on" ${LINE}/>`,
+  reused: `<path d="M12.9 9.4A5.2 5.2 0 1 1 12.3 5M12.6 2v3.3H9.3" ${LINE} stroke-linejoin="round"/>`,
+  failed: `<path d="M5.2 1h5.6L15 5.2v5.6L10.8 15H5.2L1 10.8V5.2z" fill="currentColor"/>
+    <path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8" class="nbflow-on" ${LINE}/>`,
+  skipped: `<path d="M4 4l4 4-4 4M8.5 4l4 4-4 4" ${LINE} stroke-linejoin="round"/>`,
+  cancelled: `<circle cx="8" cy="8" r="6" ${LINE}/><path d="M4 12L12 4" ${LINE}/>`,
+  lost: `<path d="M5.6 6a2.4 2.4 0 1 1 3.6 2.1c-.8.5-1.2.9-1.2 1.9" ${LINE}/>
+    <circle cx="8" cy="13" r="1" fill="currentColor"/>`
+};
+
+/** The mark of each status, drawn in the colour of the text around it. */
+export const markIcons = Object.fromEntries(
+  Object.entries(SHAPES).map(([mark, body]) => [
+    mark,
+    new LabIcon({
+      name: `nbflow:status-${mark}`,
+      svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16">${body}</svg>`
+    })
+  ])
+) as Record<Mark, LabIcon>;
+
+export function StatusMark({ mark }: { mark: Mark }): React.JSX.Element {
+  const Icon = markIcons[mark].react;
+  return <Icon tag="span" className={`nbflow-Mark nbflow-mod-${mark}`} aria-hidden="true" />;
+}
+
+/** A status in a word. */
+export function statusWord(mark: Mark, trans: TranslationBundle): string {
+  const words: Record<Mark, string> = {
+    none: trans.__('not run yet'),
+    queued: trans.__('queued'),
+    running: trans.__('running'),
+    waiting: trans.__('waiting'),
+    succeeded: trans.__('succeeded'),
+    reused: trans.__('reused'),
+    failed: trans.__('failed'),
+    skipped: trans.__('skipped'),
+    cancelled: trans.__('cancelled'),
+    lost: trans.__('lost')
+  };
+  return words[mark];
+}
+
+/** How long it took, or has taken so far. */
+export function Elapsed({ result }: { result: StepResult }): React.JSX.Element | null {
+  const running = result.status === 'running';
+  const now = useClock(running);
+  if (running) {
+    return <>{clock(since(result.started, now))}</>;
+  }
+  return result.seconds === null || result.action === 'reuse' ? null : (
+    <>{duration(result.seconds)}</>
+  );
+}
+
+/** `48,210 rows` of the output that counts: the largest table. */
+export function rowsOut(outputs: readonly Output[], trans: TranslationBundle): string | null {
+  const rows = outputs.flatMap(each => (each.rows === null ? [] : [each.rows]));
+  return rows.length === 0
+    ? null
+    : trans._n('%2 row', '%2 rows', Math.max(...rows), count(Math.max(...rows)));
+}
