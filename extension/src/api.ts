@@ -13,6 +13,7 @@ import type {
   FeedEvent,
   Graph,
   Lines,
+  NamedTables,
   Outputs,
   Plan,
   Recipes,
@@ -24,6 +25,7 @@ import type {
   Started,
   Table,
   Tags,
+  Template,
   Value,
   Why
 } from './wire';
@@ -37,7 +39,8 @@ export interface Fed {
 export interface IApi {
   capabilities(): Promise<Capabilities>;
   graph(path: string, content: Content): Promise<Graph>;
-  plan(path: string, parameters: Record<string, Value>): Promise<Plan>;
+  /** What a run that is asked for so would do. */
+  plan(request: RunRequest): Promise<Plan>;
   tags(): Promise<Tags>;
   checkTags(path: string, content: Content, cell: string, tags: string[]): Promise<Diagnostics>;
   start(request: RunRequest): Promise<Started>;
@@ -56,12 +59,11 @@ export interface IApi {
   table(at: RunAt, name: string, page: Page): Promise<Table>;
   open(at: RunAt, step: string): Promise<Code>;
   recipes(): Promise<Recipes>;
-  cook(
-    name: string,
-    path: string,
-    content: Content,
-    values: Record<string, Value>
-  ): Promise<Cooked>;
+  /** What a recipe's form stands for; `cell`: the one below which the new cells go. */
+  cook(name: string, at: DraftAt, values: Record<string, Value>): Promise<Cooked>;
+  /** The tables that a notebook makes above a cell. */
+  tables(at: DraftAt): Promise<NamedTables>;
+  template(): Promise<Template>;
   columns(
     path: string,
     content: Content,
@@ -74,6 +76,13 @@ export interface IApi {
 export interface RunAt {
   path: string;
   run: string;
+}
+
+/** A notebook as an editor holds it, and a cell in it. */
+export interface DraftAt {
+  path: string;
+  content: Content;
+  cell?: string | null;
 }
 
 export interface Page {
@@ -89,8 +98,7 @@ export class Api implements IApi {
 
   graph = (path: string, content: Content) => this._post<Graph>('graph', { path, content });
 
-  plan = (path: string, parameters: Record<string, Value>) =>
-    this._post<Plan>('plan', { path, parameters });
+  plan = (request: RunRequest) => this._post<Plan>('plan', request);
 
   tags = () => this._get<Tags>('tags');
 
@@ -133,8 +141,12 @@ export class Api implements IApi {
 
   recipes = () => this._get<Recipes>('recipes');
 
-  cook = (name: string, path: string, content: Content, values: Record<string, Value>) =>
-    this._post<Cooked>(`recipes/${part(name)}`, { path, content, values });
+  cook = (name: string, at: DraftAt, values: Record<string, Value>) =>
+    this._post<Cooked>(`recipes/${part(name)}`, { ...at, values });
+
+  tables = (at: DraftAt) => this._post<NamedTables>('tables', at);
+
+  template = () => this._get<Template>('template');
 
   columns = (path: string, content: Content, of: { file: string } | { table: string }) =>
     this._post<Columns>('columns', { path, content, ...of });

@@ -15,3 +15,12 @@ export const workflowIcon = icon(
     <path d="M9 3h6v5h-2v3h5a1 1 0 0 1 1 1v4h2v5h-6v-5h2v-3H7v3h2v5H3v-5h2v-4a1 1 0 0 1 1-1h5V8H9z"/>
   </g>`
 );
+
+/** The same, to be run. */
+export const runWorkflowIcon = icon(
+  'run-workflow',
+  `<g class="jp-icon3" fill="#616161">
+    <path d="M3 3h6v5H7v3h3v2H7v3h2v5H3v-5h2V8H3z"/>
+    <path d="M12 6v12l9-6z"/>
+  </g>`
+);

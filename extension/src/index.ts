@@ -7,6 +7,12 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { badges } from './panels/badges/plugin';
 import { underlines } from './panels/badges/underlines';
 import { steps } from './panels/steps/plugin';
+import { gallery } from './panels/gallery/plugin';
+import { history } from './panels/history/plugin';
+import { start } from './panels/launcher/plugin';
+import { results, run } from './panels/run/plugin';
+import { status } from './panels/run/status';
+import { tables } from './panels/tables/plugin';
 import { workflowPanel } from './panels/workflow/plugin';
 import { workflows } from './plugin';
 
@@ -18,7 +24,14 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   workflowPanel,
   steps,
   badges,
-  underlines
+  underlines,
+  run,
+  results,
+  status,
+  history,
+  tables,
+  gallery,
+  start
 ];
 
 export default plugins;

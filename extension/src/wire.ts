@@ -303,9 +303,9 @@ export interface RunRequest {
   jobs?: number;
   force?: boolean;
   force_steps?: string[];
-  until?: string | null;
-  from?: string | null;
-  only?: string | null;
+  until?: string[];
+  from?: string[];
+  only?: string[];
   one_lane?: boolean;
 }
 
@@ -372,16 +372,37 @@ export interface Code {
 }
 
 export type FieldType =
-  'text' | 'file' | 'table' | 'columns' | 'column' | 'choice' | 'number' | 'boolean' | 'sql';
+  | 'text'
+  | 'file'
+  | 'table'
+  | 'columns'
+  | 'column'
+  | 'choice'
+  | 'number'
+  | 'boolean'
+  | 'sql'
+  | 'list';
 
+export interface FieldChoice {
+  value: string;
+  label: string;
+}
+
+/**
+ * One field of a recipe's form. `of` names the field whose table or file has the columns that are
+ * offered; a `list` has rows of `fields`; `when`: asked only while another field has such a value.
+ */
 export interface RecipeField {
   name: string;
   label: string;
   type: FieldType;
-  choices: string[];
+  choices: FieldChoice[];
   required: boolean;
-  help: string | null;
+  help: string;
   default: Value;
+  of: string | null;
+  fields: RecipeField[];
+  when: Record<string, string[]>;
 }
 
 export interface Recipe {
@@ -398,16 +419,42 @@ export interface Recipes {
 }
 
 export interface RecipeCell {
-  cell_type: 'code' | 'markdown';
+  cell_type: 'code';
   source: string;
   metadata: { tags: string[] };
+}
+
+/** What is wrong at a field (`conditions.0.value` in a row); an empty field: about all of it. */
+export interface Finding {
+  field: string;
+  severity: Severity;
+  message: string;
+  hint: string | null;
 }
 
 export interface Cooked {
   schema_version: number;
   cells: RecipeCell[];
   preview: Table | null;
-  diagnostics: Diagnostic[];
+  diagnostics: Finding[];
+}
+
+/** A table that the notebook makes; columns and rows as its last run left it. */
+export interface NamedTable {
+  name: string;
+  columns: Column[];
+  rows: number | null;
+}
+
+export interface NamedTables {
+  schema_version: number;
+  tables: NamedTable[];
+}
+
+/** The notebook to start from, as nbformat has it. */
+export interface Template {
+  schema_version: number;
+  content: Record<string, unknown>;
 }
 
 export interface Columns {

@@ -3,3 +3,4 @@ import './graph.css';
 import './problems.css';
 import './badges.css';
 import './tags.css';
+import './runs.css';

@@ -378,3 +378,66 @@ export const result = object<wire.Result>({
 });
 
 export const code = object<wire.Code>({ schema_version: number, code: text });
+
+const field: Check = given =>
+  object<wire.RecipeField>({
+    name: text,
+    label: text,
+    type: one(
+      'text',
+      'file',
+      'table',
+      'columns',
+      'column',
+      'choice',
+      'number',
+      'boolean',
+      'sql',
+      'list'
+    ),
+    choices: list(object<wire.FieldChoice>({ value: text, label: text })),
+    required: yes,
+    help: text,
+    default: value,
+    of: maybe(text),
+    fields: list(field),
+    when: record(list(text))
+  })(given);
+
+export const recipes = object<wire.Recipes>({
+  schema_version: number,
+  recipes: list(
+    object<wire.Recipe>({ name: text, title: text, help: text, icon: text, fields: list(field) })
+  )
+});
+
+const previewed: Check = given =>
+  // A preview is a table without a document around it.
+  table({ schema_version: 1, ...(given as object) });
+
+export const cooked = object<wire.Cooked>({
+  schema_version: number,
+  cells: list(
+    object<wire.RecipeCell>({
+      cell_type: one('code'),
+      source: text,
+      metadata: object<wire.RecipeCell['metadata']>({ tags: list(text) })
+    })
+  ),
+  preview: maybe(previewed),
+  diagnostics: list(
+    object<wire.Finding>({
+      field: text,
+      severity: one('error', 'warning', 'info'),
+      message: text,
+      hint: maybe(text)
+    })
+  )
+});
+
+export const namedTables = object<wire.NamedTables>({
+  schema_version: number,
+  tables: list(object<wire.NamedTable>({ name: text, columns: list(column), rows: maybe(number) }))
+});
+
+export const template = object<wire.Template>({ schema_version: number, content: anything });

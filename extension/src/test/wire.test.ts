@@ -24,7 +24,12 @@ describe('the samples of tests/wire are what wire.ts says', () => {
     ['outputs', shapes.outputs],
     ['output', shapes.table],
     ['result', shapes.result],
-    ['open', shapes.code]
+    ['open', shapes.code],
+    ['recipes', shapes.recipes],
+    ['recipe', shapes.cooked],
+    ['recipe-wrong', shapes.cooked],
+    ['tables', shapes.namedTables],
+    ['template', shapes.template]
   ])('%s', (name, shape) => {
     expect(shape(sample(name))).toBe(true);
   });

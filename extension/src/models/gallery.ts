@@ -1,0 +1,264 @@
+/**
+ * The gallery of steps to add: which card is open, how its form is filled in, and the cells that
+ * the server would write for it.
+ */
+
+import type { IDisposable } from '@lumino/disposable';
+import { Debouncer } from '@lumino/polling';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { DraftAt, IApi } from '../api';
+import type { RequestError } from '../request';
+import { asRequestError } from '../request';
+import type {
+  Column,
+  Cooked,
+  Finding,
+  NamedTable,
+  Recipe,
+  RecipeCell,
+  RecipeField,
+  Value
+} from '../wire';
+
+export type GalleryApi = Pick<IApi, 'recipes' | 'cook' | 'tables' | 'columns'>;
+
+export type Values = Readonly<Record<string, Value>>;
+
+export class GalleryModel implements IDisposable {
+  /** `where`: the notebook that cells would go to, as it stands; null without one. */
+  constructor(
+    private readonly _api: GalleryApi,
+    private readonly _where: () => DraftAt | null,
+    delay = 300
+  ) {
+    this._debouncer = new Debouncer(() => this._cook(), delay);
+  }
+
+  get recipes(): readonly Recipe[] {
+    return this._recipes;
+  }
+
+  get open(): Recipe | null {
+    return this._open;
+  }
+
+  get values(): Values {
+    return this._values;
+  }
+
+  get tables(): readonly NamedTable[] {
+    return this._tables;
+  }
+
+  /** What the server would write for the form as it is; null while that is not known. */
+  get cooked(): Cooked | null {
+    return this._cooked;
+  }
+
+  get error(): RequestError | null {
+    return this._error;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._debouncer.dispose();
+      Signal.clearData(this);
+    }
+  }
+
+  async load(): Promise<void> {
+    if (this._recipes.length === 0) {
+      await this._try(async () => {
+        this._recipes = (await this._api.recipes()).recipes;
+      });
+    }
+  }
+
+  /** Open a card; its form begins with the tables that the notebook has. */
+  async choose(recipe: Recipe | null): Promise<void> {
+    this._open = recipe;
+    this._values = recipe === null ? {} : usual(recipe.fields);
+    this._touched.clear();
+    this._cooked = null;
+    this._error = null;
+    this._changed.emit();
+    const at = this._where();
+    if (recipe === null || at === null) {
+      return;
+    }
+    await this._try(async () => {
+      this._tables = (await this._api.tables(at)).tables;
+    });
+    if (this._open === recipe) {
+      this._values = { ...this._values, ...firstTable(recipe, this._tables) };
+      this.ask();
+    }
+  }
+
+  /** Fill in a field of the form. */
+  set(name: string, value: Value): void {
+    this._values = { ...this._values, [name]: value };
+    this._touched.add(name);
+    const field = this._open?.fields.find(each => each.name === name);
+    if (field?.type === 'file' && typeof value === 'string') {
+      void this._lookAt(value);
+    }
+    this._changed.emit();
+    this.ask();
+  }
+
+  /** Ask what the form would write, when it was left alone for a moment. */
+  ask(): void {
+    void this._debouncer.invoke().catch(() => undefined);
+  }
+
+  /** Everything is to be said about the form, not only about what was filled in. */
+  touchAll(): void {
+    this._open?.fields.forEach(field => this._touched.add(field.name));
+    this._changed.emit();
+  }
+
+  /** What there is to say at a field (or below it, of a list's rows). */
+  findings(place: string): readonly Finding[] {
+    const [name] = place.split('.', 1);
+    return (this._cooked?.diagnostics ?? []).filter(
+      each => each.field === place && (this._touched.has(name) || each.severity !== 'error')
+    );
+  }
+
+  /** The columns that a field offers. */
+  columnsOf(field: RecipeField): readonly Column[] {
+    const owner = this._open?.fields.find(each => each.name === field.of);
+    if (owner === undefined) {
+      return [];
+    }
+    if (owner.type === 'file') {
+      return this._fileColumns;
+    }
+    return this._tables.find(each => each.name === this._values[owner.name])?.columns ?? [];
+  }
+
+  /** The cells to insert; null where the form cannot be used yet. */
+  async finish(): Promise<readonly RecipeCell[] | null> {
+    await this._cook();
+    this.touchAll();
+    const cells = this._cooked?.cells ?? [];
+    return cells.length > 0 ? cells : null;
+  }
+
+  private async _lookAt(file: string): Promise<void> {
+    this._fileColumns = [];
+    const at = this._where();
+    if (at === null || file.trim() === '') {
+      return;
+    }
+    try {
+      const { columns } = await this._api.columns(at.path, at.content, { file });
+      if (this._values.file === file) {
+        this._fileColumns = columns;
+        this._changed.emit();
+      }
+    } catch {
+      // It may be on its way of being typed; the form itself says what is wrong with it.
+    }
+  }
+
+  private async _cook(): Promise<void> {
+    const [recipe, values, at] = [this._open, this._values, this._where()];
+    if (recipe === null || at === null) {
+      return;
+    }
+    const number = ++this._asked;
+    await this._try(async () => {
+      const cooked = await this._api.cook(recipe.name, at, asked(recipe.fields, values));
+      if (number === this._asked) {
+        this._cooked = cooked;
+      }
+    });
+  }
+
+  private async _try(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+      this._error = null;
+    } catch (reason) {
+      this._error = asRequestError(reason);
+    }
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private _recipes: readonly Recipe[] = [];
+  private _open: Recipe | null = null;
+  private _values: Values = {};
+  private _tables: readonly NamedTable[] = [];
+  private _fileColumns: readonly Column[] = [];
+  private _cooked: Cooked | null = null;
+  private _error: RequestError | null = null;
+  private _asked = 0;
+  private _isDisposed = false;
+  private readonly _touched = new Set<string>();
+  private readonly _debouncer: Debouncer;
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+/** A form, or a row of one, before anybody touched it. A list that is needed has a row. */
+export function usual(fields: readonly RecipeField[]): Record<string, Value> {
+  return Object.fromEntries(fields.map(field => [field.name, usualOf(field)]));
+}
+
+function usualOf(field: RecipeField): Value {
+  switch (field.type) {
+    case 'list':
+      return field.required ? [usual(field.fields)] : [];
+    case 'columns':
+      return [];
+    case 'boolean':
+      return field.default === true;
+    default:
+      return field.default ?? '';
+  }
+}
+
+/** The newest table for the first table field; for a second one, the one before it. */
+function firstTable(recipe: Recipe, tables: readonly NamedTable[]): Record<string, Value> {
+  const fields = recipe.fields.filter(field => field.type === 'table');
+  const names = [...tables].reverse().map(table => table.name);
+  return Object.fromEntries(
+    fields.flatMap((field, at) => (names[at] === undefined ? [] : [[field.name, names[at]]]))
+  );
+}
+
+/** Whether a field has a say while the others are filled in so. */
+export function isAsked(field: RecipeField, values: Values): boolean {
+  return Object.entries(field.when).every(([name, wanted]) =>
+    wanted.includes(values[name] as string)
+  );
+}
+
+/** What is sent: the fields that have a say, and nothing where nothing was filled in. */
+export function asked(fields: readonly RecipeField[], values: Values): Record<string, Value> {
+  const told = fields.filter(field => isAsked(field, values) && values[field.name] !== '');
+  return Object.fromEntries(
+    told.map(field => [field.name, askedOf(field, values[field.name] ?? null)])
+  );
+}
+
+function askedOf(field: RecipeField, value: Value): Value {
+  if (field.type !== 'list' || !Array.isArray(value)) {
+    return value;
+  }
+  return value.map(row => asked(field.fields, (row ?? {}) as Values));
+}

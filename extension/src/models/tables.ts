@@ -1,0 +1,167 @@
+/**
+ * The outputs of a run, and the rows of the one that is looked at.
+ */
+
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { IApi, RunAt } from '../api';
+import type { RequestError } from '../request';
+import { asRequestError } from '../request';
+import type { FeedEvent, RunSummary, StoredOutput, Table } from '../wire';
+import { ENDED } from '../wire';
+import type { EventFeed } from './feed';
+
+export type TablesApi = Pick<IApi, 'runs' | 'outputs' | 'table'>;
+
+export const PAGE = 100;
+
+export class TablesModel implements IDisposable {
+  constructor(
+    private readonly _api: TablesApi,
+    feed: EventFeed,
+    readonly path: string
+  ) {
+    feed.event.connect(this._onEvent, this);
+  }
+
+  /** The run whose outputs are shown: the latest that has ended, unless another was asked for. */
+  get run(): string | null {
+    return this._run;
+  }
+
+  get runs(): readonly RunSummary[] {
+    return this._runs;
+  }
+
+  get outputs(): readonly StoredOutput[] {
+    return this._outputs;
+  }
+
+  get selected(): StoredOutput | null {
+    return this._selected;
+  }
+
+  get table(): Table | null {
+    return this._table;
+  }
+
+  get offset(): number {
+    return this._offset;
+  }
+
+  get known(): boolean {
+    return this._known;
+  }
+
+  get error(): RequestError | null {
+    return this._error;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      Signal.clearData(this);
+    }
+  }
+
+  /** Show the outputs of a run (the latest, if none is named), and one of them if it is there. */
+  async show(run: string | null, name: string | null = null): Promise<void> {
+    this._pinned = run !== null;
+    await this._try(async () => {
+      const { runs } = await this._api.runs(this.path, 20);
+      this._runs = runs;
+      const latest = runs.find(each => ENDED.has(each.status)) ?? runs[0];
+      this._run = run ?? latest?.run ?? null;
+      this._outputs =
+        this._run === null ? [] : (await this._api.outputs(this._at(this._run))).outputs;
+      this._known = true;
+    });
+    const wanted = name ?? this._selected?.name;
+    const found = this._outputs.find(each => each.name === wanted) ?? firstTable(this._outputs);
+    await (found ? this.select(found) : this._nothing());
+  }
+
+  async select(output: StoredOutput): Promise<void> {
+    this._selected = output;
+    this._table = null;
+    this._changed.emit();
+    await this.page(0);
+  }
+
+  /** The rows from `offset` on. */
+  async page(offset: number): Promise<void> {
+    const [run, output] = [this._run, this._selected];
+    if (run === null || output === null) {
+      return;
+    }
+    await this._try(async () => {
+      const page = { offset, limit: PAGE, profile: offset === 0 };
+      const table = await this._api.table(this._at(run), nameOf(output, this._outputs), page);
+      if (this._selected === output && this._run === run) {
+        this._table = offset === 0 ? table : { ...table, profile: this._table?.profile ?? [] };
+        this._offset = offset;
+      }
+    });
+  }
+
+  private _nothing(): Promise<void> {
+    this._selected = null;
+    this._table = null;
+    this._changed.emit();
+    return Promise.resolve();
+  }
+
+  private _at(run: string): RunAt {
+    return { path: this.path, run };
+  }
+
+  private async _try(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+      this._error = null;
+    } catch (reason) {
+      this._error = asRequestError(reason);
+    }
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private _onEvent(_: EventFeed, event: FeedEvent): void {
+    if (event.kind === 'run_finished' && event.notebook === this.path && !this._pinned) {
+      void this.show(null);
+    }
+  }
+
+  private _run: string | null = null;
+  private _runs: readonly RunSummary[] = [];
+  private _outputs: readonly StoredOutput[] = [];
+  private _selected: StoredOutput | null = null;
+  private _table: Table | null = null;
+  private _offset = 0;
+  private _known = false;
+  private _pinned = false;
+  private _error: RequestError | null = null;
+  private _isDisposed = false;
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+function firstTable(outputs: readonly StoredOutput[]): StoredOutput | undefined {
+  return outputs.filter(each => each.kind === 'table').at(-1) ?? outputs.at(-1);
+}
+
+/** An earlier version of a name is asked for with its step. */
+export function nameOf(output: StoredOutput, outputs: readonly StoredOutput[]): string {
+  const last = outputs.filter(each => each.name === output.name).at(-1);
+  return last === output ? output.name : `${output.step}.${output.name}`;
+}

@@ -1,0 +1,77 @@
+/**
+ * The gallery of steps to add, in the right side bar.
+ */
+
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { FileDialog } from '@jupyterlab/filebrowser';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { addIcon } from '@jupyterlab/ui-components';
+
+import { CommandIDs } from '../../commands';
+import { GalleryModel } from '../../models/gallery';
+import { IWorkflows } from '../../tokens';
+import { GalleryPanel } from './panel';
+
+const DATA = /\.(csv|tsv|txt|parquet|pq|xlsx|xlsm|xls)(\.(gz|zst))?$/i;
+
+export const gallery: JupyterFrontEndPlugin<void> = {
+  id: 'nbflow:gallery',
+  description: 'Adds steps by choices.',
+  autoStart: true,
+  requires: [IWorkflows, IDocumentManager],
+  optional: [ITranslator, ILayoutRestorer, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    workflows: IWorkflows,
+    manager: IDocumentManager,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('nbflow');
+    const model = new GalleryModel(workflows.api, () => {
+      const workflow = workflows.current;
+      return workflow === null
+        ? null
+        : { path: workflow.path, content: workflow.graph.read(), cell: workflow.activeCell };
+    });
+    const browse = async () => {
+      const folder = PathExt.dirname(workflows.current?.path ?? '');
+      const answer = await FileDialog.getOpenFiles({
+        manager,
+        title: trans.__('Choose a data file'),
+        defaultPath: folder,
+        filter: item => (item.type === 'directory' || DATA.test(item.name) ? {} : null),
+        translator: translator ?? undefined
+      });
+      const found = answer.button.accept ? answer.value?.[0] : undefined;
+      return found
+        ? PathExt.relative(folder, manager.services.contents.localPath(found.path))
+        : null;
+    };
+    const panel = new GalleryPanel(model, workflows, browse, trans);
+    panel.id = 'nbflow-gallery';
+    panel.title.icon = addIcon;
+    panel.title.caption = trans.__('Add a step');
+    const show = () => {
+      if (workflows.features.recipes && !panel.isAttached) {
+        app.shell.add(panel, 'right', { rank: 910, type: 'nbflow' });
+        restorer?.add(panel, 'nbflow-gallery');
+      }
+    };
+    show();
+    workflows.featuresChanged.connect(show);
+    app.commands.addCommand(CommandIDs.addStep, {
+      label: trans.__('Add a Step …'),
+      caption: trans.__('Read a file, query, check, draw: by choices'),
+      icon: addIcon,
+      isEnabled: () => workflows.features.recipes,
+      execute: () => app.shell.activateById(panel.id)
+    });
+    palette?.addItem({ command: CommandIDs.addStep, category: trans.__('Workflow') });
+  }
+};

@@ -1,0 +1,264 @@
+/**
+ * The body of the run dialog: the notebook's parameters as a form, how to run, and what will happen.
+ */
+
+import type { Dialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import type { Answer, Answers, Question } from '../../models/parameters';
+import { parametersOf } from '../../models/parameters';
+import type { PlanModel } from '../../models/plan';
+import { outlook } from '../../models/plan';
+import { duration } from '../../models/words';
+import type { RunRequest } from '../../wire';
+
+/** What the form holds; all of it is remembered but `force`. */
+export interface Wish {
+  answers: Answers;
+  jobs: string;
+  until: string;
+  force: boolean;
+}
+
+export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
+  constructor(
+    private readonly _path: string,
+    private readonly _questions: readonly Question[],
+    private readonly _steps: readonly string[],
+    private _wish: Wish,
+    private readonly _plan: PlanModel,
+    private readonly _unsaved: boolean,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('nbflow-RunForm');
+    _plan.changed.connect(() => this.update());
+    this._consider();
+  }
+
+  getValue(): Wish {
+    return this._wish;
+  }
+
+  protected render(): React.JSX.Element {
+    const trans = this._trans;
+    return (
+      <>
+        {this._questions.length > 0 ? (
+          <fieldset>
+            <legend>{trans.__('Parameters')}</legend>
+            {this._questions.map(question => (
+              <Row key={question.name} id={question.name} name={question.name} question={question}>
+                <Control
+                  question={question}
+                  answer={this._wish.answers[question.name] ?? question.usual}
+                  onChange={answer => this._answer(question.name, answer)}
+                />
+              </Row>
+            ))}
+          </fieldset>
+        ) : null}
+        <fieldset>
+          <legend>{trans.__('How to run')}</legend>
+          <Row id=" until" name={trans.__('Until')}>
+            <select
+              id="nbflow-run- until"
+              className="jp-mod-styled"
+              value={this._wish.until}
+              onChange={event => this._change({ until: event.target.value })}
+            >
+              <option value="">{trans.__('all steps')}</option>
+              {this._steps.map(step => (
+                <option key={step} value={step}>
+                  {step}
+                </option>
+              ))}
+            </select>
+          </Row>
+          <Row id=" jobs" name={trans.__('At once')}>
+            <input
+              id="nbflow-run- jobs"
+              className="jp-mod-styled"
+              type="number"
+              min="1"
+              step="1"
+              placeholder={trans.__('as many as the machine allows')}
+              value={this._wish.jobs}
+              onChange={event => this._change({ jobs: event.target.value })}
+            />
+          </Row>
+          <Row id=" force" name={trans.__('Run all anew')}>
+            <input
+              id="nbflow-run- force"
+              type="checkbox"
+              checked={this._wish.force}
+              onChange={event => this._change({ force: event.target.checked })}
+            />
+          </Row>
+        </fieldset>
+        <Prospect plan={this._plan} unsaved={this._unsaved} trans={trans} />
+      </>
+    );
+  }
+
+  private _answer(name: string, answer: Answer): void {
+    this._change({ answers: { ...this._wish.answers, [name]: answer } });
+  }
+
+  private _change(part: Partial<Wish>): void {
+    this._wish = { ...this._wish, ...part };
+    this.update();
+    this._consider();
+  }
+
+  private _consider(): void {
+    this._plan.consider(requestOf(this._path, this._questions, this._wish));
+  }
+}
+
+/** What a wish asks of the server. */
+export function requestOf(path: string, asked: readonly Question[], wish: Wish): RunRequest {
+  const jobs = Number.parseInt(wish.jobs, 10);
+  return {
+    path,
+    parameters: parametersOf(asked, wish.answers),
+    ...(jobs > 0 ? { jobs } : {}),
+    ...(wish.until ? { until: [wish.until] } : {}),
+    ...(wish.force ? { force: true } : {})
+  };
+}
+
+interface IRowProps {
+  id: string;
+  name: string;
+  question?: Question;
+  children: React.ReactNode;
+}
+
+function Row({ id, name, question, children }: IRowProps): React.JSX.Element {
+  return (
+    <div className="nbflow-RunForm-row">
+      <label htmlFor={`nbflow-run-${id}`}>
+        {name}
+        {question?.required ? <abbr title="required"> *</abbr> : null}
+      </label>
+      <div>
+        {children}
+        {question?.help ? <small id={`nbflow-run-${id}-help`}>{question.help}</small> : null}
+      </div>
+    </div>
+  );
+}
+
+interface IControlProps {
+  question: Question;
+  answer: Answer;
+  onChange: (answer: Answer) => void;
+}
+
+/** The input that fits a question; a browser's own, with its calendar and its checks. */
+function Control({ question, answer, onChange }: IControlProps): React.JSX.Element {
+  const common = {
+    id: `nbflow-run-${question.name}`,
+    'aria-describedby': question.help ? `nbflow-run-${question.name}-help` : undefined,
+    required: question.required
+  };
+  const text = String(answer);
+  switch (question.input) {
+    case 'checkbox':
+      return (
+        <input
+          id={common.id}
+          aria-describedby={common['aria-describedby']}
+          type="checkbox"
+          checked={answer === true}
+          onChange={event => onChange(event.target.checked)}
+        />
+      );
+    case 'choice':
+      return (
+        <select
+          {...common}
+          className="jp-mod-styled"
+          value={text}
+          onChange={event => onChange(event.target.value)}
+        >
+          {question.usual === '' ? <option value="">–</option> : null}
+          {question.choices.map(choice => (
+            <option key={choice} value={choice}>
+              {choice}
+            </option>
+          ))}
+        </select>
+      );
+    case 'long':
+      return (
+        <textarea
+          {...common}
+          className="jp-mod-styled"
+          rows={2}
+          spellCheck={false}
+          value={text}
+          onChange={event => onChange(event.target.value)}
+        />
+      );
+    case 'text':
+    case 'date':
+    case 'datetime-local':
+    case 'number':
+      return (
+        <input
+          {...common}
+          className="jp-mod-styled"
+          type={question.input}
+          step={question.input === 'datetime-local' ? '1' : question.step}
+          value={text}
+          onChange={event => onChange(event.target.value)}
+        />
+      );
+  }
+}
+
+interface IProspectProps {
+  plan: PlanModel;
+  unsaved: boolean;
+  trans: TranslationBundle;
+}
+
+/** What the run will do, or why it cannot. */
+function Prospect({ plan, unsaved, trans }: IProspectProps): React.JSX.Element {
+  return (
+    <p className="nbflow-RunForm-prospect" role="status">
+      {told(plan, trans)}
+      {unsaved ? (
+        <small>{trans.__('The notebook has unsaved changes. It is saved before it runs.')}</small>
+      ) : null}
+    </p>
+  );
+}
+
+function told(plan: PlanModel, trans: TranslationBundle): React.JSX.Element {
+  if (plan.error !== null) {
+    return (
+      <span className="nbflow-mod-error">
+        {plan.error.message}
+        {plan.error.hint ? <small>{plan.error.hint}</small> : null}
+      </span>
+    );
+  }
+  if (plan.plan === null) {
+    return <span className="nbflow-mod-dim">{trans.__('Looking at what has to run …')}</span>;
+  }
+  const { run, reuse, seconds } = outlook(plan.plan);
+  const about = seconds === null ? '' : trans.__(', about %1', duration(seconds));
+  return (
+    <span>
+      {trans._n('%1 step will run', '%1 steps will run', run)}
+      {about}
+      {' · '}
+      {trans.__('%1 reused', reuse)}
+    </span>
+  );
+}

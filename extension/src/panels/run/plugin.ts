@@ -1,0 +1,388 @@
+/**
+ * Running: the commands, the dialog, and the word at the end.
+ */
+
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, ICommandPalette, Notification, showDialog } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { NotebookPanel, NotebookWidgetFactory, StaticNotebook } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IStateDB } from '@jupyterlab/statedb';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { stopIcon } from '@jupyterlab/ui-components';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+
+import type { RunArguments } from '../../commands';
+import { CommandIDs } from '../../commands';
+import { runWorkflowIcon } from '../../icons';
+import { beginning, questions } from '../../models/parameters';
+import { PlanModel } from '../../models/plan';
+import { duration } from '../../models/words';
+import { asRequestError } from '../../request';
+import type { INotebookWorkflow } from '../../tokens';
+import { IWorkflows } from '../../tokens';
+import type { Run, RunRequest } from '../../wire';
+import { DRIVE, ResultDrive, resultPath } from './drive';
+import type { Wish } from './form';
+import { requestOf, RunForm } from './form';
+import { load } from './kernel';
+import { saved } from './saving';
+
+const RESULT_FACTORY = 'nbflow Result';
+const FRESH: Wish = { answers: {}, jobs: '', until: '', force: false };
+
+export const run: JupyterFrontEndPlugin<void> = {
+  id: 'nbflow:run',
+  description: 'Runs the open notebook as a workflow.',
+  autoStart: true,
+  requires: [IWorkflows],
+  optional: [ITranslator, ICommandPalette, IStateDB],
+  activate: (
+    app: JupyterFrontEnd,
+    workflows: IWorkflows,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    state: IStateDB | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('nbflow');
+    const runs = new Runs(app, workflows, state, trans);
+    addCommands(app, workflows, runs, trans);
+    for (const command of PALETTE) {
+      palette?.addItem({ command, category: trans.__('Workflow') });
+    }
+    const follow = (workflow: INotebookWorkflow) =>
+      workflow.run.finished.connect((_, run) => runs.tell(workflow, run));
+    workflows.all.forEach(follow);
+    workflows.opened.connect((_, workflow) => follow(workflow));
+  }
+};
+
+const FROM_HERE = 'nbflow:run-from-here';
+const UNTIL_HERE = 'nbflow:run-until-here';
+const ONLY_HERE = 'nbflow:run-only-here';
+const ANEW = 'nbflow:run-anew';
+const RESUME_LATEST = 'nbflow:resume-latest';
+const OPEN_LATEST = 'nbflow:open-latest-result';
+
+const PALETTE = [
+  CommandIDs.run,
+  CommandIDs.cancel,
+  ONLY_HERE,
+  UNTIL_HERE,
+  FROM_HERE,
+  ANEW,
+  RESUME_LATEST,
+  OPEN_LATEST
+];
+
+function addCommands(
+  app: JupyterFrontEnd,
+  workflows: IWorkflows,
+  runs: Runs,
+  trans: TranslationBundle
+): void {
+  const { commands } = app;
+  const isOpen = () => workflows.current !== null && workflows.features.runs;
+  const isRunning = () => workflows.current?.run.running ?? false;
+  const here = () => stepHere(workflows.current);
+
+  commands.addCommand(CommandIDs.run, {
+    label: trans.__('Run as Workflow …'),
+    caption: trans.__('Run the notebook as a workflow, outside of your kernel'),
+    icon: runWorkflowIcon,
+    isEnabled: isOpen,
+    execute: args => runs.run(asked(args))
+  });
+  commands.addCommand(CommandIDs.cancel, {
+    label: trans.__('Cancel Run'),
+    caption: trans.__('Stop the run of this notebook'),
+    icon: stopIcon,
+    isEnabled: () => isOpen() && isRunning(),
+    execute: () => runs.attempt(() => workflows.current?.run.cancel())
+  });
+  commands.addCommand(CommandIDs.resume, {
+    label: trans.__('Resume Run'),
+    isEnabled: isOpen,
+    execute: args =>
+      typeof args.run === 'string' ? runs.resume(args.run, args.latestCode === true) : undefined
+  });
+  commands.addCommand(RESUME_LATEST, {
+    label: trans.__('Resume Latest Run'),
+    isEnabled: () => isOpen() && !isRunning() && workflows.current?.run.run?.status === 'failed',
+    execute: () => {
+      const latest = workflows.current?.run.run;
+      return latest ? runs.resume(latest.run, true) : undefined;
+    }
+  });
+  const ways: [string, string, (step: string) => RunArguments][] = [
+    [ONLY_HERE, trans.__('Run Only This Step'), step => ({ only: [step] })],
+    [UNTIL_HERE, trans.__('Run until This Step'), step => ({ until: [step] })],
+    [FROM_HERE, trans.__('Run from This Step'), step => ({ from: [step] })],
+    [ANEW, trans.__('Run This Step Anew'), step => ({ until: [step], force_steps: [step] })]
+  ];
+  for (const [id, label, request] of ways) {
+    commands.addCommand(id, {
+      label,
+      isEnabled: () => isOpen() && here() !== null,
+      execute: () => {
+        const step = here();
+        return step === null ? undefined : runs.run(request(step));
+      }
+    });
+  }
+  commands.addCommand(CommandIDs.openResult, {
+    label: trans.__('Open Result Notebook'),
+    isEnabled: isOpen,
+    execute: args =>
+      typeof args.run === 'string'
+        ? runs.openResult(typeof args.path === 'string' ? args.path : null, args.run)
+        : undefined
+  });
+  commands.addCommand(OPEN_LATEST, {
+    label: trans.__('Open Latest Result'),
+    isEnabled: () => isOpen() && (workflows.current?.run.run ?? null) !== null,
+    execute: () => {
+      const latest = workflows.current?.run.run;
+      return latest ? runs.openResult(null, latest.run) : undefined;
+    }
+  });
+  commands.addCommand(CommandIDs.loadOutput, {
+    label: trans.__('Load Output into Kernel'),
+    isEnabled: isOpen,
+    execute: args =>
+      typeof args.run === 'string' && typeof args.step === 'string'
+        ? runs.loadOutput(args.run, args.step)
+        : undefined
+  });
+}
+
+/** What a caller asks, or null for whom the dialog has to ask. Lab adds words of its own. */
+function asked(args: ReadonlyPartialJSONObject): RunArguments | null {
+  const known = ['parameters', 'jobs', 'force', 'force_steps', 'until', 'from', 'only', 'one_lane'];
+  const given = Object.entries(args).filter(([name]) => known.includes(name));
+  return given.length > 0 ? Object.fromEntries(given) : null;
+}
+
+/** The step of the active cell. */
+function stepHere(workflow: INotebookWorkflow | null): string | null {
+  const cell = workflow?.activeCell;
+  return workflow?.graph.graph?.steps.find(step => cell && step.cells.includes(cell))?.name ?? null;
+}
+
+/** The verbs of this plugin. */
+class Runs {
+  constructor(
+    private readonly _app: JupyterFrontEnd,
+    private readonly _workflows: IWorkflows,
+    private readonly _state: IStateDB | null,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  /** Start what is asked for; without that, ask. */
+  async run(wanted: RunArguments | null): Promise<void> {
+    const workflow = this._workflows.current;
+    if (workflow === null) {
+      return;
+    }
+    const request = wanted ?? (await this._ask(workflow));
+    if (request === null) {
+      return;
+    }
+    if (await saved(workflow.panel, this._state, this._trans, wanted !== null)) {
+      await this.attempt(() => workflow.run.start(request));
+    }
+  }
+
+  async resume(run: string, latestCode: boolean): Promise<void> {
+    const workflow = this._workflows.current;
+    if (workflow === null) {
+      return;
+    }
+    if (!latestCode || (await saved(workflow.panel, this._state, this._trans))) {
+      await this.attempt(() => workflow.run.resume(run, latestCode));
+    }
+  }
+
+  async openResult(path: string | null, run: string): Promise<void> {
+    const of = path ?? this._workflows.current?.path;
+    if (of !== undefined) {
+      await this._app.commands.execute(OPEN_READ_ONLY, { path: resultPath({ path: of, run }) });
+    }
+  }
+
+  async loadOutput(run: string, step: string): Promise<void> {
+    const workflow = this._workflows.current;
+    if (workflow !== null) {
+      await this.attempt(async () => {
+        const { code } = await this._workflows.api.open({ path: workflow.path, run }, step);
+        await load(workflow.panel, code);
+        Notification.success(this._trans.__('“%1” is in your kernel.', step), { autoClose: 5000 });
+      });
+    }
+  }
+
+  /** Do it; what goes wrong is told. */
+  async attempt(act: () => Promise<unknown> | undefined): Promise<void> {
+    try {
+      await act();
+    } catch (reason) {
+      const { message, hint, diagnostics } = asRequestError(reason);
+      const cell = diagnostics.find(each => each.severity === 'error' && each.cell !== null);
+      Notification.error(hint ? `${message}\n${hint}` : message, {
+        autoClose: false,
+        actions: cell ? [this._jump(cell.cell, cell.line)] : []
+      });
+    }
+  }
+
+  /** A run that was going on has ended. */
+  tell(workflow: INotebookWorkflow, run: Run): void {
+    const trans = this._trans;
+    const took = run.seconds === null ? '' : ` · ${duration(run.seconds)}`;
+    const name = workflow.path.split('/').at(-1) ?? workflow.path;
+    const open = {
+      label: trans.__('Open Result'),
+      callback: () => void this.openResult(workflow.path, run.run)
+    };
+    if (run.status === 'succeeded') {
+      Notification.success(trans.__('%1 succeeded', name) + took, {
+        autoClose: 10000,
+        actions: [open]
+      });
+      return;
+    }
+    if (run.status === 'cancelled') {
+      Notification.warning(trans.__('%1 was cancelled', name), { autoClose: 5000 });
+      return;
+    }
+    const failed = run.steps.find(step => step.status === 'failed');
+    const what = failed?.error
+      ? trans.__('%1 failed in “%2”: %3', name, failed.step, short(failed.error.message))
+      : trans.__('%1 failed: %2', name, short(run.message ?? failed?.message ?? run.status));
+    const cell = failed?.error?.cell ?? failed?.cells[0] ?? null;
+    Notification.error(what, {
+      autoClose: false,
+      actions: [
+        ...(cell ? [this._jump(cell, failed?.error?.line ?? null)] : []),
+        ...(run.result ? [open] : [])
+      ]
+    });
+  }
+
+  private _jump(cell: string | null, line: number | null): Notification.IAction {
+    return {
+      label: this._trans.__('Show Failing Cell'),
+      displayType: 'accent',
+      callback: () => {
+        const workflow = this._workflows.all.find(
+          each => cell !== null && each.cellSource(cell) !== null
+        );
+        if (workflow !== undefined && cell !== null) {
+          this._app.shell.activateById(workflow.panel.id);
+          void workflow.jump(cell, line);
+        }
+      }
+    };
+  }
+
+  private async _ask(workflow: INotebookWorkflow): Promise<Omit<RunRequest, 'path'> | null> {
+    await workflow.graph.refresh();
+    const graph = workflow.graph.graph;
+    const trans = this._trans;
+    const form = questions(graph?.parameters ?? []);
+    const key = `nbflow:run:${workflow.path}`;
+    const last = { ...FRESH, ...((await this._state?.fetch(key)) as Partial<Wish> | undefined) };
+    const steps = graph?.steps.map(step => step.name) ?? [];
+    const wish: Wish = {
+      ...last,
+      answers: beginning(form, last.answers),
+      until: steps.includes(last.until) ? last.until : '',
+      force: false
+    };
+    const plan = new PlanModel(this._workflows.api);
+    const unsaved = workflow.panel.context.model.dirty;
+    const body = new RunForm(workflow.path, form, steps, wish, plan, unsaved, trans);
+    const answer = await showDialog<Wish>({
+      title: trans.__('Run as workflow'),
+      body,
+      focusNodeSelector: 'input, select, textarea',
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
+        Dialog.okButton({ label: unsaved ? trans.__('Save and Run') : trans.__('Run') })
+      ]
+    });
+    plan.dispose();
+    if (!answer.button.accept || answer.value === null) {
+      return null;
+    }
+    await this._state?.save(key, {
+      answers: answer.value.answers,
+      jobs: answer.value.jobs,
+      until: answer.value.until
+    });
+    return requestOf(workflow.path, form, answer.value);
+  }
+}
+
+function short(message: string): string {
+  const line = message.split('\n', 1)[0];
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+}
+
+const OPEN_READ_ONLY = 'nbflow:open-read-only';
+
+/** Result notebooks in a view of their own: read-only, and without a kernel. */
+export const results: JupyterFrontEndPlugin<void> = {
+  id: 'nbflow:results',
+  description: 'Opens the result notebooks of runs, read-only.',
+  autoStart: true,
+  requires: [
+    IWorkflows,
+    IDocumentManager,
+    IRenderMimeRegistry,
+    IEditorServices,
+    NotebookPanel.IContentFactory
+  ],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    workflows: IWorkflows,
+    documents: IDocumentManager,
+    rendermime: IRenderMimeRegistry,
+    editors: IEditorServices,
+    contentFactory: NotebookPanel.IContentFactory,
+    translator: ITranslator | null
+  ) => {
+    const { contents, serverSettings } = app.serviceManager;
+    const trans = (translator ?? nullTranslator).load('nbflow');
+    contents.addDrive(new ResultDrive(workflows.api, serverSettings));
+    app.docRegistry.addWidgetFactory(
+      new NotebookWidgetFactory({
+        name: RESULT_FACTORY,
+        label: trans.__('Workflow Result'),
+        modelName: 'notebook',
+        fileTypes: ['notebook'],
+        readOnly: true,
+        preferKernel: false,
+        canStartKernel: false,
+        rendermime,
+        contentFactory,
+        mimeTypeService: editors.mimeTypeService,
+        editorConfig: StaticNotebook.defaultEditorConfig,
+        notebookConfig: StaticNotebook.defaultNotebookConfig,
+        translator: translator ?? nullTranslator
+      })
+    );
+    app.commands.addCommand(OPEN_READ_ONLY, {
+      execute: args => {
+        const path = args.path;
+        if (typeof path === 'string' && path.startsWith(`${DRIVE}:`)) {
+          const widget = documents.openOrReveal(path, RESULT_FACTORY);
+          widget?.addClass('nbflow-Result');
+        }
+      }
+    });
+  }
+};
