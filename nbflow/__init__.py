@@ -1,7 +1,8 @@
 """nbflow: ordinary Jupyter notebooks that mix SQL and Python, run as workflows.
 
-What a notebook needs is here: `%load_ext nbflow` and `nbflow.wait_for`. Everything else is imported
-when it is asked for, so that `import nbflow` costs nothing.
+What a notebook needs is here: `%load_ext nbflow`, `nbflow.wait_for`, `nbflow.load`; and the hooks
+that Jupyter looks for. All else is imported when it is asked for, so that `import nbflow` costs
+nothing.
 """
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as Python itself
@@ -9,11 +10,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nbflow.inside.wait import wait_for
-    from nbflow.project import Project
+    from nbflow.project import Project, load
 
 __version__ = "0.1.0"
 
-__all__ = ["Project", "__version__", "load_ipython_extension", "wait_for"]
+__all__ = ["Project", "__version__", "load", "load_ipython_extension", "wait_for"]
 
 
 def __getattr__(name: str) -> "Any":
@@ -21,10 +22,10 @@ def __getattr__(name: str) -> "Any":
         from nbflow.inside.wait import wait_for
 
         return wait_for
-    if name == "Project":
-        from nbflow.project import Project
+    if name in ("Project", "load"):
+        from nbflow import project
 
-        return Project
+        return getattr(project, name)
     raise AttributeError(f"module 'nbflow' has no attribute {name!r}")
 
 
@@ -33,3 +34,20 @@ def load_ipython_extension(ipython: "Any") -> None:
     from nbflow.faces.magics import load_ipython_extension as load
 
     load(ipython)
+
+
+def _jupyter_server_extension_points() -> "list[dict[str, Any]]":
+    """Jupyter's hook for its server."""
+    return [{"module": "nbflow"}]
+
+
+def _load_jupyter_server_extension(app: "Any") -> None:
+    """Jupyter's hook that adds our addresses to its server."""
+    from nbflow.faces.server.extension import load as load_extension
+
+    load_extension(app)
+
+
+def _jupyter_labextension_paths() -> "list[dict[str, str]]":
+    """Jupyter's hook for what its browser side loads."""
+    return [{"src": "labextension", "dest": "nbflow"}]

@@ -40,13 +40,24 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 ALSO: dict[str, frozenset[str]] = {
     # Jupyter's hooks, and what a notebook asks for; lazy, so that `import nbflow` is free.
-    "__init__.py": frozenset({"nbflow.inside.wait", "nbflow.project", "nbflow.faces.magics"}),
+    "__init__.py": frozenset(
+        {
+            "nbflow.inside.wait",
+            "nbflow.project",
+            "nbflow.faces.magics",
+            "nbflow.faces.server.extension",
+        }
+    ),
     # `python -m nbflow`
     "__main__.py": frozenset({"nbflow.faces.cli"}),
     # The face that a kernel sees: it opens the door to what runs there.
     "faces/lane.py": frozenset({"nbflow.inside", "nbflow.analysis", "IPython", "msgspec"}),
     # `%%sql` in an open notebook is the code that lanes run.
     "faces/magics.py": frozenset({"nbflow.inside", "IPython", "pandas"}),
+    # Jupyter's server gives the frame.
+    "faces/server/extension.py": frozenset({"jupyter_server"}),
+    "faces/server/handlers.py": frozenset({"jupyter_server", "tornado"}),
+    "faces/server/stream.py": frozenset({"tornado"}),
     # Ambient channels of libraries; touched only where the notebook has imported them.
     "inside/ambient.py": frozenset({"matplotlib", "cycler", "control"}),
     # papermill calls it, so it must be papermill's kind of thing.

@@ -33,6 +33,10 @@ class UsageError(NbflowError):
     """The caller asked for something that cannot be: a bad parameter, an unknown run. Exit 2."""
 
 
+class NotFound(UsageError):
+    """What the caller names is not there: no such run, step or value."""
+
+
 class NotebookError(NbflowError):
     """The author must act: the notebook or its tags cannot be used. Exit 2.
 

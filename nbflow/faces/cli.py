@@ -66,9 +66,16 @@ def main(argv: "Sequence[str] | None" = None, find: "Find | None" = None) -> int
     if words in _ASKS_FOR_PAGE and _columns() >= _COLUMNS:
         print(PAGE, end="")  # noqa: T201 - the screen brings what this door does without
         return 0
+    _spare_import()
     from nbflow.faces.commands import perform
 
     return perform(words, find)
+
+
+def _spare_import() -> None:
+    """JupyterLab brings rfc3987_syntax, which takes as long to import as a run of a hundred reused
+    steps takes. jsonschema asks for it, does without it, and no notebook's schema needs it."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def _columns() -> int:

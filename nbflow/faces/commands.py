@@ -134,6 +134,23 @@ def resume(session: Session, /, run: str, latest_code: bool, jobs: int | None, e
     return running.carry_out(session, work, events=events)
 
 
+@nbflow.command(name="carry-out", hidden=True)
+@options.run_ref
+@options.jobs
+@options.selection
+@click.pass_obj
+def carry_out(session: Session, /, run: str, jobs: int | None, **choices: Any) -> int:
+    """Carry out a run that was queued: what `Project.start` starts as a process of its own."""
+    project = session.project()
+    chosen = Choices(**choices)
+
+    def go(see: Callable[[Event], None]) -> Run:
+        return project.carry_out(run, choices=chosen, jobs=jobs, on_event=see)
+
+    work = running.Work(go=go, look=lambda: None, current=True)
+    return running.carry_out(session, work, events=False)
+
+
 def _graph_of(session: Session, /, run: Run) -> Graph | None:
     """The graph of a run's notebook as it is now; None where that cannot be read any more."""
     project = session.project()

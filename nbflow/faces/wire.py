@@ -267,6 +267,8 @@ def run_summary(value: Run) -> Json:
         "finished": value.finished,
         "seconds": value.seconds,
         "result": value.result,
+        "reason": value.reason,
+        "message": value.message,
     }
 
 

@@ -389,6 +389,39 @@ def is_from_python(path: Path) -> bool:
         return _has_template(cursor, place)
 
 
+def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
+    """The index of a stored pandas table as columns, where it says more than the rows' numbers.
+
+    None also where its labels are of a kind that only the notebook knows.
+
+    Raises:
+        StoreError: the file is missing or damaged, or its seal is broken.
+    """
+    with _attached(path, read_only=True) as (cursor, place):
+        template = _read_template(cursor, place)
+    meta = {} if template is None else json.loads(template["meta"])
+    if template is None or meta["kind"] != "pandas":
+        return None
+    index = _index_of(meta, template, seal)
+    if index is None or (type(index) is pd.RangeIndex and index.name is None):
+        return None
+    labels = index.to_frame(index=False)
+    labels.columns = ["index" if name is None else name for name in index.names]
+    return natural(labels)
+
+
+def _index_of(meta: dict[str, Any], template: dict[str, bytes], seal: Sealing) -> Any:
+    if meta["plain"] is not None:
+        return _index_from(meta["plain"]["index"])
+    try:
+        header, _ = seal.loads(template["sealed"])
+    except StoreError:
+        raise
+    except Exception:  # labels of a kind that only the notebook knows can raise anything
+        return None
+    return header.index
+
+
 def read_facts(path: Path) -> TableFacts:
     """Rows, columns and types of a table file.
 

@@ -7,10 +7,11 @@ before anything walks it, and every refusal says the file, the position and what
 import codecs
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from nbflow.core.diagnostic import Diagnostic, Severity
-from nbflow.core.errors import NotebookError
+from nbflow.core.errors import NotebookError, NotFound
 
 MOST_BYTES: Final = 512 * 1024 * 1024
 """Parsing takes a few times the file's size in memory; beyond this a runner may not survive it."""
@@ -132,6 +133,30 @@ def _children(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [child for child in value if isinstance(child, dict | list)]
     return []
+
+
+def with_tags(document: dict[str, Any], cell: str, tags: Sequence[str]) -> dict[str, Any]:
+    """The document with other tags on one of its cells.
+
+    >>> with_tags({"cells": [{"id": "a"}]}, "a", ["skip"])
+    {'cells': [{'id': 'a', 'metadata': {'tags': ['skip']}}]}
+
+    Raises:
+        NotFound: no cell has that id.
+    """
+    cells = document.get("cells")
+    held = cells if isinstance(cells, list) else []
+    if not any(isinstance(one, dict) and one.get("id") == cell for one in held):
+        raise NotFound(f"the notebook has no cell {cell!r}")
+    return {**document, "cells": [_tagged(one, cell, tags) for one in held]}
+
+
+def _tagged(held: Any, cell: str, tags: Sequence[str]) -> Any:
+    if not isinstance(held, dict) or held.get("id") != cell:
+        return held
+    metadata = held.get("metadata")
+    known = metadata if isinstance(metadata, dict) else {}
+    return {**held, "metadata": {**known, "tags": list(tags)}}
 
 
 def drop_outputs(document: dict[str, Any]) -> None:

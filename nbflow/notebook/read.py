@@ -96,6 +96,15 @@ def read_file(path: Path, *, root: Path, wait: Callable[[float], None] = time.sl
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def read_document(document: dict[str, Any], path: Path, *, root: Path) -> Reading:
+    """The notebook that an editor holds and has not saved; the outputs in `document` are emptied.
+
+    Raises:
+        NotebookError: it cannot be used, or `path` lies outside the project root.
+    """
+    return _reading(document, _identity(path, root), 0)
+
+
 def from_node(node: NotebookNode, path: str) -> Notebook:
     """The notebook in a node, as papermill hands it over. `path` is its identity, for messages too.
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbflow.analysis.sql_names import parse_sql
     from nbflow.project.direct import run_for_papermill
+    from nbflow.project.loading import load
     from nbflow.project.project import Project
 
-__all__ = ["Project", "parse_sql", "run_for_papermill"]
+__all__ = ["Project", "load", "parse_sql", "run_for_papermill"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +20,10 @@ def __getattr__(name: str) -> Any:
         from nbflow.project.project import Project
 
         return Project
+    if name == "load":
+        from nbflow.project.loading import load
+
+        return load
     if name == "parse_sql":
         from nbflow.analysis.sql_names import parse_sql
 

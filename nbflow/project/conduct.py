@@ -61,11 +61,13 @@ def new_run_id() -> RunId:
 class Order:
     """What a caller asks of one run.
 
-    `resumed` are runs whose finished steps are kept; `folder` is the steps' working directory where
-    that is not the notebook's own; `keep_all` stores every final value.
+    `queued`: the run stands in the ledger and waits for this process. `resumed` are runs whose
+    finished steps are kept; `folder` is the steps' working directory where that is not the
+    notebook's own; `keep_all` stores every final value.
     """
 
     run: RunId = field(default_factory=new_run_id)
+    queued: bool = False
     choices: Choices = field(default_factory=Choices)
     jobs: int | None = None
     actor: str = ""
@@ -158,7 +160,7 @@ def conduct(
     jobs = order.jobs or opened.config.jobs or _default_jobs()
     run = _new_run(opened, values, order)
     keep_snapshot(desk.layout, opened, order.run)
-    fence = desk.ledger.create_run(run)
+    fence = desk.ledger.take_run(run) if order.queued else desk.ledger.create_run(run)
     try:
         with (
             _kernels(desk, opened, order, plan, jobs) as kernels,

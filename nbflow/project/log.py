@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbflow.core.errors import UsageError
+from nbflow.core.errors import NotFound
 from nbflow.core.run import Event, Run, StepResult
 from nbflow.lanes.log import log_name
 from nbflow.project.conduct import Desk
@@ -19,7 +19,7 @@ def run_log(desk: Desk, run: Run, step: str | None, *, follow: bool) -> Iterator
     """Lines of a run, or of one of its steps; `follow` goes on until the run has ended.
 
     Raises:
-        UsageError: the run has no such step.
+        NotFound: the run has no such step.
     """
     _check_step(run, step)
     told: dict[Path, int] = {}
@@ -49,9 +49,7 @@ def run_events(desk: Desk, run: Run) -> Iterator[Event]:
 def _check_step(run: Run, step: str | None) -> None:
     names = [result.step for result in run.steps]
     if step is not None and step not in names:
-        raise UsageError(
-            f"run {run.id} has no step `{step}`", hint=f"its steps: {', '.join(names)}"
-        )
+        raise NotFound(f"run {run.id} has no step `{step}`", hint=f"its steps: {', '.join(names)}")
 
 
 def _files(desk: Desk, run: Run, result: StepResult) -> Iterator[Path]:

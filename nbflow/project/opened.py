@@ -22,7 +22,7 @@ from nbflow.core.step import CellTags, Parameter, Step
 from nbflow.execution import surroundings
 from nbflow.notebook.literals import injected_source
 from nbflow.notebook.parameters import parameters_cell, read_parameters
-from nbflow.notebook.read import INJECTED_ID, Reading, read_file
+from nbflow.notebook.read import INJECTED_ID, Reading, read_document, read_file
 from nbflow.notebook.tags import parse_tags
 from nbflow.planning.fingerprint import digest, step_parts, text_digest
 from nbflow.project.config import Config, read_config, with_defaults
@@ -170,6 +170,17 @@ def open_notebook(path: Path, root: Path) -> Opened:
         NotebookError: the file is no notebook that can be used.
     """
     return understand(read_file(path, root=root), path, root)
+
+
+def open_document(
+    document: dict[str, Any], path: Path, root: Path, *, reader: ReadCells = read_cells
+) -> Opened:
+    """Understand what an editor holds of the notebook at `path`, saved or not.
+
+    Raises:
+        NotebookError: it is no notebook that can be used.
+    """
+    return understand(read_document(document, path, root=root), path, root, reader=reader)
 
 
 def understand(

@@ -1,7 +1,9 @@
 """`Project`: the verbs that every face calls. A verb is a few lines; the work lies in the
 stations."""
 
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
@@ -10,16 +12,22 @@ from typing import TYPE_CHECKING, Any, Self
 from nbflow.analysis.lint.linting import lint
 from nbflow.core.choices import Choices
 from nbflow.core.diagnostic import Diagnostic
-from nbflow.core.errors import UsageError
+from nbflow.core.errors import NotFound, UsageError
 from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
+from nbflow.core.table import TablePage
+from nbflow.core.tag import TagKind
+from nbflow.core.task import Blob
 from nbflow.core.why import RunDifference, Why
 from nbflow.lanes.warmth import Warmth, keep_warm
 from nbflow.notebook.coerce import coerce
+from nbflow.notebook.document import parse_document, with_tags
+from nbflow.notebook.tags import TAGS
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
+from nbflow.project import detached
 from nbflow.project.cleaning import Cleaned, clean
 from nbflow.project.conduct import (
     Desk,
@@ -31,10 +39,11 @@ from nbflow.project.conduct import (
     utc_now,
 )
 from nbflow.project.config import read_config
+from nbflow.project.following import Told, follow
 from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
-from nbflow.project.opened import Opened, open_notebook, open_snapshot
+from nbflow.project.opened import Opened, open_document, open_notebook, open_snapshot
 from nbflow.project.reasons import compare, why
 from nbflow.project.snapshot import snapshot_path
 from nbflow.project.through_papermill import check_output, run_through_papermill
@@ -98,6 +107,36 @@ class Project:
         steps = (step_named(graph, writer), step_named(graph, reader))
         upper, lower = sorted(steps, key=lambda step: step.position)
         return graph, upper, lower
+
+    def inspect_draft(self, notebook: Path, content: dict[str, Any], *, actor: str = "") -> Graph:
+        """The graph of what an editor holds of a notebook, saved or not. The outputs in `content`
+        are emptied.
+
+        Raises:
+            NotebookError: it is no notebook that can be used.
+        """
+        return self._graph(open_document(content, notebook, self.root))
+
+    def tags(self, *, actor: str = "") -> tuple[TagKind, ...]:
+        """Every tag of the language, as a form offers it."""
+        return TAGS
+
+    def check_tags(
+        self,
+        notebook: Path,
+        content: dict[str, Any],
+        cell: str,
+        tags: Sequence[str],
+        *,
+        actor: str = "",
+    ) -> tuple[Diagnostic, ...]:
+        """What would be said of a cell if it had these tags; `content` is what an editor holds.
+
+        Raises:
+            NotFound: there is no such cell. NotebookError: it is no notebook that can be used.
+        """
+        graph = self._graph(open_document(with_tags(content, cell, tags), notebook, self.root))
+        return tuple(found for found in graph.diagnostics if found.place.cell == cell)
 
     def check(self, notebook: Path, *, actor: str = "") -> tuple[Diagnostic, ...]:
         """Everything there is to say about a notebook before it runs: the graph's findings, and
@@ -184,18 +223,8 @@ class Project:
             UsageError: no such run, or it has not ended.
         """
         with self._past() as desk:
-            old = _settled(desk, run)
-            if not old.status.ended:
-                raise UsageError(
-                    f"run {old.id} is still {old.status}", hint=f"nbflow cancel {old.id}"
-                )
-            path = self.root / old.notebook
-            snapshot = snapshot_path(desk.layout, old.id)
-            opened = (
-                self._open(path)
-                if latest_code or not snapshot.exists()
-                else open_snapshot(snapshot, path, self.root)
-            )
+            old = self._resumable(desk, run)
+            opened = self._opened_again(desk, old, latest_code=latest_code)
             order = Order(
                 jobs=jobs,
                 actor=actor,
@@ -204,6 +233,85 @@ class Project:
                 resumed=_chain(desk, old),
             )
             return self._execute(desk, opened, given_values(opened, old.parameters), order, None)
+
+    def start(
+        self,
+        notebook: Path,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        choices: Choices | None = None,
+        jobs: int | None = None,
+        actor: str = "",
+    ) -> Run:
+        """Start a run in a process of its own, which outlives this one; returns at once, when the
+        run is queued.
+
+        Raises:
+            NotebookError, UsageError: nothing was started. StoreError: no disk, no access.
+        """
+        opened = self._open(notebook)
+        values = given_values(opened, parameters)
+        order = Order(choices=choices or Choices(), jobs=jobs, actor=actor)
+        with self._desk() as desk:
+            return detached.start(desk, opened, values, order)
+
+    def start_resume(
+        self, run: str, *, latest_code: bool = False, jobs: int | None = None, actor: str = ""
+    ) -> Run:
+        """`resume`, in a process of its own; returns at once, when the run is queued.
+
+        Raises:
+            UsageError: no such run, or it has not ended. NotebookError: nothing was started.
+        """
+        with self._past() as desk:
+            old = self._resumable(desk, run)
+            opened = self._opened_again(desk, old, latest_code=latest_code)
+            order = Order(jobs=jobs, actor=actor, trigger=_RESUME + old.id)
+            return detached.start(desk, opened, given_values(opened, old.parameters), order)
+
+    def carry_out(
+        self,
+        run: str,
+        *,
+        choices: Choices | None = None,
+        jobs: int | None = None,
+        on_event: Callable[[Event], None] = _ignore,
+    ) -> Run:
+        """Carry out a queued run in this process; returns when it has ended, however it did.
+
+        Raises:
+            UsageError: no such run. StoreError: it is not queued. And all that `run` raises.
+        """
+        with self._past() as desk:
+            queued = desk.ledger.run(run)
+            try:
+                return self._carry_out(desk, queued, choices or Choices(), jobs, on_event)
+            except Exception as error:
+                detached.refuse(desk.ledger, queued.id, error)
+                raise
+
+    def _carry_out(
+        self,
+        desk: Desk,
+        queued: Run,
+        choices: Choices,
+        jobs: int | None,
+        on_event: Callable[[Event], None],
+    ) -> Run:
+        order = Order(
+            run=queued.id,
+            queued=True,
+            choices=choices,
+            jobs=jobs,
+            actor=queued.actor,
+            trigger=queued.trigger,
+            resumed=_chain(desk, queued) - {queued.id},
+            on_event=on_event,
+        )
+        opened = open_snapshot(
+            snapshot_path(desk.layout, queued.id), self.root / queued.notebook, self.root
+        )
+        return self._execute(desk, opened, queued.parameters, order, None)
 
     def cancel(self, run: str, *, actor: str = "") -> Run:
         """Ask a run to stop; its runner sees it within a second. Returns the run as it is now.
@@ -216,6 +324,19 @@ class Project:
             if not found.status.ended:
                 desk.ledger.request_cancel(found.id)
             return desk.ledger.run(found.id)
+
+    def _resumable(self, desk: Desk, run: str) -> Run:
+        old = _settled(desk, run)
+        if not old.status.ended:
+            raise UsageError(f"run {old.id} is still {old.status}", hint=f"nbflow cancel {old.id}")
+        return old
+
+    def _opened_again(self, desk: Desk, old: Run, *, latest_code: bool) -> Opened:
+        """The notebook of a former run, as it was then, or as it is now."""
+        path, snapshot = self.root / old.notebook, snapshot_path(desk.layout, old.id)
+        if latest_code or not snapshot.exists():
+            return self._open(path)
+        return open_snapshot(snapshot, path, self.root)
 
     def _execute(
         self,
@@ -230,12 +351,112 @@ class Project:
 
     # -- looking back ------------------------------------------------------------------------
 
-    def runs(self, *, limit: int = 20, actor: str = "") -> tuple[Run, ...]:
-        """The newest runs first."""
+    def runs(
+        self, *, limit: int = 20, notebook: str | None = None, actor: str = ""
+    ) -> tuple[Run, ...]:
+        """The newest runs first: all, or those of one notebook (its path from the root)."""
         if not self.layout.ledger.exists():
             return ()
         with self._desk() as desk:
-            return desk.ledger.runs(limit)
+            return desk.ledger.runs(limit, notebook)
+
+    def counts(self, runs: Iterable[Run], *, actor: str = "") -> Mapping[str, Mapping[str, int]]:
+        """How many steps of each run stand how: by status, and how many were `reused`."""
+        if not self.layout.ledger.exists():
+            return {}
+        with self._desk() as desk:
+            return desk.ledger.counts(run.id for run in runs)
+
+    def graph_of(self, run: str, *, actor: str = "") -> Graph:
+        """The graph of the notebook as it was when it was run.
+
+        Raises:
+            NotFound: no such run, or what it ran was not kept.
+        """
+        with self._past() as desk:
+            found = desk.ledger.run(run)
+            snapshot = snapshot_path(desk.layout, found.id)
+            if not snapshot.exists():
+                raise NotFound(f"the notebook of run {found.id} was not kept")
+            opened = open_snapshot(snapshot, self.root / found.notebook, self.root)
+            learned = desk.ledger.learned(found.notebook)
+            return opened.graph(values=found.parameters, learned=learned)
+
+    def result(self, run: str, *, actor: str = "") -> dict[str, Any]:
+        """The result notebook of a run, as nbformat has it.
+
+        Raises:
+            NotFound: no such run, or it has no result. NotebookError: the file was altered.
+        """
+        with self._past() as desk:
+            found = desk.ledger.run(run)
+            if found.result is None:
+                raise NotFound(f"run {found.id} has no result notebook")
+            path = desk.layout.run(found.id) / Path(found.result).name
+            if not path.exists():
+                raise NotFound(f"the result of run {found.id} is gone", hint="run it again")
+            return parse_document(path.read_bytes(), shown=path.name)
+
+    def page(
+        self,
+        run: str,
+        name: str,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        profile: bool = False,
+        actor: str = "",
+    ) -> TablePage:
+        """Some rows of a stored table; `STEP.NAME` asks for that step's version.
+
+        Raises:
+            NotFound: no such run or name. StoreError: the stored file is missing or damaged.
+        """
+        from nbflow.project.pages import page_of  # brings pandas
+        from nbflow.project.stored import find_output
+
+        with self._past() as desk:
+            blob = find_output(desk.ledger.run(run), name)
+            return page_of(desk.blobs, blob, name, offset=offset, limit=limit, profile=profile)
+
+    def last_event(self, *, actor: str = "") -> int:
+        """The id of the newest event; 0 before the first."""
+        if not self.layout.ledger.exists():
+            return 0
+        with self._desk() as desk:
+            return desk.ledger.last_event()
+
+    def follow(
+        self, *, after: int, stop: threading.Event, actor: str = ""
+    ) -> Iterator[tuple[Told, ...]]:
+        """Events with a greater id than `after`, each with the notebook of its run, as they happen;
+        blocks until `stop` is set."""
+        return follow(self.layout, after, stop)
+
+    def stored(self, run: str, name: str, *, actor: str = "") -> tuple[Blob, Path, Path]:
+        """What is known of a stored value, its file, and the file of the key that it is sealed
+        with.
+
+        Raises:
+            NotFound: no such run or name.
+        """
+        from nbflow.project.stored import find_output  # brings pandas
+
+        with self._past() as desk:
+            blob = find_output(desk.ledger.run(run), name)
+            return blob, desk.blobs.path(blob), desk.blobs.key()
+
+    def forget(self, run: str, *, actor: str = "") -> None:
+        """Remove a run that has ended: its rows, result and logs. What its steps made can still be
+        reused, until `gc` finds that nobody needs it.
+
+        Raises:
+            UsageError: no such run, or it has not ended.
+        """
+        with self._past() as desk:
+            found = desk.ledger.run(run)
+            desk.ledger.forget_run(found.id)
+            shutil.rmtree(desk.layout.run(found.id), ignore_errors=True)
 
     def status(self, run: str, *, actor: str = "") -> Run:
         """A run with its steps.
@@ -361,7 +582,7 @@ class Project:
     def _past(self) -> Iterator[Desk]:
         """To look back: a folder in which nothing has run stays as it is."""
         if not self.layout.ledger.exists():
-            raise UsageError("nothing has run yet", hint="nbflow run NOTEBOOK")
+            raise NotFound("nothing has run yet", hint="nbflow run NOTEBOOK")
         with self._desk() as desk:
             yield desk
 
@@ -395,6 +616,14 @@ def _settled(desk: Desk, run: str) -> Run:
     return found
 
 
+def _known(desk: Desk, run: str) -> Run | None:
+    """The run, unless it was removed."""
+    try:
+        return desk.ledger.run(run)
+    except NotFound:
+        return None
+
+
 def _chain(desk: Desk, run: Run) -> frozenset[str]:
     """The run and those that it went on with."""
     found: set[str] = set()
@@ -402,5 +631,5 @@ def _chain(desk: Desk, run: Run) -> frozenset[str]:
     while current is not None and current.id not in found:
         found.add(current.id)
         before = current.trigger.removeprefix(_RESUME)
-        current = desk.ledger.run(before) if before != current.trigger else None
+        current = _known(desk, before) if before != current.trigger else None
     return frozenset(found)

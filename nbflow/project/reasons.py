@@ -4,7 +4,7 @@ that came nearest. `nbflow diff`: the same for all steps of any two runs."""
 from collections.abc import Mapping
 from functools import cache
 
-from nbflow.core.errors import NbflowError, UsageError
+from nbflow.core.errors import NbflowError, NotFound, UsageError
 from nbflow.core.run import Event, EventKind, Run, Status, StepResult
 from nbflow.core.step import Step
 from nbflow.core.why import Cause, Change, RunDifference, StepDifference, Why
@@ -29,12 +29,12 @@ def why(desk: Desk, run: Run, step: str) -> Why:
     """Why a step ran, was reused or was skipped in a run, and how it ended.
 
     Raises:
-        UsageError: the run has no such step.
+        NotFound: the run has no such step.
     """
     result = next((one for one in run.steps if one.step == step), None)
     if result is None:
         names = ", ".join(one.step for one in run.steps)
-        raise UsageError(f"run {run.id} has no step `{step}`", hint=f"its steps: {names}")
+        raise NotFound(f"run {run.id} has no step `{step}`", hint=f"its steps: {names}")
     events = [event for event in run_events(desk, run) if event.step == result.step]
     told = story(result, events)
     message = _first_reason(events, result)

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from nbflow.core.errors import StoreError, UsageError
+from nbflow.core.errors import NotFound, StoreError, UsageError
 from nbflow.core.run import Run
 from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
@@ -36,7 +36,7 @@ def find_output(run: Run, name: str) -> Blob:
     """The last version of a name in a run; `STEP.NAME` asks for that step's version.
 
     Raises:
-        UsageError: the run has no such value.
+        NotFound: the run has no such value.
     """
     found: dict[str, Blob] = {}
     for result in run.steps:
@@ -47,7 +47,7 @@ def find_output(run: Run, name: str) -> Blob:
         near = get_close_matches(name, found, n=3)
         known = sorted(member for member in found if "." not in member)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(known)}"
-        raise UsageError(f"run {run.id} has no stored value `{name}`", hint=hint)
+        raise NotFound(f"run {run.id} has no stored value `{name}`", hint=hint)
     return found[name]
 
 

@@ -22,7 +22,7 @@ from typing import Final, Self, TypeVar
 
 import msgspec
 
-from nbflow.core.errors import StoreError, UsageError
+from nbflow.core.errors import NotFound, StoreError, UsageError
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.plan import Recorded
@@ -98,6 +98,62 @@ class Ledger:
             for result in run.steps:
                 self._put_step(run.id, result)
         return FIRST_FENCE
+
+    def queue_run(self, run: Run, event: Event) -> None:
+        """Record a run that another process will take, and the event that tells it. `run.pid` is
+        whoever answers for it until then."""
+        with self._db.writing():
+            self._db.insert("run", {**_run_columns(run), "fence": FIRST_FENCE})
+            self._put_event(event)
+
+    def hand_over(self, run: RunId, pid: int, pid_started: float) -> None:
+        """Another process answers for a run that is still queued."""
+        self._db.update(
+            "run", {"pid": pid, "pid_started": pid_started}, {"id": run, "status": Status.QUEUED}
+        )
+
+    def take_run(self, run: Run) -> int:
+        """Begin a queued run: from now on it is the caller's to write; the fence comes back.
+
+        Raises:
+            StaleFence: it is not queued any more.
+        """
+        queued = {"id": run.id, "status": Status.QUEUED}
+        with self._db.writing():
+            if not self._db.update("run", _run_columns(run), queued):
+                raise _stale(run.id)
+        return FIRST_FENCE
+
+    def refuse_run(self, run: RunId, at: str, *, reason: str, message: str) -> bool:
+        """A queued run will never begin: it has failed. False if it is not queued any more."""
+        ending = {"status": Status.FAILED, "reason": reason, "message": message, "finished": at}
+        with self._db.writing():
+            if not self._db.update("run", ending, {"id": run, "status": Status.QUEUED}):
+                return False
+            self._put_event(
+                Event(
+                    at=at,
+                    run=run,
+                    kind=EventKind.RUN_FINISHED,
+                    status=Status.FAILED,
+                    reason=reason,
+                    message=message,
+                )
+            )
+        return True
+
+    def forget_run(self, run: RunId) -> None:
+        """Remove a run that has ended, with its steps, outputs and events. What is remembered of
+        its steps for reuse stays.
+
+        Raises:
+            UsageError: it has not ended.
+        """
+        with self._db.writing():
+            row = self._run_row(run)
+            if not Status(row["status"]).ended:
+                raise UsageError(f"run {run} has not ended", hint=f"nbflow cancel {run}")
+            self._db.execute("DELETE FROM run WHERE id = ?", run)
 
     def append(self, event: Event) -> Event:
         """Record an event that changes no state; it comes back with its id."""
@@ -284,6 +340,27 @@ class Ledger:
             rows = self._db.rows(sql, notebook, limit)
         return tuple(_run(row, ()) for row in rows)
 
+    def counts(self, runs: Iterable[str]) -> Mapping[str, Mapping[str, int]]:
+        """How many steps of each run stand how: by status, those that were reused as `reused`."""
+        rows = self._db.rows(
+            "SELECT run, iif(action = 'reuse' AND status = 'succeeded', 'reused', status) AS state,"
+            " count(*) AS steps FROM step WHERE run IN (SELECT value FROM json_each(?))"
+            " GROUP BY run, state ORDER BY run, state",
+            json.dumps(list(runs)),
+        )
+        found: dict[str, dict[str, int]] = {}
+        for row in rows:
+            found.setdefault(row["run"], {})[row["state"]] = row["steps"]
+        return found
+
+    def notebooks(self, runs: Iterable[str]) -> Mapping[str, str]:
+        """Which notebook each run was of."""
+        rows = self._db.rows(
+            "SELECT id, notebook FROM run WHERE id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(runs)),
+        )
+        return {row["id"]: row["notebook"] for row in rows}
+
     def live_runs(self) -> frozenset[RunId]:
         """The runs that have not ended, as far as anybody knows."""
         rows = self._db.rows("SELECT id FROM run WHERE status IN (?, ?, ?)", *_UNFINISHED)
@@ -307,6 +384,16 @@ class Ledger:
             sql = "SELECT * FROM event WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
             rows = self._db.rows(sql, run, after, limit)
         return tuple(_event(row) for row in rows)
+
+    def last_event(self) -> int:
+        """The id of the newest event; 0 before the first."""
+        row = self._db.row("SELECT max(id) AS id FROM event")
+        return 0 if row is None else row["id"] or 0
+
+    def version(self) -> int:
+        """A number that differs once somebody else has written since it was last asked for. To ask
+        costs next to nothing (https://www.sqlite.org/pragma.html#pragma_data_version)."""
+        return int(self._db.rows("PRAGMA data_version")[0]["data_version"])
 
     def recorded(self, fingerprint: str) -> Recorded | None:
         """What is remembered of the last success under that fingerprint."""
@@ -584,10 +671,10 @@ def open_history(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _no_run(wanted: str) -> UsageError:
+def _no_run(wanted: str) -> NotFound:
     if wanted == "latest":
-        return UsageError("nothing has run yet", hint="nbflow run NOTEBOOK")
-    return UsageError(f"there is no run {wanted!r}", hint="`nbflow runs` lists them")
+        return NotFound("nothing has run yet", hint="nbflow run NOTEBOOK")
+    return NotFound(f"there is no run {wanted!r}", hint="`nbflow runs` lists them")
 
 
 def _stale(run: RunId) -> StaleFence:

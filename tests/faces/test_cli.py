@@ -200,7 +200,12 @@ JSON_COMMANDS: dict[str, str] = {
 
 
 def test_every_command_has_a_json_form() -> None:
-    assert {line.split()[0] for line in JSON_COMMANDS} == set(commands.commands)
+    assert {line.split()[0] for line in JSON_COMMANDS} == offered()
+
+
+def offered() -> set[str]:
+    """The commands that people are told of."""
+    return {name for name, command in commands.commands.items() if not command.hidden}
 
 
 @pytest.mark.parametrize("line", JSON_COMMANDS)
@@ -527,7 +532,7 @@ def test_commands_to_type_find_a_project_elsewhere(
 def test_help_lists_every_command(nbflow: Call) -> None:
     ended = nbflow("--help")
     assert ended.code == 0
-    for name in commands.commands:
+    for name in offered():
         assert f"\n  {name} " in ended.out
 
 

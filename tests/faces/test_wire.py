@@ -76,7 +76,7 @@ CONTRACT = {
     "check.json": "diagnostics",
     "plan.json": "notebook parameters tasks",
     "run-failed.json": "run status notebook notebook_hash parameters trigger actor started finished"
-    " seconds result steps learned",
+    " seconds result reason message steps learned",
     "verify.json": "equal differences nondeterministic refused seconds",
 }
 

@@ -128,6 +128,31 @@ def result(run: Run, notebook: str, content: Mapping[str, Any]) -> Json:
     return {"run": run.id, "notebook": notebook, "content": dict(content)}
 
 
-def opening(code: str) -> Json:
-    """`GET runs/ID/steps/STEP/open`: code for the person's own kernel."""
-    return {"code": code}
+def run(value: Run) -> Json:
+    """`GET runs/ID`: as `status` prints it."""
+    return wire.run(value)
+
+
+def runs(
+    values: Iterable[Run],
+    paths: Mapping[str, str | None],
+    counts: Mapping[str, Mapping[str, int]],
+) -> Json:
+    """`GET runs`: runs without their steps, but how many of these stand how."""
+    found = (
+        {
+            **wire.run_summary(each),
+            "notebook": paths[each.notebook],
+            "counts": dict(counts.get(each.id, {})),
+        }
+        for each in values
+    )
+    return {"runs": list(found)}
+
+
+def opening(run: Run, step: StepResult) -> Json:
+    """`GET runs/ID/steps/STEP/open`: code that brings what a step left into one's own kernel."""
+    names = [name for _, _, name in _stored([step]) if name.isidentifier()]
+    where = f"run={run.id!r}, step={step.step!r}"
+    loads = [f"{name} = nbflow.load({name!r}, {where})" for name in names]
+    return {"code": "\n".join(["import nbflow", "", *loads]), "names": names}

@@ -68,18 +68,20 @@ def served(good: Run, make: SimpleNamespace) -> dict[str, str]:
         message="",
         data={"seconds": 1.0, "outputs": [{"name": "metrics", "kind": "table", "rows": 12}]},
     )
-    code = "import nbflow\nmetrics = nbflow.load('0193f2a1-7c3b-7def-8000-0123456789ab', 'metrics')"
     made = {
         "capabilities.json": documents.capabilities("0.1.0"),
         "tags.json": documents.tags(TAGS),
         "tags-checked.json": documents.diagnostics([wrong]),
+        "runs-served.json": documents.runs(
+            [good], {"shop.ipynb": "reports/shop.ipynb"}, {good.id: {"reused": 1, "succeeded": 4}}
+        ),
         "run-started.json": documents.started(good),
         "logs.json": documents.logs(good.id, "metrics", ["metrics | 12 stores"]),
         "outputs.json": documents.outputs(good),
         "output.json": documents.table(PAGE),
         "columns.json": documents.columns(PAGE.columns),
         "result.json": documents.result(good, "reports/shop.ipynb", NOTEBOOK),
-        "open.json": documents.opening(code),
+        "open.json": documents.opening(good, good.steps[2]),
     }
     texts = {name: wire.document(document) for name, document in made.items()}
     return texts | {"event-sent.json": wire.line(documents.event(told, "reports/shop.ipynb"))}

@@ -1,0 +1,35 @@
+"""What Jupyter's server loads: it makes our addresses part of the server."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_server.utils import url_path_join
+
+from nbflow.faces.server.handlers import Nothing, handlers
+from nbflow.faces.server.places import Places
+from nbflow.faces.server.routes import ROUTES
+from nbflow.faces.server.stream import Events, Hub
+
+API: Final = "nbflow/api"
+
+_THREADS: Final = 4
+"""Answers block for a short while; a graph keeps a processor busy, and there are few of these."""
+
+
+def load(app: Any) -> None:
+    """Add our addresses to a server (a `ServerApp`)."""
+    manager = app.contents_manager
+    root = Path(getattr(manager, "root_dir", "") or app.root_dir).absolute()
+    places = Places(root=root, shows_hidden=bool(getattr(manager, "allow_hidden", False)))
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="nbflow-answers")
+    hub = Hub(places, pool)
+    places.on_project = hub.adopt
+    base = app.web_app.settings["base_url"]
+    found = [
+        *handlers(ROUTES, places, pool),
+        ("events", Events, {"places": places, "hub": hub}),
+        (".*", Nothing, {"places": places}),
+    ]
+    below = [(url_path_join(base, API, path), *rest) for path, *rest in found]
+    app.web_app.add_handlers(".*$", below)
