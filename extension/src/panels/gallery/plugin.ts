@@ -1,9 +1,8 @@
 /**
- * The gallery of steps to add, in the right side bar.
+ * The gallery of steps to add, as a tab of the workflow panel.
  */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
@@ -13,7 +12,7 @@ import { addIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../../commands';
 import { GalleryModel } from '../../models/gallery';
-import { IWorkflows } from '../../tokens';
+import { IWorkflowPanel, IWorkflows } from '../../tokens';
 import { GalleryPanel } from './panel';
 
 const DATA = /\.(csv|tsv|txt|parquet|pq|xlsx|xlsm|xls)(\.(gz|zst))?$/i;
@@ -22,14 +21,14 @@ export const gallery: JupyterFrontEndPlugin<void> = {
   id: 'nbflow:gallery',
   description: 'Adds steps by choices.',
   autoStart: true,
-  requires: [IWorkflows, IDocumentManager],
-  optional: [ITranslator, ILayoutRestorer, ICommandPalette],
+  requires: [IWorkflows, IWorkflowPanel, IDocumentManager],
+  optional: [ITranslator, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
     workflows: IWorkflows,
+    side: IWorkflowPanel,
     manager: IDocumentManager,
     translator: ITranslator | null,
-    restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null
   ) => {
     const trans = (translator ?? nullTranslator).load('nbflow');
@@ -55,22 +54,24 @@ export const gallery: JupyterFrontEndPlugin<void> = {
     };
     const panel = new GalleryPanel(model, workflows, browse, trans);
     panel.id = 'nbflow-gallery';
-    panel.title.icon = addIcon;
     panel.title.caption = trans.__('Add a step');
-    const show = () => {
-      if (workflows.features.recipes && !panel.isAttached) {
-        app.shell.add(panel, 'right', { rank: 910, type: 'nbflow' });
-        restorer?.add(panel, 'nbflow-gallery');
+    panel.title.label = trans.__('Add step');
+    const offer = () => {
+      if (workflows.features.recipes && panel.parent === null) {
+        side.addTab(panel, 30);
       }
     };
-    show();
-    workflows.featuresChanged.connect(show);
+    offer();
+    workflows.featuresChanged.connect(offer);
     app.commands.addCommand(CommandIDs.addStep, {
       label: trans.__('Add a Step …'),
       caption: trans.__('Read a file, query, check, draw: by choices'),
       icon: addIcon,
       isEnabled: () => workflows.features.recipes,
-      execute: () => app.shell.activateById(panel.id)
+      execute: async () => {
+        await app.commands.execute(CommandIDs.showGraph);
+        side.showTab(panel);
+      }
     });
     palette?.addItem({ command: CommandIDs.addStep, category: trans.__('Workflow') });
   }

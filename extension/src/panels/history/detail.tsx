@@ -54,7 +54,9 @@ export function RunDetail(props: IProps): React.JSX.Element {
         <Action
           text
           label={trans.__('Graph')}
-          onClick={() => void commands.execute(CommandIDs.showRunGraph, { run: run.run })}
+          onClick={() =>
+            void commands.execute(CommandIDs.showRunGraph, { path: model.path, run: run.run })
+          }
         />
         <Action
           text
@@ -100,7 +102,7 @@ interface IStepsProps extends IProps {
   onLog: (step: string) => void;
 }
 
-function Steps({ run, workflows, commands, trans, onLog }: IStepsProps): React.JSX.Element {
+function Steps({ model, run, commands, trans, onLog }: IStepsProps): React.JSX.Element {
   return (
     <ul className="nbflow-StepList">
       {run.steps.map(step => (
@@ -111,7 +113,11 @@ function Steps({ run, workflows, commands, trans, onLog }: IStepsProps): React.J
             className="nbflow-Link"
             title={trans.__('Show the cell')}
             onClick={() =>
-              void workflows.current?.jump(step.cells[0] ?? '', step.error?.line ?? null)
+              void commands.execute(CommandIDs.jump, {
+                path: model.path,
+                cell: step.cells[0] ?? '',
+                line: step.error?.line ?? null
+              })
             }
           >
             {step.step}
@@ -132,7 +138,11 @@ function Steps({ run, workflows, commands, trans, onLog }: IStepsProps): React.J
                 text
                 label={trans.__('Load')}
                 onClick={() =>
-                  void commands.execute(CommandIDs.loadOutput, { run: run.run, step: step.step })
+                  void commands.execute(CommandIDs.loadOutput, {
+                    path: model.path,
+                    run: run.run,
+                    step: step.step
+                  })
                 }
               />
             ) : null}

@@ -109,7 +109,7 @@ function History({ model, workflows, commands, trans }: IProps): React.JSX.Eleme
             text
             icon={runIcon}
             label={trans.__('Run it')}
-            onClick={() => void commands.execute(CommandIDs.run)}
+            onClick={() => void commands.execute(CommandIDs.run, { path: model.path })}
           />
         </Note>
       ) : null}
@@ -226,14 +226,23 @@ function RunActions({ model, run, commands, trans }: IActionsProps): React.JSX.E
               text
               label={trans.__('Resume')}
               onClick={() =>
-                void commands.execute(CommandIDs.resume, { run: run.run, latestCode: true })
+                void commands.execute(CommandIDs.resume, {
+                  path: model.path,
+                  run: run.run,
+                  latestCode: true
+                })
               }
             />
           ) : null}
           <Action
             icon={runIcon}
             label={trans.__('Run again with the same parameters')}
-            onClick={() => void commands.execute(CommandIDs.run, { parameters: run.parameters })}
+            onClick={() =>
+              void commands.execute(CommandIDs.run, {
+                path: model.path,
+                parameters: run.parameters
+              })
+            }
           />
           <Action
             icon={deleteIcon}
@@ -245,7 +254,7 @@ function RunActions({ model, run, commands, trans }: IActionsProps): React.JSX.E
         <Action
           icon={stopIcon}
           label={trans.__('Cancel')}
-          onClick={() => void commands.execute(CommandIDs.cancel)}
+          onClick={() => void commands.execute(CommandIDs.cancel, { path: model.path })}
         />
       )}
     </span>

@@ -24,6 +24,7 @@ import { asRequestError } from '../../request';
 import type { INotebookWorkflow } from '../../tokens';
 import { IWorkflows } from '../../tokens';
 import type { Run, RunRequest } from '../../wire';
+import { workflowOf } from '../steps/which';
 import { DRIVE, ResultDrive, resultPath } from './drive';
 import type { Wish } from './form';
 import { requestOf, RunForm } from './form';
@@ -59,23 +60,10 @@ export const run: JupyterFrontEndPlugin<void> = {
   }
 };
 
-const FROM_HERE = 'nbflow:run-from-here';
-const UNTIL_HERE = 'nbflow:run-until-here';
-const ONLY_HERE = 'nbflow:run-only-here';
-const ANEW = 'nbflow:run-anew';
 const RESUME_LATEST = 'nbflow:resume-latest';
 const OPEN_LATEST = 'nbflow:open-latest-result';
 
-const PALETTE = [
-  CommandIDs.run,
-  CommandIDs.cancel,
-  ONLY_HERE,
-  UNTIL_HERE,
-  FROM_HERE,
-  ANEW,
-  RESUME_LATEST,
-  OPEN_LATEST
-];
+const PALETTE = [CommandIDs.run, CommandIDs.cancel, RESUME_LATEST, OPEN_LATEST];
 
 function addCommands(
   app: JupyterFrontEnd,
@@ -86,52 +74,37 @@ function addCommands(
   const { commands } = app;
   const isOpen = () => workflows.current !== null && workflows.features.runs;
   const isRunning = () => workflows.current?.run.running ?? false;
-  const here = () => stepHere(workflows.current);
 
   commands.addCommand(CommandIDs.run, {
     label: trans.__('Run as Workflow …'),
     caption: trans.__('Run the notebook as a workflow, outside of your kernel'),
     icon: runWorkflowIcon,
     isEnabled: isOpen,
-    execute: args => runs.run(asked(args))
+    execute: async args => runs.run(await runs.workflow(args), asked(args))
   });
   commands.addCommand(CommandIDs.cancel, {
     label: trans.__('Cancel Run'),
     caption: trans.__('Stop the run of this notebook'),
     icon: stopIcon,
     isEnabled: () => isOpen() && isRunning(),
-    execute: () => runs.attempt(() => workflows.current?.run.cancel())
+    execute: args => runs.attempt(() => workflowOf(workflows, args)?.run.cancel())
   });
   commands.addCommand(CommandIDs.resume, {
     label: trans.__('Resume Run'),
     isEnabled: isOpen,
-    execute: args =>
-      typeof args.run === 'string' ? runs.resume(args.run, args.latestCode === true) : undefined
+    execute: async args =>
+      typeof args.run === 'string'
+        ? runs.resume(await runs.workflow(args), args.run, args.latestCode === true)
+        : undefined
   });
   commands.addCommand(RESUME_LATEST, {
     label: trans.__('Resume Latest Run'),
     isEnabled: () => isOpen() && !isRunning() && workflows.current?.run.run?.status === 'failed',
     execute: () => {
       const latest = workflows.current?.run.run;
-      return latest ? runs.resume(latest.run, true) : undefined;
+      return latest ? runs.resume(workflows.current, latest.run, true) : undefined;
     }
   });
-  const ways: [string, string, (step: string) => RunArguments][] = [
-    [ONLY_HERE, trans.__('Run Only This Step'), step => ({ only: [step] })],
-    [UNTIL_HERE, trans.__('Run until This Step'), step => ({ until: [step] })],
-    [FROM_HERE, trans.__('Run from This Step'), step => ({ from: [step] })],
-    [ANEW, trans.__('Run This Step Anew'), step => ({ until: [step], force_steps: [step] })]
-  ];
-  for (const [id, label, request] of ways) {
-    commands.addCommand(id, {
-      label,
-      isEnabled: () => isOpen() && here() !== null,
-      execute: () => {
-        const step = here();
-        return step === null ? undefined : runs.run(request(step));
-      }
-    });
-  }
   commands.addCommand(CommandIDs.openResult, {
     label: trans.__('Open Result Notebook'),
     isEnabled: isOpen,
@@ -151,9 +124,9 @@ function addCommands(
   commands.addCommand(CommandIDs.loadOutput, {
     label: trans.__('Load Output into Kernel'),
     isEnabled: isOpen,
-    execute: args =>
+    execute: async args =>
       typeof args.run === 'string' && typeof args.step === 'string'
-        ? runs.loadOutput(args.run, args.step)
+        ? runs.loadOutput(await runs.workflow(args), args.run, args.step)
         : undefined
   });
 }
@@ -165,12 +138,6 @@ function asked(args: ReadonlyPartialJSONObject): RunArguments | null {
   return given.length > 0 ? Object.fromEntries(given) : null;
 }
 
-/** The step of the active cell. */
-function stepHere(workflow: INotebookWorkflow | null): string | null {
-  const cell = workflow?.activeCell;
-  return workflow?.graph.graph?.steps.find(step => cell && step.cells.includes(cell))?.name ?? null;
-}
-
 /** The verbs of this plugin. */
 class Runs {
   constructor(
@@ -180,9 +147,20 @@ class Runs {
     private readonly _trans: TranslationBundle
   ) {}
 
+  /** The notebook that a command is about; it is opened if it is named and not open yet. */
+  async workflow(args: ReadonlyPartialJSONObject): Promise<INotebookWorkflow | null> {
+    const found = workflowOf(this._workflows, args);
+    if (found !== null || typeof args.path !== 'string') {
+      return found;
+    }
+    await this._app.commands.execute('docmanager:open', { path: args.path });
+    const opened = workflowOf(this._workflows, args);
+    await opened?.panel.context.ready;
+    return opened;
+  }
+
   /** Start what is asked for; without that, ask. */
-  async run(wanted: RunArguments | null): Promise<void> {
-    const workflow = this._workflows.current;
+  async run(workflow: INotebookWorkflow | null, wanted: RunArguments | null): Promise<void> {
     if (workflow === null) {
       return;
     }
@@ -195,8 +173,11 @@ class Runs {
     }
   }
 
-  async resume(run: string, latestCode: boolean): Promise<void> {
-    const workflow = this._workflows.current;
+  async resume(
+    workflow: INotebookWorkflow | null,
+    run: string,
+    latestCode: boolean
+  ): Promise<void> {
     if (workflow === null) {
       return;
     }
@@ -212,8 +193,7 @@ class Runs {
     }
   }
 
-  async loadOutput(run: string, step: string): Promise<void> {
-    const workflow = this._workflows.current;
+  async loadOutput(workflow: INotebookWorkflow | null, run: string, step: string): Promise<void> {
     if (workflow !== null) {
       await this.attempt(async () => {
         const { code } = await this._workflows.api.open({ path: workflow.path, run }, step);

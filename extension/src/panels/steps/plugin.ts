@@ -94,8 +94,8 @@ function wayLabel(way: Way, trans: TranslationBundle): string {
 function request({ workflow, step }: IWhich, way: Way): RunRequest {
   const { path } = workflow;
   return way === 'force'
-    ? { path, only: step.name, force_steps: [step.name] }
-    : { path, [way]: step.name };
+    ? { path, only: [step.name], force_steps: [step.name] }
+    : { path, [way]: [step.name] };
 }
 
 async function editTags(

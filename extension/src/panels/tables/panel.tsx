@@ -81,7 +81,7 @@ function Tables({ model, commands, trans, onQuery }: IProps): React.JSX.Element 
         <Action
           text
           label={trans.__('Run it')}
-          onClick={() => void commands.execute(CommandIDs.run)}
+          onClick={() => void commands.execute(CommandIDs.run, { path: model.path })}
         />
       </Note>
     );
@@ -198,6 +198,7 @@ function Output({ model, output, commands, trans, onQuery }: IOutputProps): Reac
           label={trans.__('Load into kernel')}
           onClick={() =>
             void commands.execute(CommandIDs.loadOutput, {
+              path: model.path,
               run: model.run ?? '',
               step: output.step
             })
