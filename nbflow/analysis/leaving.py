@@ -30,7 +30,7 @@ def leave_all(standing: Standing, link: CellLink) -> None:
     for name, version in standing.current.items():
         if version.step is not None and kind_of(name) is NameKind.VARIABLE:
             link.left[name] = replace(version, step=link.key)
-    standing.current.update(link.left)
+    standing.hold(link.left)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -260,7 +260,7 @@ class _Leaving:
             link.writes[name] = use
             link.left[name] = self._version(name, use, _NOTHING if free else load, why.get(name))
         self._even_out()
-        self.standing.current.update(link.left)
+        self.standing.hold(link.left)
         self._pass_doubts_on()
 
     def _pass_doubts_on(self) -> None:

@@ -78,8 +78,7 @@ def read_channel(standing: Standing, link: CellLink, use: Use) -> None:
 def _read_settings(standing: Standing, link: CellLink) -> None:
     """Settings (options, styles, environment) hold for everything below that may look at them."""
     unused = set(SETTINGS) - link.facts.settings
-    channels = [name for name in standing.current if name.startswith("@")]  # `kind_of` is slower
-    for name in channels:
+    for name in standing.channels:
         if name not in USED_UP and name not in unused:
             read_channel(standing, link, Use(name=name, line=1))
 

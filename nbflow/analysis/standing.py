@@ -1,12 +1,13 @@
 """What holds at one point of the notebook: each name's current version, and the findings so far."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nbflow.analysis.liveness import Liveness
 from nbflow.analysis.sharing import Sharing
 from nbflow.analysis.versions import Aliases, Defined, Version
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
-from nbflow.core.names import Name
+from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell
 
 
@@ -15,10 +16,10 @@ class Standing:
     """Where the walk stands. `replaying` is False when the notebook runs in one lane: every code
     cell then is a step of its own and nothing is replayed.
 
-    setup: what every step replays. skipped: names that only skipped cells write. one_lane: reasons
-    for which the notebook cannot be split. injected: the source of the given parameters. doubts:
-    for each name the steps above that might have changed it, or what it was made of, although no
-    run has seen that.
+    channels: the ambient ones of the current names. setup: what every step replays. skipped: names
+    that only skipped cells write. one_lane: reasons for which the notebook cannot be split.
+    injected: the source of the given parameters. doubts: for each name the steps above that might
+    have changed it, or what it was made of, although no run has seen that.
     """
 
     injected: str
@@ -26,12 +27,18 @@ class Standing:
     liveness: Liveness
     replaying: bool = True
     current: dict[Name, Version] = field(default_factory=dict)
+    channels: dict[Name, None] = field(default_factory=dict)
     aliases: Aliases = field(default_factory=Aliases)
     setup: list[Defined] = field(default_factory=list)
     skipped: dict[Name, Cell] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     one_lane: list[str] = field(default_factory=list)
     doubts: dict[Name, frozenset[tuple[str, Name]]] = field(default_factory=dict)
+
+    def hold(self, versions: Mapping[Name, Version]) -> None:
+        """From now on these are the names' versions."""
+        self.current.update(versions)
+        self.channels |= dict.fromkeys(n for n in versions if kind_of(n) is NameKind.AMBIENT)
 
     def of_step(self, name: Name) -> bool:
         """The name's version is what a step left."""
