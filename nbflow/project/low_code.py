@@ -5,6 +5,7 @@ import ast
 import glob
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -147,12 +148,15 @@ class LowCode:
     # -- files
 
     def _found(self, path: str) -> tuple[Path, ...]:
-        """The files that a path or pattern means, beside the notebook."""
+        """The files that a path or pattern means, beside the notebook; none where it cannot be
+        one."""
         place = self._opened.path.parent / path
-        if place.is_file():
-            return (place,)
-        found = sorted(glob.iglob(str(place)))[:_MOST_FILES] if glob.has_magic(path) else []
-        return tuple(Path(one) for one in found if Path(one).is_file())
+        with suppress(OSError, ValueError):
+            if place.is_file():
+                return (place,)
+            found = sorted(glob.iglob(str(place)))[:_MOST_FILES] if glob.has_magic(path) else []
+            return tuple(Path(one) for one in found if Path(one).is_file())
+        return ()
 
     def _columns_of_file(self, path: str) -> tuple[Column, ...]:
         found = self._found(path)

@@ -15,9 +15,10 @@ from nbflow.core.diagnostic import Diagnostic
 from nbflow.core.errors import NotFound, UsageError
 from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan
+from nbflow.core.recipe import NamedTable, Recipe
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
-from nbflow.core.table import TablePage
+from nbflow.core.table import Column, TablePage
 from nbflow.core.tag import TagKind
 from nbflow.core.task import Blob
 from nbflow.core.why import RunDifference, Why
@@ -52,6 +53,7 @@ from nbflow.project.verify import Verification, verify_notebook
 from nbflow.store.query import SqlResult, query, tables_of
 
 if TYPE_CHECKING:
+    from nbflow.project.low_code import Draft, LowCode
     from nbflow.project.stored import StoredValue
 
 _RESUME = "resume:"
@@ -137,6 +139,84 @@ class Project:
         """
         graph = self._graph(open_document(with_tags(content, cell, tags), notebook, self.root))
         return tuple(found for found in graph.diagnostics if found.place.cell == cell)
+
+    # -- low code ----------------------------------------------------------------------------
+
+    def recipes(self, *, actor: str = "") -> tuple[Recipe, ...]:
+        """The gallery: what choices can be made into cells."""
+        from nbflow.recipes.gallery import RECIPES  # only an editor asks
+
+        return RECIPES
+
+    def template(self, *, actor: str = "") -> dict[str, Any]:
+        """A notebook to start from, as nbformat has it."""
+        from nbflow.recipes.template import workflow_notebook
+
+        return workflow_notebook()
+
+    def draft_cells(
+        self,
+        notebook: Path,
+        content: dict[str, Any],
+        recipe: str,
+        values: Mapping[str, Any],
+        *,
+        below: str | None = None,
+        actor: str = "",
+    ) -> "Draft":
+        """The cells that a filled-in form stands for, to go below a cell of what an editor holds.
+
+        Raises:
+            UsageError: there is no such recipe. NotebookError: it is no notebook that can be used.
+        """
+        with self._low_code(notebook, content, below) as low_code:
+            return low_code.draft(recipe, values)
+
+    def tables_above(
+        self,
+        notebook: Path,
+        content: dict[str, Any],
+        *,
+        below: str | None = None,
+        actor: str = "",
+    ) -> tuple[NamedTable, ...]:
+        """The tables that are there for a cell that comes below another one.
+
+        Raises:
+            NotebookError: it is no notebook that can be used.
+        """
+        with self._low_code(notebook, content, below) as low_code:
+            return low_code.tables()
+
+    def columns(
+        self,
+        notebook: Path,
+        content: dict[str, Any],
+        *,
+        file: str = "",
+        table: str = "",
+        actor: str = "",
+    ) -> tuple[Column, ...]:
+        """The columns of a file beside a notebook, or of a table of its last runs.
+
+        Raises:
+            UsageError: the file cannot be read. NotebookError: it is no notebook that can be used.
+        """
+        with self._low_code(notebook, content, None) as low_code:
+            return low_code.columns(file=file, table=table)
+
+    @contextmanager
+    def _low_code(
+        self, notebook: Path, content: dict[str, Any], below: str | None
+    ) -> "Iterator[LowCode]":
+        from nbflow.project.low_code import LowCode
+
+        opened = open_document(content, notebook, self.root)
+        if not self.layout.ledger.exists():
+            yield LowCode(opened, None, below)
+            return
+        with self._desk() as desk:
+            yield LowCode(opened, desk, below)
 
     def check(self, notebook: Path, *, actor: str = "") -> tuple[Diagnostic, ...]:
         """Everything there is to say about a notebook before it runs: the graph's findings, and

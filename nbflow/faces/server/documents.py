@@ -13,7 +13,7 @@ from nbflow.faces.wire import Json
 
 FEATURES: Final[Mapping[str, bool]] = {
     "runs": True,
-    "recipes": False,
+    "recipes": True,
     "foreach": False,
     "approvals": False,
     "publications": False,

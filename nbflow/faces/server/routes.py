@@ -11,7 +11,7 @@ from typing import Final, Literal
 from nbflow import __version__
 from nbflow.core.errors import NotFound
 from nbflow.faces import wire
-from nbflow.faces.server import documents
+from nbflow.faces.server import documents, low_code
 from nbflow.faces.server.calls import Call
 from nbflow.faces.wire import Json
 
@@ -169,6 +169,12 @@ ROUTES: Final = (
     Route(method="POST", path="plan", action="read", answer=_plan),
     Route(method="GET", path="tags", action="read", answer=_tags),
     Route(method="POST", path="tags", action="read", answer=_check_tags),
+    Route(method="GET", path="recipes", action="read", answer=low_code.recipes),
+    # A preview carries out a query that may be anybody's text, and reads the file that it names.
+    Route(method="POST", path=f"recipes/{_NAME}", action="execute", answer=low_code.draft),
+    Route(method="GET", path="template", action="read", answer=low_code.template),
+    Route(method="POST", path="tables", action="read", answer=low_code.tables),
+    Route(method="POST", path="columns", action="execute", answer=low_code.columns),
     Route(method="GET", path="runs", action="read", answer=_runs),
     Route(method="POST", path="runs", action="execute", answer=_start, status=202),
     Route(method="GET", path="runs/diff", action="read", answer=_diff),

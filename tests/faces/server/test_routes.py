@@ -56,8 +56,14 @@ def test_who_may_not_execute_code_cannot_start_or_stop_a_run(
 def test_what_only_looks_is_called_reading_and_what_runs_code_executing() -> None:
     actions = {(route.method, route.path.partition("/")[0]): route.action for route in ROUTES}
     assert actions["POST", "graph"] == "read"
-    executing = {route.path.rpartition("/")[2] for route in ROUTES if route.action == "execute"}
-    assert executing == {"runs", "cancel", "resume"}
+    executing = {path for _, path, action in EVERY if action == "execute"}
+    assert executing == {
+        "runs",
+        "runs/01a1/cancel",
+        "runs/01a1/resume",
+        "recipes/01a1",
+        "columns",
+    }
 
 
 def test_a_page_of_another_site_cannot_start_a_run(served: Asking) -> None:
