@@ -81,9 +81,12 @@ def _is_of_script_magics(thread: threading.Thread) -> bool:
 
 def _children() -> Iterator[int]:
     """Pids of direct children, on Linux; elsewhere none are found."""
-    for listing in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for pid in map(int, listing.read_text().split()):
+    threads = list[str]()
+    with contextlib.suppress(OSError):
+        threads = os.listdir("/proc/self/task")
+    for thread in threads:
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/children") as listing:
+            for pid in map(int, listing.read().split()):
                 if not _is_idle(pid):
                     yield pid
 
@@ -116,10 +119,13 @@ _OF_SHELL: Final = frozenset(
 )
 
 
+_SIGNALS: Final = tuple(map(int, signal.valid_signals()))
+
+
 def process_state() -> Mapping[str, Any]:
     """What code can do to its process beside the channels that cells share."""
     return {
-        "signal handlers": [signal.getsignal(number) for number in signal.valid_signals()],
+        "signal handlers": [signal.getsignal(number) for number in _SIGNALS],
         "hooks": (sys.excepthook, sys.displayhook, sys.breakpointhook, threading.excepthook),
         "builtins": {n: id(v) for n, v in vars(builtins).items() if n not in _OF_SHELL},
         "the recursion limit": sys.getrecursionlimit(),
@@ -132,10 +138,12 @@ def process_state() -> Mapping[str, Any]:
 
 def _open_files() -> frozenset[str]:
     """Files that the process holds open, as Linux tells."""
-    found = set()
-    for entry in Path("/proc/self/fd").glob("*"):
+    found, numbers = set(), list[str]()
+    with contextlib.suppress(OSError):
+        numbers = os.listdir("/proc/self/fd")
+    for number in numbers:
         with contextlib.suppress(OSError):
-            target = os.readlink(entry)
+            target = os.readlink(f"/proc/self/fd/{number}")
             if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
                 found.add(target)
     return frozenset(found)

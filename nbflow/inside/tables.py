@@ -18,10 +18,12 @@ import functools
 import json
 import os
 import re
+import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +46,10 @@ TEMPLATE: Final = "nbflow_template"
 NO_COLUMNS: Final = "no columns"
 """The one natural column of a table that has none: DuckDB knows no table without columns."""
 
+_MEMORY: Final = "/dev/shm"
+"""Linux's file system in memory."""
+
+_LIGHT_BYTES: Final = 1 << 20
 _SMALL_ROWS: Final = 20_000  # below this, small blocks: 45 kB instead of 537 kB for a tiny table
 _READ_BYTES: Final = 128 * 2**20
 _PART_BYTES: Final = 32 * 2**20  # DuckDB takes blobs below 4 GB, and small ones gladly
@@ -340,7 +346,10 @@ def write_frame(
         Exception: whatever pickling a cell's value raises.
     """
     table = natural(frame)
-    with _attached(path, con=con, rows=table.num_rows) as (cursor, place):
+    with (
+        _in_memory(path) if _is_light(frame) else nullcontext(path) as file,
+        _attached(file, con=con, rows=table.num_rows) as (cursor, place),
+    ):
         cursor.register("nbflow_natural", table)
         cursor.execute(f"CREATE TABLE {place}.{DATA} AS FROM nbflow_natural")
         cursor.unregister("nbflow_natural")
@@ -352,6 +361,36 @@ def write_frame(
                 row = [f"{key}#{part}", piece]
                 cursor.execute(f"INSERT INTO {place}.{TEMPLATE} VALUES (?, ?)", row)
         return _facts(cursor, place)
+
+
+def _is_light(frame: Any) -> bool:
+    """Whether a table is known to need little room, however it is stored."""
+    if not isinstance(frame, pd.DataFrame) or frame.attrs or frame.index.nlevels > 1:
+        return False
+    plain = all(isinstance(label, str) for label in frame.columns) and all(
+        isinstance(dtype, pd.StringDtype) or getattr(dtype, "kind", "O") in "biufmM"
+        for dtype in (frame.index.dtype, *frame.dtypes)
+    )
+    try:
+        return plain and int(frame.memory_usage().sum()) <= _LIGHT_BYTES
+    except UnicodeError:  # pandas cannot tell the size of lone surrogates
+        return False
+
+
+@contextmanager
+def _in_memory(path: Path) -> Iterator[Path]:
+    """Where to write a file that will be at `path`: DuckDB waits for the disk several times for
+    each, but whoever puts them into the store does that once for many."""
+    try:
+        aside = Path(tempfile.mkdtemp(prefix="nbf-", dir=_MEMORY))
+    except OSError:
+        yield path
+        return
+    try:
+        yield aside / path.name
+        shutil.copyfile(aside / path.name, path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_frame(path: Path, *, seal: Sealing) -> Any:

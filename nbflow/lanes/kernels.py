@@ -145,7 +145,9 @@ class Kernels:
 
     def _order(self) -> None:
         self._start()
-        wanted = max(self._taken, min(self._taken + self._ahead, self._expected))
+        # As long as kernels come back clean, the first ones do.
+        ahead = self._taken + self._ahead if self._taken > self._ahead else self._ahead
+        wanted = max(self._taken, min(ahead, self._expected))
         for _ in range(wanted - self._ordered):
             self._ordered += 1
             self._orders.put(lambda: self._made.put(self._maker.make()))

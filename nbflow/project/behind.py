@@ -12,6 +12,7 @@ less than to make it again: its row waits a while for the step that overwrites i
 that it was not kept. The last version of a name is always stored.
 """
 
+import math
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -45,6 +46,9 @@ HUGE_BYTES: Final = 256 << 20
 HOLD_SECONDS: Final = 10.0
 """How long a huge version may wait for the step that overwrites it before it is stored after all:
 rows behind it wait, too, and that step may take hours."""
+
+SYNC_SECONDS: Final = 0.25
+"""How much work a loss of power may undo. A disk waits for a few rows as long as for one."""
 
 _HAND: Final = ".hand"
 _BYTES_A_SECOND: Final = 30e6
@@ -116,6 +120,7 @@ class Behind:
         self._costs: dict[str, float] = {}
         self._writers: dict[_Version, str] = {}
         self._succeeded: set[str] = set()
+        self._synced = -math.inf
 
     def follow(self, graph: Graph) -> None:
         """The graph that the run goes by from now on: it tells which versions are overwritten."""
@@ -357,8 +362,18 @@ class Behind:
                 recorded,
                 replace(one.event, data=_with_facts(one.event.data, result)),
                 fingerprint_parts=one.parts,
+                durable=self._is_time_to_sync(recorded),
             )
             self._tell(told)
+
+    def _is_time_to_sync(self, recorded: Recorded | None) -> bool:
+        """What may simply be made again can wait a little for the others."""
+        if recorded is None or recorded.never_reuse is not None:
+            return True
+        is_time = monotonic() - self._synced > SYNC_SECONDS
+        if is_time:
+            self._synced = monotonic()
+        return is_time
 
     def _is_durable(self, success: _Success) -> bool:
         shown = self._saving.get(success.recorded.fingerprint) if success.recorded else None

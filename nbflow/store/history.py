@@ -234,8 +234,12 @@ class Ledger:
         event: Event,
         *,
         fingerprint_parts: Mapping[str, str] | None = None,
+        durable: bool = True,
     ) -> Event:
         """The commit point of a step: its result, outputs, fingerprint and event, all or nothing.
+
+        What is not `durable` outlives every process, but a loss of power only after the next
+        durable write; the end of a run is one.
 
         `recorded` is None for what was reused or cannot be; `fingerprint_parts` is what its
         fingerprint was made of, so that a later run can say what changed.
@@ -243,7 +247,7 @@ class Ledger:
         Raises:
             StaleFence: the run is not the caller's any more; nothing was written.
         """
-        with self._db.writing():
+        with self._db.writing(durable=durable):
             notebook = self._notebook_of_held_run(run, fence)
             if recorded is not None:
                 self._put_recorded(notebook, recorded, fingerprint_parts)

@@ -235,3 +235,19 @@ def test_a_frame_that_came_back_can_be_written_to(tmp_path: Path) -> None:
     back = there_and_back(frame, tmp_path)
     back.loc[0, ["a", "f", "d", "s"]] = [9, 9.5, pd.Timestamp("2027-01-01"), "z"]
     assert back.iloc[0].tolist() == [9, 9.5, pd.Timestamp("2027-01-01"), "z"]
+
+
+def test_only_what_is_known_to_need_little_room_is_made_in_memory() -> None:
+    assert tables._is_light(pd.DataFrame({"a": [1, 2], "s": ["x", "y"]}))
+    assert not tables._is_light(pd.DataFrame({"a": np.zeros(1 << 20)}))
+    assert not tables._is_light(pd.DataFrame({"a": [[0] * 10]}))
+    assert not tables._is_light(labelled(pd.DataFrame({"a": [1]}), attrs={"all": "of it"}))
+    assert not tables._is_light(pl.DataFrame({"a": [1]}))
+
+
+def test_without_a_file_system_in_memory_tables_are_stored_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"a": [1, 2]})
+    monkeypatch.setattr(tables, "_MEMORY", str(tmp_path / "nowhere"))
+    assert_pandas_exact(there_and_back(frame, tmp_path), frame)

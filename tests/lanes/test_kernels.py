@@ -74,6 +74,21 @@ def test_a_kernel_that_died_while_it_waited_is_not_given_out(kernels: Kernels) -
         kernel.discard()
 
 
+def test_as_long_as_kernels_come_back_clean_no_others_are_made(tmp_path: Path) -> None:
+    with Kernels(name="", folder=str(tmp_path), ahead=1, expected=9) as kernels:
+        kernel = kernels.take(sink=drop)
+        pid = kernel.process.pid
+        for after in range(3):
+            kernels.give_back(kernel, after=after)
+            kernel = kernels.take(sink=drop, at=after + 1)
+            assert kernel.process.pid == pid
+        assert kernels._ordered == 1
+        # This one does not come back; from now on the next one is made ahead.
+        kernels.take(sink=drop).discard()
+        kernel.discard()
+        assert kernels._ordered == 3
+
+
 def test_who_is_ready_is_told_with_it() -> None:
     """The process that was forked may get to run before the one that forked it."""
     reading, writing = os.pipe()

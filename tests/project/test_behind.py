@@ -43,13 +43,23 @@ class Ledger:
 
     store: BlobStore
     rows: list[str] = field(default_factory=list)
+    synced: list[str] = field(default_factory=list)
     results: dict[str, StepResult] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
 
     def step_succeeded(
-        self, run: str, fence: int, result: StepResult, recorded: Any, event: Event, **_: Any
+        self,
+        run: str,
+        fence: int,
+        result: StepResult,
+        recorded: Any,
+        event: Event,
+        *,
+        durable: bool,
+        **_: Any,
     ) -> Event:
         assert all(self.store.verify(blob) for blob in result.outputs)
+        self.synced += [result.step] * durable
         self.recorded[result.step] = recorded
         return self._put(result, event)
 
@@ -475,3 +485,20 @@ def test_what_was_shown_and_cannot_be_kept_stops_the_run(
         leave(chain, "s2", one)
         chain.settle()
     assert ledger.rows == []
+
+
+def test_a_disk_waits_for_several_rows_at_once_but_not_for_what_cannot_be_repeated(
+    store: BlobStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(behind, "monotonic", lambda: now[0])
+    writer = behind_of(store, ledger)
+    for step in ("a", "b", "c", "d"):
+        never = "it reached the network when it ran" if step == "c" else None
+        now[0] += behind.SYNC_SECONDS * (2 if step == "d" else 0.1)
+        told = Recorded(
+            fingerprint=step, run=RUN, step=StepId(step), finished="", outputs={}, never_reuse=never
+        )
+        writer.step_succeeded(RUN, 1, result(step), told, event())
+    writer.close()
+    assert ledger.synced == ["a", "c", "d"]
