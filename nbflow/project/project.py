@@ -40,11 +40,12 @@ from nbflow.project.conduct import (
     utc_now,
 )
 from nbflow.project.config import read_config
+from nbflow.project.drafts import Drafts
 from nbflow.project.following import Told, follow
 from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
-from nbflow.project.opened import Opened, open_document, open_notebook, open_snapshot
+from nbflow.project.opened import Opened, open_notebook, open_snapshot
 from nbflow.project.reasons import compare, why
 from nbflow.project.snapshot import snapshot_path
 from nbflow.project.through_papermill import check_output, run_through_papermill
@@ -76,6 +77,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.layout = Layout(root=root.resolve())
+        self._drafts = Drafts()
 
     @classmethod
     def find(cls, start: Path | None = None) -> Self:
@@ -117,7 +119,7 @@ class Project:
         Raises:
             NotebookError: it is no notebook that can be used.
         """
-        return self._graph(open_document(content, notebook, self.root))
+        return self._graph(self._drafts.open(content, notebook, self.root))
 
     def tags(self, *, actor: str = "") -> tuple[TagKind, ...]:
         """Every tag of the language, as a form offers it."""
@@ -137,7 +139,8 @@ class Project:
         Raises:
             NotFound: there is no such cell. NotebookError: it is no notebook that can be used.
         """
-        graph = self._graph(open_document(with_tags(content, cell, tags), notebook, self.root))
+        tagged = with_tags(content, cell, tags)
+        graph = self._graph(self._drafts.open(tagged, notebook, self.root))
         return tuple(found for found in graph.diagnostics if found.place.cell == cell)
 
     # -- low code ----------------------------------------------------------------------------
