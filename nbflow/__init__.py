@@ -1,20 +1,30 @@
 """nbflow: ordinary Jupyter notebooks that mix SQL and Python, run as workflows.
 
-What a notebook needs is here: `%load_ext nbflow`, `nbflow.wait_for`, `nbflow.load`; and the hooks
-that Jupyter looks for. All else is imported when it is asked for, so that `import nbflow` costs
-nothing.
+What a notebook needs is here: `%load_ext nbflow`, `nbflow.wait_for`, `nbflow.load`, `nbflow.show`
+and its sisters; and the hooks that Jupyter looks for. All else is imported when it is asked for, so
+that `import nbflow` costs nothing.
 """
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as Python itself
 if TYPE_CHECKING:
     from typing import Any
 
+    from nbflow.faces.widgets import parameters, runs, show
     from nbflow.inside.wait import wait_for
     from nbflow.project import Project, load
 
 __version__ = "0.1.0"
 
-__all__ = ["Project", "__version__", "load", "load_ipython_extension", "wait_for"]
+__all__ = [
+    "Project",
+    "__version__",
+    "load",
+    "load_ipython_extension",
+    "parameters",
+    "runs",
+    "show",
+    "wait_for",
+]
 
 
 def __getattr__(name: str) -> "Any":
@@ -26,6 +36,10 @@ def __getattr__(name: str) -> "Any":
         from nbflow import project
 
         return getattr(project, name)
+    if name in ("parameters", "runs", "show"):
+        from nbflow.faces import widgets
+
+        return getattr(widgets, name)
     raise AttributeError(f"module 'nbflow' has no attribute {name!r}")
 
 

@@ -3,11 +3,13 @@
 import ast
 import importlib
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -31,8 +33,8 @@ DISTRIBUTIONS = {
 TOUCHED_IF_THERE = {"matplotlib", "polars"}
 """Imported only where the person's notebook has imported them."""
 
-THERE_IF_LOADED = {"jupyter_server", "tornado"}
-"""Imported only by what Jupyter's server loads."""
+THERE_IF_LOADED = {"ipywidgets", "jupyter_server", "tornado"}
+"""Imported only by what Jupyter's server loads, and by a form that says where it is missing."""
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +202,15 @@ def _third_party(package: Path) -> Iterator[str]:
 # -- the texts -----------------------------------------------------------------------------------
 
 
-_NOT_OURS = {"venv", "__pycache__", ".nbflow", ".ipynb_checkpoints", ".ruff_cache", ".mypy_cache"}
+_NOT_OURS = {
+    "venv",
+    "labextension",
+    "__pycache__",
+    ".nbflow",
+    ".ipynb_checkpoints",
+    ".ruff_cache",
+    ".mypy_cache",
+}
 
 
 def _texts(repository: Path) -> Iterator[Path]:
@@ -269,8 +279,36 @@ def test_the_readme_s_run_command_works_from_nothing(
     assert list(elsewhere.rglob("exceptions-*.csv"))
 
 
+@pytest.mark.ci
+def test_the_wheel_brings_the_lab_s_extension_though_the_machine_has_no_node(
+    repository: Path, tmp_path: Path
+) -> None:
+    checkout = _copy(repository, tmp_path / "checkout")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "cat", "dirname", "env", "readlink", "sed", "sh", "uname"):
+        found = shutil.which(name)
+        assert found is not None
+        (tools / name).symlink_to(found)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path, checkout],
+        env={**os.environ, "PATH": str(tools)},
+        check=True,
+    )
+    [wheel] = tmp_path.glob("nbflow-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    shared = [name.partition(".data/data/")[2] for name in names if ".data/data/" in name]
+    assert "etc/jupyter/jupyter_server_config.d/nbflow.json" in shared
+    top = "share/jupyter/labextensions/nbflow/"
+    assert {f"{top}package.json", f"{top}install.json", f"{top}static/style.js"} <= {*shared}
+    assert [name for name in names if name.startswith("nbflow/labextension")] == []
+    assert [name for name in names if name.endswith(".map")] == []
+
+
 def _copy(repository: Path, target: Path) -> Path:
     """The checkout as a clone would have it: without what git ignores."""
     left_out = ("*venv", ".git", ".nbflow", "__pycache__", ".*_cache", "data", "reports")
-    shutil.copytree(repository, target, ignore=shutil.ignore_patterns(*left_out))
+    built = ("node_modules", "labextension")
+    shutil.copytree(repository, target, ignore=shutil.ignore_patterns(*left_out, *built))
     return target

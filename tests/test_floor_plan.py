@@ -46,6 +46,7 @@ ALSO: dict[str, frozenset[str]] = {
             "nbflow.project",
             "nbflow.faces.magics",
             "nbflow.faces.server.extension",
+            "nbflow.faces.widgets",
         }
     ),
     # `python -m nbflow`
@@ -58,6 +59,10 @@ ALSO: dict[str, frozenset[str]] = {
     "faces/server/extension.py": frozenset({"jupyter_server"}),
     "faces/server/handlers.py": frozenset({"jupyter_server", "tornado"}),
     "faces/server/stream.py": frozenset({"tornado"}),
+    # They live in a notebook; the form needs ipywidgets, and says so where that is missing.
+    "faces/widgets/here.py": frozenset({"IPython"}),
+    "faces/widgets/living.py": frozenset({"IPython"}),
+    "faces/widgets/form.py": frozenset({"ipywidgets"}),
     # Ambient channels of libraries; touched only where the notebook has imported them.
     "inside/ambient.py": frozenset({"matplotlib", "cycler", "control"}),
     # papermill calls it, so it must be papermill's kind of thing.

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from nbflow.core.graph import Edge, Graph
-from nbflow.core.step import Step, StepId
+from nbflow.core.step import Step, StepId, StepName
 from nbflow.faces.text import one_line
 from nbflow.faces.tree import causes, depths, is_firm
 
@@ -31,6 +31,28 @@ _STYLE: Final = (
     ".nbflow .sql rect{fill:#ddf4ff;stroke:#54aeff}"
     ".nbflow path{fill:none;stroke:#8c959f;stroke-width:1.4}.nbflow .may{stroke-dasharray:4 4}"
     ".nbflow marker path{fill:#8c959f;stroke:none}"
+)
+
+_MARK_COLUMNS: Final = 16
+
+# In Jupyter (and VS Code) the page says which colours it has; elsewhere the usual ones hold.
+_THEMED: Final = _STYLE + (
+    ".nbflow .paper{fill:none}"
+    ".nbflow text{fill:var(--jp-ui-font-color1,var(--vscode-foreground,#1f2328))}"
+    ".nbflow .small,.nbflow .label"
+    "{fill:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#656d76))}"
+    ".nbflow .label{stroke:var(--jp-layout-color0,var(--vscode-editor-background,#fff))}"
+    ".nbflow .step rect{fill:var(--jp-layout-color1,var(--vscode-editorWidget-background,#f6f8fa));"
+    "stroke:var(--jp-border-color1,var(--vscode-widget-border,#8c959f))}"
+    ".nbflow path{stroke:var(--jp-border-color0,#8c959f)}"
+    ".nbflow .sql rect{stroke:var(--jp-info-color1,#54aeff)}"
+    ".nbflow .running rect{stroke:var(--jp-brand-color1,#0969da);stroke-width:2.4}"
+    ".nbflow .succeeded rect,.nbflow .reused rect{stroke:var(--jp-success-color1,#1a7f37)}"
+    ".nbflow .reused rect{stroke-dasharray:2 2}"
+    ".nbflow .failed rect,.nbflow .lost rect"
+    "{stroke:var(--jp-error-color1,#cf222e);stroke-width:2.4}"
+    ".nbflow .waiting rect{stroke:var(--jp-warn-color1,#bf8700)}"
+    ".nbflow .skipped,.nbflow .cancelled,.nbflow .queued{opacity:.65}"
 )
 
 
@@ -80,6 +102,17 @@ def _is_firm(edges: Sequence[Edge]) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How a step stands: a state's word, its sign, a short note beside it (a time, rows), and what
+    else there is to say."""
+
+    state: str
+    sign: str
+    note: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Spot:
     """The middle of a node, or of a free place that a long edge goes through."""
 
@@ -92,18 +125,26 @@ _Seat = tuple[StepId, StepId | None, int]
 """What sits in a layer: (step, None, layer), or (writer, reader, layer) of a long edge."""
 
 
-def svg(graph: Graph) -> str:
-    """The graph as an SVG document, pure ASCII."""
+def svg(graph: Graph, marks: Mapping[StepName, Mark] | None = None, *, themed: bool = False) -> str:
+    """The graph as an SVG document, pure ASCII.
+
+    `marks` shows how steps stand; a picture with marks keeps its measures while these change.
+    `themed` takes the colours of the page that it is set into, where that is Jupyter's.
+    """
     steps = {step.id: step for step in graph.steps}
     bundles = _bundles(graph)
     layers, chains = _seats(graph, bundles)
     nodes = [(step.id, None, layer) for step, layer in _placed(graph)]
-    spots = _spots(_ordered(layers, chains), _widths(nodes, chains, bundles, steps))
+    room = 0 if marks is None else _MARK_COLUMNS
+    spots = _spots(_ordered(layers, chains), _widths(nodes, chains, bundles, steps, room))
     width = max((spot.x + spot.width / 2 for spot in spots.values()), default=0) + _MARGIN
     height = max((spot.y for spot in spots.values()), default=0) + _NODE_HEIGHT / 2 + _MARGIN
     body = [_edge_svg(bundles[pair], chain, spots, steps) for pair, chain in chains.items()]
-    body += [_node_svg(step, spots[(step.id, None, layer)]) for step, layer in _placed(graph)]
-    return _page(graph, width, height, body)
+    body += [
+        _node_svg(step, spots[(step.id, None, layer)], (marks or {}).get(step.name))
+        for step, layer in _placed(graph)
+    ]
+    return _page(graph, width, height, body, _THEMED if themed else _STYLE)
 
 
 def _placed(graph: Graph) -> list[tuple[Step, int]]:
@@ -175,6 +216,7 @@ def _widths(
     chains: Mapping[tuple[StepId, StepId], list[_Seat]],
     bundles: Mapping[tuple[StepId, StepId], list[Edge]],
     steps: Mapping[StepId, Step],
+    room: int,
 ) -> dict[_Seat, float]:
     """A step is as wide as its text; of a long edge's places the middle one holds the label."""
     widths: dict[_Seat, float] = {seat: _GAP for chain in chains.values() for seat in chain}
@@ -182,11 +224,13 @@ def _widths(
         if len(chain) > 2:
             label = _columns(_edge_name(bundles[pair])) * _LETTER * 0.85
             widths[chain[len(chain) // 2]] = max(_GAP, label)
-    return widths | {seat: _node_width(steps[seat[0]]) for seat in nodes}
+    return widths | {seat: _node_width(steps[seat[0]], room) for seat in nodes}
 
 
-def _node_width(step: Step) -> float:
-    return 24 + _LETTER * max(_columns(_node_name(step)), _columns(_node_note(step)) * 0.85)
+def _node_width(step: Step, room: int) -> float:
+    return 24 + _LETTER * max(
+        _columns(_node_name(step)), (_columns(_node_note(step)) + room) * 0.85
+    )
 
 
 def _edge_name(edges: Sequence[Edge]) -> str:
@@ -206,16 +250,21 @@ def _node_note(step: Step) -> str:
     return cell_numbers(step) + language
 
 
-def _node_svg(step: Step, spot: _Spot) -> str:
+def _node_svg(step: Step, spot: _Spot, mark: Mark | None) -> str:
     left, top = spot.x - spot.width / 2, spot.y - _NODE_HEIGHT / 2
     kind = "step sql" if step.language == "sql" else "step"
+    note, said = _node_note(step), step.title or str(step.name)
+    if mark is not None:
+        kind = f"{kind} {mark.state}"
+        note = f"{note} · {one_line(f'{mark.sign} {mark.note}', _MARK_COLUMNS)}"
+        said = f"{said}: {mark.state} {mark.said}".rstrip()
     return (
-        f'<g class="{kind}"><title>{_xml(step.title or str(step.name))}</title>'
+        f'<g class="{kind}"><title>{_xml(said)}</title>'
         f'<rect x="{left:.0f}" y="{top:.0f}" width="{spot.width:.0f}" '
         f'height="{_NODE_HEIGHT}" rx="7"/>'
         f'<text x="{spot.x:.0f}" y="{spot.y - 3:.0f}">{_xml(_node_name(step))}</text>'
         f'<text class="small" x="{spot.x:.0f}" y="{spot.y + 14:.0f}">'
-        f"{_xml(_node_note(step))}</text></g>"
+        f"{_xml(note)}</text></g>"
     )
 
 
@@ -259,15 +308,15 @@ def _curve(points: Sequence[_Spot]) -> str:
     return " ".join(parts)
 
 
-def _page(graph: Graph, width: float, height: float, body: Sequence[str]) -> str:
+def _page(graph: Graph, width: float, height: float, body: Sequence[str], style: str) -> str:
     title = _xml(f"Steps of {graph.notebook}")
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" class="nbflow" role="img" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
-        f"<title>{title}</title><style>{_STYLE}</style>"
+        f"<title>{title}</title><style>{style}</style>"
         '<defs><marker id="nbflow-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" '
         'markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
-        '<rect width="100%" height="100%" fill="#fff"/>'
+        '<rect class="paper" width="100%" height="100%" fill="#fff"/>'
     )
     return "\n".join([head, *body, "</svg>"]) + "\n"
 

@@ -1,0 +1,77 @@
+"""`nbflow.parameters()`: the parameters of a notebook as a form that starts a run."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbflow.core.errors import NbflowError, UsageError
+from nbflow.core.step import Parameter
+from nbflow.faces.widgets import here
+
+if TYPE_CHECKING:
+    from nbflow.project import Project
+
+
+def parameters(notebook: str | Path | None = None) -> Any:
+    """A form for the parameters of a notebook (default: this one), with a button that runs it.
+
+    Raises:
+        UsageError: ipywidgets is not installed, or nobody knows which notebook is meant.
+        NotebookError: it is no notebook that can be used.
+    """
+    try:
+        import ipywidgets
+    except ImportError as error:
+        raise UsageError(
+            "the form needs the package ipywidgets", hint="pip install ipywidgets"
+        ) from error
+    project, path = here.find(notebook)
+    found = project.inspect(path).parameters
+    fields = {each.name: _field(ipywidgets, each) for each in found}
+    button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
+    output = ipywidgets.Output()
+    button.on_click(lambda _: _start(project, path, fields, output))
+    return ipywidgets.VBox([*fields.values(), button, output])
+
+
+def _field(ipywidgets: Any, parameter: Parameter) -> Any:
+    """The control that fits a type; what has none of its own is written as JSON."""
+    default = parameter.default
+    common = {
+        "description": parameter.name,
+        "tooltip": parameter.help or "",
+        "style": {"description_width": "initial"},
+    }
+    if parameter.choices:
+        return ipywidgets.Dropdown(options=parameter.choices, value=default, **common)
+    match parameter.type, default:
+        case "bool", bool():
+            return ipywidgets.Checkbox(value=default, indent=False, **common)
+        case "int", int() if abs(default) < 2**53:
+            return ipywidgets.IntText(value=default, **common)
+        case "float", int() | float():
+            return ipywidgets.FloatText(value=float(default), **common)
+        case "date", str():
+            return ipywidgets.DatePicker(value=date.fromisoformat(default), **common)
+        case "str" | "date" | "datetime" | "int" | "float", str() | None:
+            return ipywidgets.Text(value=default or "", placeholder=parameter.type, **common)
+    return ipywidgets.Textarea(value=json.dumps(default, default=str), **common)
+
+
+def _start(project: "Project", path: Path, fields: dict[str, Any], output: Any) -> None:
+    from nbflow.faces.widgets.picture import show
+
+    output.clear_output()
+    with output:
+        try:
+            project.start(path, parameters=_given(fields))
+        except NbflowError as error:
+            print(error.message, *filter(None, [error.hint]), sep="\n")  # noqa: T201
+        else:
+            show(path)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """What stands in the form: an empty text is no value."""
+    return {name: field.value for name, field in fields.items() if field.value not in ("", None)}
