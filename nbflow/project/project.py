@@ -214,7 +214,7 @@ class Project:
     ) -> "Iterator[LowCode]":
         from nbflow.project.low_code import LowCode
 
-        opened = open_document(content, notebook, self.root)
+        opened = self._drafts.open(content, notebook, self.root)
         if not self.layout.ledger.exists():
             yield LowCode(opened, None, below)
             return
