@@ -442,11 +442,17 @@ def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
     if template is None or meta["kind"] != "pandas":
         return None
     index = _index_of(meta, template, seal)
-    if index is None or (type(index) is pd.RangeIndex and index.name is None):
+    if index is None or _only_counts(index):
         return None
     labels = index.to_frame(index=False)
     labels.columns = ["index" if name is None else name for name in index.names]
     return natural(labels)
+
+
+def _only_counts(index: Any) -> bool:
+    """Whether its labels are the rows' numbers, and it has no name."""
+    counts = type(index) is pd.RangeIndex and index.start == 0 and index.step == 1
+    return counts and index.name is None
 
 
 def _index_of(meta: dict[str, Any], template: dict[str, bytes], seal: Sealing) -> Any:

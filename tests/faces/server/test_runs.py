@@ -1,8 +1,6 @@
 """Runs from a browser: processes of their own, told as they happen, looked at afterwards."""
 
 import json
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +8,6 @@ from queue import Queue
 from time import monotonic, sleep
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
@@ -143,35 +140,6 @@ def test_a_run_is_cancelled(asking: Asking, home: str) -> None:
     assert refused.status_code == 400
     assert asking.post(f"runs/{run}/cancel", path=path).status_code == 200
     assert asking.ended(run, path)["status"] == "cancelled"
-
-
-def test_a_process_that_dies_before_the_run_begins_is_reported_with_its_words(
-    asking: Asking, home: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = asking.notebook(f"{home}/a.ipynb", "x = 1")
-    # What cannot be read any more when the process begins: its own copy of the notebook.
-    run = asking.post("runs", path=path).json()["run"]
-    ledger = asking.root / home / ".nbflow"
-    process = process_of(run)
-    os.kill(process.pid, signal.SIGKILL)
-    ended = asking.ended(run, path)
-    assert ledger.exists()
-    assert (ended["status"], ended["reason"]) == ("failed", "not_started")
-    assert "signal 9" in ended["message"]
-
-
-def process_of(run: str) -> psutil.Process:
-    """The process that carries out a run."""
-
-    def found() -> psutil.Process | None:
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or ()
-            if "carry-out" in words and run in words:
-                return process
-        return None
-
-    process: psutil.Process = until(found)
-    return process
 
 
 def test_a_run_outlives_the_server_that_started_it(tmp_path: Path) -> None:
