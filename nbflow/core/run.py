@@ -70,6 +70,12 @@ class Event:
 MADE_ELSEWHERE: Final = "made_elsewhere"
 """The reason of a step that waits because another one makes the same result."""
 
+NO_ROOM: Final = "memory"
+"""The reason of a step that waits because memory would not hold it beside those that run."""
+
+HELD: Final = frozenset({MADE_ELSEWHERE, NO_ROOM})
+"""Reasons to wait that are no failed attempt."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:

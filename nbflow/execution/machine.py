@@ -19,7 +19,7 @@ from typing import Final, assert_never
 
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan
-from nbflow.core.run import MADE_ELSEWHERE, Status
+from nbflow.core.run import HELD, Status
 from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob, StepError
 
@@ -128,16 +128,18 @@ class RunAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """An attempt did not begin: another run makes the same result; it waits, and needs no slot."""
+    """An attempt did not begin (another run makes the same result, memory would not hold it): it
+    waits, and needs no slot."""
 
     step: StepId
     attempt: int
+    reason: str
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freed:
-    """Nobody makes any more what a held step waits for."""
+    """What a held step waits for has come: nobody makes its result any more, there is room."""
 
     step: StepId
 
@@ -370,14 +372,14 @@ class _Turn:
             attempt=event.attempt - 1,
             used=None,
             ran_as=None,
-            reason=MADE_ELSEWHERE,
+            reason=event.reason,
             message=event.message,
         )
         self._set(event.step, held)
 
     def _free(self, step: StepId) -> None:
         task = self.tasks.get(step)
-        if task is not None and (task.status, task.reason) == (Status.WAITING, MADE_ELSEWHERE):
+        if task is not None and task.status is Status.WAITING and task.reason in HELD:
             self._set(step, replace(task, status=Status.QUEUED))
 
     def _left_in_lane(self, step_id: StepId, task: TaskState) -> None:

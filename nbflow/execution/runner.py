@@ -19,7 +19,16 @@ from typing import Any, Final, Protocol, assert_never
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan, Recorded
-from nbflow.core.run import Elsewhere, Event, EventKind, RunId, Status, StepResult
+from nbflow.core.run import (
+    MADE_ELSEWHERE,
+    NO_ROOM,
+    Elsewhere,
+    Event,
+    EventKind,
+    RunId,
+    Status,
+    StepResult,
+)
 from nbflow.core.step import CheckMode, Step, StepId
 from nbflow.core.task import (
     Blob,
@@ -38,6 +47,7 @@ from nbflow.execution.display_ids import plain, settled
 from nbflow.execution.executor import Executor, OutputEvent
 from nbflow.execution.lessons import evidence_of, lessons_of
 from nbflow.execution.machine import EndLane, Finish, Kill, Note, Start
+from nbflow.execution.room import Room
 
 HEARTBEAT_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.25
@@ -250,6 +260,7 @@ class Runner:
         cancelled: Callable[[], bool] = lambda: False,
         on_event: Callable[[Event], None] = lambda _: None,
         force: frozenset[StepId] = frozenset(),
+        room: Room | None = None,
     ) -> None:
         """`replan` gets all lessons of this run, `remember` what steps were seen to leave alone,
         for later plans; `cancelled` is asked a few times a second.
@@ -275,6 +286,8 @@ class Runner:
         self._finish: Finish | None = None
         self._touches: dict[StepId, Touch] = {}
         self._elsewhere: dict[StepId, str] = {}
+        self._room = room or Room(known=lambda _: 0)
+        self._outside: dict[StepId, int] = {}
         self._beat = clock.monotonic()
 
     # -- the loop --------------------------------------------------------------------------------
@@ -308,6 +321,7 @@ class Runner:
                 case _:
                     assert_never(happening)
         self._look_elsewhere()
+        self._look_for_room()
         now = self._clock.monotonic()
         if now - self._beat >= HEARTBEAT_SECONDS:
             self._beat = now
@@ -359,8 +373,13 @@ class Runner:
             force = not command.reusable
             inputs = {str(name): blob for name, blob in command.versions.items()}
             attempt.decision = self._decide(step, inputs, force=force)
-            if self._reuse(command, attempt.decision) or self._waits(command, attempt.decision):
+            if self._reuse(command, attempt.decision):
                 return
+        need = self._room.need(step, {str(name): blob for name, blob in command.inputs.items()})
+        if self._has_no_room(command, step, need):
+            return
+        if attempt.decision is not None and self._waits(command, attempt.decision):
+            return
         attempt.started, attempt.began = self._now(), self._clock.monotonic()
         task = self._state.tasks[step.id]
         why = attempt.decision if command.reusable and attempt.decision else task
@@ -369,6 +388,7 @@ class Runner:
         event = self._event(EventKind.STEP_STARTED, result)
         grounds = attempt.decision.grounds if attempt.decision else None
         self._on_event(self._recorder.step_started(self._run, self._fence, result, event, grounds))
+        self._room.enter(step, command.attempt, need)
         self._executor.submit(self._spec(step, command))
 
     def _reuse(self, command: Start, decision: Decision) -> bool:
@@ -394,6 +414,24 @@ class Runner:
         )
         return True
 
+    def _has_no_room(self, command: Start, step: Step, need: int) -> bool:
+        """Whether memory would not hold it beside what runs. A kernel that is there has its."""
+        why = self._room.lacks(need) if step.lane is None else ""
+        if not why:
+            return False
+        self._outside[step.id] = need
+        self._events.append(
+            machine.Held(step=step.id, attempt=command.attempt, reason=NO_ROOM, message=why)
+        )
+        return True
+
+    def _look_for_room(self) -> None:
+        """Go on with what waited for memory, one after the other."""
+        for step, need in tuple(self._outside.items()):
+            if not self._room.lacks(need):
+                del self._outside[step]
+                self._advance(machine.Freed(step=step))
+
     def _waits(self, command: Start, decision: Decision) -> bool:
         """Whether another run, or another step, makes the same result right now."""
         if not command.reusable or decision.reason in _ALONE:
@@ -410,6 +448,7 @@ class Runner:
             machine.Held(
                 step=command.step,
                 attempt=command.attempt,
+                reason=MADE_ELSEWHERE,
                 message=f"waiting for {who}, which makes the same result",
             )
         )
@@ -439,6 +478,7 @@ class Runner:
     # -- ends ------------------------------------------------------------------------------------
 
     def _ended(self, outcome: TaskOutcome) -> None:
+        self._room.leave(outcome.step, outcome.attempt)
         step_id = StepId(outcome.step)
         task = self._state.tasks.get(step_id)
         if task is None or task.status is not Status.RUNNING or task.attempt != outcome.attempt:

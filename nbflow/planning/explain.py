@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from nbflow.core.run import MADE_ELSEWHERE, Event, EventKind, Status, StepResult
+from nbflow.core.run import HELD, Event, EventKind, Status, StepResult
 from nbflow.core.why import Cause
 
 _IS = {Status.SKIPPED: "was", Status.CANCELLED: "was", Status.LOST: "was", Status.FAILED: "has"}
@@ -113,7 +113,7 @@ def _tries(step: str, events: Iterable[Event]) -> Iterator[str]:
             # After a failed attempt there is no other reason than that.
             yield f"{step} {verb}{'' if was_failure else _because(event.message or '')}"
             verb, was_failure = "ran again", False
-        elif event.kind is EventKind.STEP_WAITING and event.reason == MADE_ELSEWHERE:
+        elif event.kind is EventKind.STEP_WAITING and event.reason in HELD:
             yield f"{step} was {event.message}"
         elif event.kind is EventKind.STEP_WAITING:
             yield f"attempt {event.attempt} failed: {event.message}"

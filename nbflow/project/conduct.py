@@ -23,6 +23,7 @@ from nbflow.core.graph import Graph, Learned
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, EventKind, Run, RunId, Status
 from nbflow.execution.executor import LocalExecutor
+from nbflow.execution.room import Room
 from nbflow.execution.runner import Executed, Runner, SystemClock
 from nbflow.execution.surroundings import files_in_text
 from nbflow.lanes.client import open_lane
@@ -327,6 +328,7 @@ def _runner(
         cancelled=lambda: desk.ledger.cancel_requested(order.run),
         on_event=behind.tell,
         force=forced(plan.graph, order.choices),
+        room=Room(known=lambda step: desk.ledger.peak_memory(opened.notebook.path, step.id)),
     )
 
 

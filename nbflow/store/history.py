@@ -411,6 +411,16 @@ class Ledger:
             row = self._last_fingerprint(notebook, step)
             return None if row is None else self._recorded(row)
 
+    def peak_memory(self, notebook: str, step: StepId) -> int | None:
+        """What the last success of a step took, in bytes."""
+        row = self._db.row(
+            "SELECT peak_memory FROM step WHERE step_id = ? AND run ="
+            " (SELECT run FROM fingerprint WHERE notebook = ? AND step_id = ?"
+            " ORDER BY seq DESC LIMIT 1)",
+            *(step, notebook, step),
+        )
+        return None if row is None else row["peak_memory"]
+
     def parts(self, fingerprint: str) -> Mapping[str, str] | None:
         """What a fingerprint was made of, where that is known."""
         row = self._db.row("SELECT parts FROM fingerprint WHERE fingerprint = ?", fingerprint)

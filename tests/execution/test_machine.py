@@ -13,7 +13,7 @@ from plays import Play, a_plan, a_step, an_edge, blob, retries, skipping
 
 from nbflow.core.names import Name
 from nbflow.core.plan import Plan, Recorded
-from nbflow.core.run import Status
+from nbflow.core.run import MADE_ELSEWHERE, Status
 from nbflow.core.step import StepId
 from nbflow.execution import machine
 from nbflow.execution.machine import AGAIN_LIMIT, Ended, Start
@@ -445,7 +445,7 @@ def test_a_step_that_is_made_elsewhere_takes_no_slot_and_starts_when_it_is_free(
     play = Play(a_plan(a_step("a"), a_step("b")), jobs=1)
     play.send(machine.Begun())
     assert play.starts() == ["a#1"]
-    play.send(machine.Held(step=StepId("a"), attempt=1, message="waiting for run 2"))
+    play.send(machine.Held(step=StepId("a"), attempt=1, reason=MADE_ELSEWHERE, message="run 2"))
     assert play.status("a") == "waiting"
     assert play.starts()[-1] == "b#1"
     play.ok("b")
@@ -460,7 +460,7 @@ def test_a_step_that_is_made_elsewhere_takes_no_slot_and_starts_when_it_is_free(
 def test_a_held_step_is_cancelled_with_its_run() -> None:
     play = Play(a_plan(a_step("a")))
     play.send(machine.Begun())
-    play.send(machine.Held(step=StepId("a"), attempt=1, message="waiting for run 2"))
+    play.send(machine.Held(step=StepId("a"), attempt=1, reason=MADE_ELSEWHERE, message="run 2"))
     play.send(machine.CancelAsked())
     assert play.status("a") == "cancelled"
     assert play.finish().status is Status.CANCELLED

@@ -33,6 +33,7 @@ from nbflow.core.task import (
 )
 from nbflow.core.why import Grounds
 from nbflow.execution.executor import Happening, OutputEvent
+from nbflow.execution.room import Room
 from nbflow.execution.runner import HEARTBEAT_SECONDS, Executed, Runner
 
 RUN = RunId("run-1")
@@ -225,6 +226,7 @@ class Stage:
     stale_after: int | None = None
     cancelled: Callable[[], bool] = lambda: False
     on_event: Callable[[Event], None] = lambda _: None
+    room: Room | None = None
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -250,6 +252,7 @@ class Stage:
             jobs=4,
             cancelled=self.cancelled,
             on_event=self.on_event,
+            room=self.room,
         ).execute()
 
     def spec(
@@ -610,6 +613,36 @@ def test_what_another_run_makes_is_waited_for_without_a_slot() -> None:
         1,
         "its code changed",
     )
+
+
+def test_a_step_that_memory_would_not_hold_waits_for_another_to_end() -> None:
+    room = Room(known=lambda step: {"a": 600, "b": 500, "c": 300}[step.id], free=lambda: 1000)
+    stage = Stage(a_plan(a_step("a"), a_step("b"), a_step("c")), seconds=1.0, room=room)
+    executed = stage.run()
+    assert executed.status is Status.SUCCEEDED
+    assert [spec.step for spec in stage.executor.specs] == ["a", "c", "b"]
+    waits = [e for e in stage.recorder.events if e.kind is EventKind.STEP_WAITING]
+    assert [(e.step, e.reason, e.message) for e in waits] == [
+        ("b", "memory", "waiting for memory: it takes about 0 MB, and 0 MB are left beside `a`")
+    ]
+
+
+def test_a_step_that_nothing_would_hold_runs_alone() -> None:
+    room = Room(known=lambda _: 5000, free=lambda: 1000)
+    stage = Stage(a_plan(a_step("a"), a_step("b")), seconds=1.0, room=room)
+    assert stage.run().status is Status.SUCCEEDED
+    assert [spec.step for spec in stage.executor.specs] == ["a", "b"]
+
+
+def test_a_step_that_waits_for_memory_is_cancelled_with_its_run() -> None:
+    room = Room(known=lambda _: 600, free=lambda: 1000)
+    stage = Stage(a_plan(a_step("a"), a_step("b")), seconds=60.0, room=room)
+    stage.cancelled = lambda: stage.clock.seconds > 10
+    executed = stage.run()
+    assert {s.step: s.status for s in executed.steps} == {
+        "a": Status.CANCELLED,
+        "b": Status.CANCELLED,
+    }
 
 
 def test_what_another_run_has_made_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -356,6 +356,18 @@ def test_the_last_success_of_a_step_explains_what_changed(ledger: Ledger, fence:
         {"source": "newer"},
     ]
     assert ledger.recorded_for_step("other.ipynb", StepId("c-df")) is None
+    assert ledger.peak_memory("sales.ipynb", StepId("c-df")) is None
+
+
+def test_what_a_step_took_last_time_is_known(ledger: Ledger, fence: int) -> None:
+    for name, peak in (("new", 700), ("newer", 900)):
+        done = replace(DONE, peak_memory=peak)
+        ledger.step_succeeded(R0, fence, done, a_recorded(name), an_event())
+    assert ledger.peak_memory("sales.ipynb", StepId("c-df")) == 900
+    assert ledger.peak_memory("other.ipynb", StepId("c-df")) is None
+
+
+def test_a_step_without_a_success_has_no_past(ledger: Ledger) -> None:
     assert ledger.earlier("sales.ipynb", StepId("c-x")) == ()
 
 
