@@ -31,13 +31,21 @@ export interface Layout {
   boxes: ReadonlyMap<string, Placed>;
   /** The corners of each edge's line, from the border of one box to the border of the other. */
   lines: ReadonlyMap<string, readonly Point[]>;
+  /** The edges that a chain of others implies: they are not routed around what is in their way. */
+  implied: ReadonlySet<string>;
   width: number;
   height: number;
 }
 
-export const NOTHING: Layout = { boxes: new Map(), lines: new Map(), width: 0, height: 0 };
+export const NOTHING: Layout = {
+  boxes: new Map(),
+  lines: new Map(),
+  implied: new Set(),
+  width: 0,
+  height: 0
+};
 
-/** Beyond this, edges that others imply are left out of the reckoning, and it is made faster. */
+/** Beyond this, a quicker way to rank is good enough. */
 const MANY = 100;
 const MARGIN = 16;
 
@@ -60,14 +68,20 @@ export function layout(request: LayoutRequest): Layout {
   for (const box of request.boxes) {
     graph.setNode(box.id, { width: box.width, height: box.height });
   }
-  for (const edge of many ? essential(request) : request.edges) {
+  // Drawn around everything, an edge that others imply would take the place of a step.
+  const routed = essential(request);
+  for (const edge of routed) {
     graph.setEdge(edge.from, edge.to, {}, edge.id);
   }
   dagre.layout(graph);
-  return result(request, graph);
+  return result(request, routed, graph);
 }
 
-function result(request: LayoutRequest, graph: dagre.Graph): Layout {
+function result(
+  request: LayoutRequest,
+  routed: LayoutRequest['edges'],
+  graph: dagre.Graph
+): Layout {
   const boxes = new Map(
     request.boxes.map(box => {
       const { x, y } = graph.node(box.id) as Point;
@@ -81,7 +95,9 @@ function result(request: LayoutRequest, graph: dagre.Graph): Layout {
     })
   );
   const { width, height } = graph.graph() as { width: number; height: number };
-  return { boxes, lines, width, height };
+  const kept = new Set(routed.map(edge => edge.id));
+  const implied = new Set(request.edges.flatMap(({ id }) => (kept.has(id) ? [] : [id])));
+  return { boxes, lines, implied, width, height };
 }
 
 /** From the middle of one side to the middle of the other. */

@@ -116,6 +116,7 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
               points={layout.lines.get(edge.id) ?? []}
               direction={direction}
               light={lineLight(edge, props, hovered, pinned)}
+              implied={layout.implied.has(edge.id)}
               label={edgeNames(edge).join(', ')}
               onHover={setHovered}
               onPin={onPin}

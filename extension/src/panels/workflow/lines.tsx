@@ -13,6 +13,8 @@ export interface ILineProps {
   points: readonly Point[];
   direction: Direction;
   light: 'lit' | 'dim' | 'path' | null;
+  /** Other edges imply it: it is drawn faintly. */
+  implied: boolean;
   label: string;
   onHover: (id: string | null) => void;
   onPin: (id: string) => void;
@@ -24,7 +26,8 @@ export const Line = React.memo(function Line(props: ILineProps): React.JSX.Eleme
   const kinds = [
     isDoubtful(edge) ? ' nbflow-mod-may' : '',
     edge.edges.every(each => each.kind !== 'data') ? ' nbflow-mod-order' : '',
-    light === null ? '' : ` nbflow-mod-${light}`
+    light === null ? '' : ` nbflow-mod-${light}`,
+    props.implied && light === null ? ' nbflow-mod-implied' : ''
   ];
   return (
     <g className={`nbflow-Line${kinds.join('')}`} data-edge={edge.id}>
