@@ -102,10 +102,10 @@ class Window:
         self.page.goto(self.lab.address(name))
         self.page.locator(".jp-Notebook .jp-Cell .cm-content").first.wait_for()
 
-    def command(self, name: str, **arguments: Any) -> Any:
-        """Execute one of Lab's commands."""
-        return self.page.evaluate(
-            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)",
+    def command(self, name: str, **arguments: Any) -> None:
+        """Give one of Lab's commands. It may ask something: nobody waits for its end."""
+        self.page.evaluate(
+            "([name, args]) => { window.jupyterapp.commands.execute(name, args); }",
             [name, arguments],
         )
 
@@ -119,6 +119,12 @@ class Window:
     def cell(self, number: int) -> "Locator":
         """A cell of the notebook, from 1."""
         return self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{number - 1}"]')
+
+    def wait_active(self, number: int) -> None:
+        """The notebook's cursor is in this cell."""
+        self.page.locator(
+            f'.jp-Notebook .jp-mod-active[data-windowed-list-index="{number - 1}"]'
+        ).wait_for()
 
     def write_cell(self, number: int, text: str) -> None:
         """Type `text` into a cell instead of what it says."""

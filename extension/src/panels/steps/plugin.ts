@@ -20,7 +20,6 @@ import { asRequestError } from '../../request';
 import { IWorkflows } from '../../tokens';
 import type { Diagnostic, RunRequest } from '../../wire';
 import type { Way } from './menu';
-import { WAYS } from './menu';
 import { TagEditor } from './tag-editor';
 import type { IWhich } from './which';
 import { stepOf, workflowOf } from './which';
@@ -73,9 +72,6 @@ export const steps: JupyterFrontEndPlugin<void> = {
       }
     });
 
-    for (const way of WAYS) {
-      palette?.addItem({ command: CommandIDs.runStep, args: { way }, category });
-    }
     palette?.addItem({ command: CommandIDs.editTags, category });
     palette?.addItem({ command: CommandIDs.renameStep, category });
   }

@@ -142,7 +142,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
         if (node.kind === 'step' && subject.workflow !== null) {
           void props.commands.execute(CommandIDs.run, {
             path: subject.workflow.path,
-            only: node.label
+            only: [node.label]
           });
         }
         return true;

@@ -1,0 +1,84 @@
+"""From an open notebook to a workflow that ran: what people do, in a real browser."""
+
+import re
+from typing import Any
+
+CELLS = (
+    "md:# Load",
+    "import pandas as pd",
+    'orders = pd.DataFrame({"shop": ["a", "b", "a"], "sold": [1, 2, 3]})',
+    "%%sql totals\nSELECT shop, sum(sold) AS sold FROM orders GROUP BY shop ORDER BY shop",
+    "md:# Report",
+    "best = 1",
+    "print(best)",
+)
+
+
+def card(panel: Any, step: str) -> Any:
+    return panel.locator(f'.nbflow-Card[data-step="{step}"]')
+
+
+def edge(panel: Any, ends: str) -> Any:
+    return panel.locator(f'[data-edge="{ends}"]')
+
+
+def badge(window: Any, step: str) -> Any:
+    return window.page.locator(f'.nbflow-Badge[data-step="{step}"]')
+
+
+def status(window: Any, step: str, wanted: str) -> None:
+    """Wait until badge and card say so."""
+    window.page.locator(f'.nbflow-Badge[data-step="{step}"][data-status="{wanted}"]').wait_for()
+    window.page.locator(
+        f'#nbflow-workflow .nbflow-Card[data-step="{step}"][data-status="{wanted}"]'
+    ).wait_for()
+
+
+def press_through(window: Any, button: str) -> None:
+    """Accept the dialog that asks."""
+    dialog = window.page.locator(".jp-Dialog")
+    dialog.wait_for()
+    dialog.get_by_role("button", name=button, exact=True).click()
+    dialog.wait_for(state="detached")
+
+
+def test_open_edit_run_fail_fix_resume(window: Any, lab: Any) -> None:
+    page = window.page
+    window.open(lab.write("journey.ipynb", *CELLS))
+    panel = window.panel()
+
+    # The graph is there without a run, and so are the badges.
+    card(panel, "orders").wait_for()
+    edge(panel, "c3→c4").wait_for(state="attached")
+    badge(window, "totals").wait_for()
+    assert edge(panel, "c4→c6").count() == 0
+    assert panel.locator(".nbflow-mod-definitions").count() == 1
+
+    # An edit makes an edge.
+    window.write_cell(6, 'best = totals["shop"].iloc[-1]')
+    edge(panel, "c4→c6").wait_for(state="attached")
+
+    # A run turns the badges.
+    window.command("nbflow:run", jobs=2)
+    press_through(window, "Save and Run")
+    for step in ("orders", "totals", "best"):
+        status(window, step, "succeeded")
+    assert "3 rows" in badge(window, "orders").inner_text()
+
+    # It fails on purpose, and the failing line is one click away.
+    window.write_cell(6, 'best = totals["shop"].iloc[-1]\nbest = totals["store"]')
+    window.command("nbflow:run", jobs=2)
+    status(window, "best", "failed")
+    status(window, "totals", "reused")
+    card(panel, "orders").click()
+    window.wait_active(3)
+    page.get_by_role("button", name="Show Failing Cell").last.click()
+    window.wait_active(6)
+    assert "KeyError" in panel.locator(".nbflow-Details-error").inner_text()
+
+    # It is mended, and the run goes on.
+    window.write_cell(6, 'best = totals["shop"].iloc[-1]')
+    window.command("nbflow:resume-latest")
+    status(window, "best", "succeeded")
+    status(window, "orders", "reused")
+    assert re.search(r"succeeded in", panel.locator(".nbflow-Bar-summary").inner_text())
