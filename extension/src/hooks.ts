@@ -1,7 +1,8 @@
 /** React's side of signals. */
 
 import type { ISignal } from '@lumino/signaling';
-import { useEffect, useState } from 'react';
+import type { RefObject } from 'react';
+import { useEffect, useLayoutEffect, useState } from 'react';
 
 /** Draw again whenever one of these signals is told; null is no signal. */
 export function useSignals(...signals: (ISignal<unknown, unknown> | null | undefined)[]): void {
@@ -26,4 +27,26 @@ export function useClock(ticking: boolean): number {
     return () => clearInterval(timer);
   }, [ticking]);
   return now;
+}
+
+export interface ISize {
+  width: number;
+  height: number;
+}
+
+/** How large an element is, told anew when it changes. */
+export function useSize(frame: RefObject<HTMLDivElement>): ISize {
+  const [size, setSize] = useState<ISize>({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (element === null) {
+      return;
+    }
+    const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    measure();
+    return () => observer.disconnect();
+  }, []);
+  return size;
 }

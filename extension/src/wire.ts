@@ -366,8 +366,10 @@ export interface Lines {
   lines: string[];
 }
 
+/** Ordinary Python for the user's own kernel, and the names that it binds. */
 export interface Code {
   schema_version: number;
+  names: string[];
   code: string;
 }
 

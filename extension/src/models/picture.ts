@@ -11,7 +11,7 @@ export interface PictureNode {
   id: string;
   kind: NodeKind;
   label: string;
-  /** The steps that it stands for; none for the definitions. */
+  /** The steps that it stands for. */
   steps: readonly Step[];
   /** Its cells, in the notebook's order: a click goes to the first. */
   cells: readonly string[];
@@ -45,9 +45,11 @@ export function picture(
   sections: ReadonlyMap<string, string>,
   folded: ReadonlySet<string>
 ): Picture {
+  const definers = definingSteps(graph);
+  const steps = graph.steps.filter(step => !definers.includes(step));
   const nodes = [
-    ...definitions(graph),
-    ...stepNodes(graph.steps, step => sections.get(step.cells[0]) ?? null, folded)
+    ...definitions(graph, definers),
+    ...stepNodes(steps, step => sections.get(step.cells[0]) ?? null, folded)
   ];
   const byStep = new Map(nodes.flatMap(node => node.steps.map(step => [step.name, node.id])));
   const edges = joined(graph.edges, byStep);
@@ -62,7 +64,14 @@ export function picture(
   };
 }
 
-function definitions(graph: Graph): PictureNode[] {
+/** The pseudo-step that runs the definitions: nobody has written it as a step. */
+export function definingSteps(graph: Graph): readonly Step[] {
+  const defining = new Set(graph.definitions.map(each => each.cell));
+  return graph.steps.filter(step => step.cells.every(cell => defining.has(cell)));
+}
+
+/** All cells that only define, and the pseudo-step that runs them. */
+function definitions(graph: Graph, steps: readonly Step[]): PictureNode[] {
   if (graph.definitions.length === 0) {
     return [];
   }
@@ -72,7 +81,7 @@ function definitions(graph: Graph): PictureNode[] {
       id: DEFINITIONS,
       kind: 'definitions',
       label: names.join(', '),
-      steps: [],
+      steps,
       cells: graph.definitions.map(each => each.cell),
       section: null
     }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
+import { lanes, width } from '../models/lanes';
 import type { Layout } from '../models/layout';
 import { essential, key, layout, moved, NOTHING, walk } from '../models/layout';
 import {
@@ -32,6 +33,13 @@ describe('a picture', () => {
     expect(whole.byCell.get('c1')).toBe(DEFINITIONS);
     expect(whole.parents.get('c5')).toEqual(['c3', 'c4']);
     expect(whole.children.get('c3')).toEqual(['c4', 'c5']);
+  });
+
+  test('shows the pseudo-step of the definitions as they themselves', () => {
+    const definer = { ...GRAPH.steps[0], id: 'd', name: 'definitions', cells: ['c1'] };
+    const drawn = picture({ ...GRAPH, steps: [definer, ...GRAPH.steps] }, new Map(), new Set());
+    expect(drawn.nodes[0]).toMatchObject({ kind: 'definitions', steps: [definer] });
+    expect(drawn.nodes).toHaveLength(whole.nodes.length);
   });
 
   test('shows several edges between two nodes as one line', () => {
@@ -153,5 +161,29 @@ describe('a layout', () => {
     expect(walk(laid, 'TB', left, 'after', [])).toBe(right);
     expect(walk(laid, 'TB', left, 'before', [])).toBeNull();
     expect(walk(laid, 'TB', 'unknown', 'before', [])).toBeNull();
+  });
+});
+
+describe('lanes beside a column', () => {
+  const rows = ['c3', 'c4', 'c5', 'c6', 'c8'];
+
+  test('run from a step to the last one that needs it', () => {
+    const found = lanes(whole, rows);
+    expect(found.map(({ from, to }) => [from, ...to])).toEqual([
+      [0, 1, 2],
+      [1, 2],
+      [2, 3, 4],
+      [3, 4]
+    ]);
+  });
+
+  test('that meet stand beside each other, others one below the other', () => {
+    expect(lanes(whole, rows).map(each => each.lane)).toEqual([0, 1, 0, 1]);
+    expect(width(lanes(whole, rows))).toBe(2);
+    expect(width([])).toBe(0);
+  });
+
+  test('lead only to rows that are there', () => {
+    expect(lanes(whole, ['c3', 'c8'])).toEqual([]);
   });
 });

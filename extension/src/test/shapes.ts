@@ -377,7 +377,11 @@ export const result = object<wire.Result>({
   content: isObject
 });
 
-export const code = object<wire.Code>({ schema_version: number, code: text });
+export const code = object<wire.Code>({
+  schema_version: number,
+  code: text,
+  names: list(text)
+});
 
 const field: Check = given =>
   object<wire.RecipeField>({

@@ -12,6 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { PanelLayout } from '@lumino/widgets';
 
+import { definingSteps } from '../../models/picture';
 import type { INotebookWorkflow } from '../../tokens';
 import { IWorkflows } from '../../tokens';
 import { openStepMenu } from '../steps/menu';
@@ -71,11 +72,17 @@ class Badges {
   /** What each cell is to wear: of a step with several cells, the last one. */
   private _badges(): ReadonlyMap<string, IBadge> {
     const { graph, run } = this._workflow;
+    if (graph.graph === null) {
+      return new Map();
+    }
+    const definers = definingSteps(graph.graph);
     return new Map(
-      (graph.graph?.steps ?? []).map(step => [
-        step.cells[step.cells.length - 1],
-        { step: step.name, result: run.steps.get(step.name) }
-      ])
+      graph.graph.steps
+        .filter(step => !definers.includes(step))
+        .map(step => [
+          step.cells[step.cells.length - 1],
+          { step: step.name, result: run.steps.get(step.name) }
+        ])
     );
   }
 

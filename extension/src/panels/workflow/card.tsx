@@ -51,7 +51,7 @@ export interface ICardProps {
 
 export const Card = React.memo(function Card(props: ICardProps): React.JSX.Element {
   const { node, box, result, light, trans } = props;
-  const mark = node.kind === 'section' ? worst(props.marks) : markOf(result);
+  const mark = node.kind === 'step' ? markOf(result) : worst(props.marks);
   const lit = light === null ? '' : ` nbflow-mod-${light}`;
   return (
     <div
@@ -79,7 +79,7 @@ export const Card = React.memo(function Card(props: ICardProps): React.JSX.Eleme
       {props.trouble !== null && (
         <span className={`nbflow-Card-trouble nbflow-mod-${props.trouble}`} aria-hidden="true" />
       )}
-      {node.kind === 'definitions' && <Definitions node={node} trans={trans} />}
+      {node.kind === 'definitions' && <Definitions node={node} mark={mark} trans={trans} />}
       {node.kind === 'section' && <Section {...props} mark={mark} />}
       {node.kind === 'step' && <StepLines {...props} mark={mark} />}
     </div>
@@ -127,7 +127,7 @@ function StepLines({ node, result, mark, trans }: ICardProps & { mark: Mark }): 
 }
 
 /** What a step is about: the heading above it, or else the names that it makes. */
-function title(step: Step): string {
+export function title(step: Step): string {
   return step.title ?? (step.writes.length > 0 ? `→ ${step.writes.join(', ')}` : '');
 }
 
@@ -135,10 +135,17 @@ export function languageMark(language: string): string {
   return { python: 'Py', sql: 'SQL' }[language] ?? language;
 }
 
-function Definitions({ node, trans }: { node: PictureNode; trans: TranslationBundle }) {
+interface IDefinitionsProps {
+  node: PictureNode;
+  mark: Mark;
+  trans: TranslationBundle;
+}
+
+function Definitions({ node, mark, trans }: IDefinitionsProps): React.JSX.Element {
   return (
     <>
       <div className="nbflow-Card-line">
+        {mark !== 'none' && <StatusMark mark={mark} />}
         <span className="nbflow-Card-name">{trans.__('Definitions')}</span>
         <span className="nbflow-Card-count">
           {trans._n('%1 cell', '%1 cells', node.cells.length)}

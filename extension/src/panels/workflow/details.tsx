@@ -23,7 +23,7 @@ export interface IDetailsProps {
 
 export function Details(props: IDetailsProps): React.JSX.Element {
   const { node, picture, trans } = props;
-  const result = node.kind === 'step' ? props.results.get(node.label) : undefined;
+  const result = node.kind === 'section' ? undefined : props.results.get(node.steps[0]?.name ?? '');
   const edges = (end: 'from' | 'to') => picture.edges.filter(edge => edge[end] === node.id);
   return (
     <section className="nbflow-Details" aria-label={trans.__('Details of %1', node.label)}>

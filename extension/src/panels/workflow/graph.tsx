@@ -7,6 +7,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
+import { useSize } from '../../hooks';
 import type { Direction, Layout, LayoutRequest } from '../../models/layout';
 import { moved, NOTHING, walk } from '../../models/layout';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
@@ -169,23 +170,7 @@ function useStable<A extends unknown[]>(act: (...args: A) => void): (...args: A)
   return useCallback((...args: A) => latest.current(...args), []);
 }
 
-function useSize(frame: React.RefObject<HTMLDivElement>): Size {
-  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
-  useLayoutEffect(() => {
-    const element = frame.current;
-    if (element === null) {
-      return;
-    }
-    const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    measure();
-    return () => observer.disconnect();
-  }, []);
-  return size;
-}
-
-function request(picture: Picture, direction: Direction): LayoutRequest {
+export function request(picture: Picture, direction: Direction): LayoutRequest {
   const boxes = picture.nodes.map(node => ({
     id: node.id,
     width: CARD_WIDTH,
@@ -424,11 +409,9 @@ function lineLight(
   return edge.from === active || edge.to === active ? 'lit' : null;
 }
 
-/** Folded sections show how their steps went; all others have a result of their own. */
+/** What stands for several steps shows how they went; a step has a result of its own. */
 function marksOf(node: PictureNode, results: ReadonlyMap<string, StepResult>): readonly Mark[] {
-  return node.kind === 'section'
-    ? node.steps.map(step => markOf(results.get(step.name)))
-    : NO_MARKS;
+  return node.kind !== 'step' ? node.steps.map(step => markOf(results.get(step.name))) : NO_MARKS;
 }
 
 const NO_MARKS: readonly Mark[] = [];

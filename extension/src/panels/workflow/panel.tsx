@@ -68,7 +68,7 @@ export class WorkflowPanel extends LuminoWidget implements IWorkflowPanel {
     this.graph.title.label = options.trans.__('Graph');
     workflows.currentChanged.connect(() => this.graph.update());
 
-    this._tabs.addClass('nbflow-Tabs');
+    this._tabs.addClass('nbflow-PanelTabs');
     const layout = new BoxLayout({ direction: 'top-to-bottom', spacing: 0 });
     BoxLayout.setStretch(this._tabs, 1);
     layout.addWidget(this._tabs);

@@ -19,7 +19,7 @@ export const FARTHEST = 0.08;
 /** Below this only names can be read: details are left out. */
 export const FAR = 0.5;
 /** What is opened for the first time can be read. */
-const READABLE = 0.72;
+const READABLE = 0.85;
 const EDGE = 24;
 
 /** The whole drawing in the middle. */

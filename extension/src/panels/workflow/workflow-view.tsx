@@ -12,19 +12,20 @@ import {
   ToolbarButtonComponent
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import React, { useMemo, useState } from 'react';
+import React, { useMemo, useRef, useState } from 'react';
 
 import { CommandIDs } from '../../commands';
 import { clock, duration, since } from '../../format';
-import { useClock, useSignals } from '../../hooks';
+import { useClock, useSignals, useSize } from '../../hooks';
 import type { Direction } from '../../models/layout';
-import type { PictureNode } from '../../models/picture';
+import type { Picture, PictureNode } from '../../models/picture';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
 import type { Graph, Run } from '../../wire';
 import { ENDED } from '../../wire';
+import { arrangedNow } from './arrange';
 import { Details } from './details';
-import { GraphView } from './graph';
+import { GraphView, request } from './graph';
 import { downIcon, fitIcon, pathIcon, rightIcon, sectionsIcon } from './graph-icons';
 import { ListView } from './list';
 import type { ISubject } from './subject';
@@ -44,7 +45,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
   useSignals(...subject.changed);
   const [query, setQuery] = useState<string | null>(null);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
-  const [isList, setIsList] = useState(false);
+  const [chosen, setChosen] = useState<'graph' | 'list' | null>(null);
   const [isPath, setIsPath] = useState(false);
   const [fit, setFit] = useState(0);
 
@@ -68,11 +69,16 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
   const onOpen = (node: PictureNode) =>
     subject.jump(node.cells[(node.cells.indexOf(activeCell ?? '') + 1) % node.cells.length]);
   const onMenu = (node: PictureNode, x: number, y: number) => props.openMenu(subject, node, x, y);
-  const shared = { results, active, trans, found: matches, onOpen, onMenu };
+  const onUnfold = (section: string) =>
+    setFolded(new Set([...folded].filter(each => each !== section)));
+  const shared = { results, active, trans, found: matches, trouble, onOpen, onMenu, onUnfold };
   const activeNode = active === null ? undefined : drawn?.byId.get(active);
+  const frame = useRef<HTMLDivElement>(null);
+  const roomy = useRoom(frame, subject, drawn, props.direction);
+  const isList = chosen === null ? !roomy : chosen === 'list';
 
   return (
-    <div className="nbflow-View">
+    <div className="nbflow-View" ref={frame}>
       <Bar
         {...props}
         hasSections={names.length > 1}
@@ -82,7 +88,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
         isSearching={query !== null}
         onFit={() => setFit(fit + 1)}
         onFold={() => setFolded(folded.size > 0 ? new Set() : new Set(names))}
-        onList={() => setIsList(!isList)}
+        onList={() => setChosen(isList ? 'graph' : 'list')}
         onPath={() => setIsPath(!isPath)}
         onSearch={() => setQuery(query === null ? '' : null)}
       />
@@ -109,12 +115,10 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
         <GraphView
           key={subject.name}
           picture={drawn}
-          trouble={trouble}
           direction={props.direction}
           path={path}
           fit={fit}
           {...shared}
-          onUnfold={section => setFolded(new Set([...folded].filter(each => each !== section)))}
           onKey={(node, key) => onKey(node, key, setQuery)}
         />
       )}
@@ -153,6 +157,31 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
         return false;
     }
   }
+}
+
+/** Below this, a drawing cannot be read. */
+const READABLE = 0.75;
+/** What a drawing needs whose size is not known yet. */
+const WIDE = 900;
+
+/**
+ * Whether there is room for the drawing as a whole: else the column is what one wants to see. It is
+ * decided when the panel changes, not while somebody types.
+ */
+function useRoom(
+  frame: React.RefObject<HTMLDivElement>,
+  subject: ISubject,
+  drawn: Picture | null,
+  direction: Direction
+): boolean {
+  const { width } = useSize(frame);
+  const decided = useRef({ subject, width: 0, roomy: false });
+  const { current } = decided;
+  if (drawn !== null && width > 0 && (current.width !== width || current.subject !== subject)) {
+    const needed = arrangedNow(request(drawn, direction))?.width ?? WIDE / READABLE;
+    decided.current = { subject, width, roomy: needed * READABLE <= width };
+  }
+  return decided.current.roomy;
 }
 
 /** The sections that have steps, in the notebook's order. */
