@@ -5,6 +5,7 @@ attributes of their objects is no content. Classes and modules of the notebook's
 names only, are looked into.
 """
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from nbflow.inside.digest import (
     is_figure,
 )
 
-CACHES = frozenset({"_cache", "_cached", "_memo", "_cache_dict", "__cache__", "_attr_cache"})
+CACHES = re.compile(r"_.*cache|_memo$")
+"""Attributes in which libraries keep what they would compute again."""
+
 HIDDEN = frozenset(
     {"In", "Out", "_ih", "_oh", "_dh", "get_ipython", "exit", "quit", "open", "display"}
 )
@@ -32,7 +35,7 @@ class LenientWalk(Walk):
 
     def attribute(self, owner: object, key: str, value: object) -> None:
         """As of Walk, but for caches."""
-        if key in CACHES and type(owner).__module__ != "__main__":
+        if CACHES.match(key) and type(owner).__module__ != "__main__":
             return
         super().attribute(owner, key, value)
 

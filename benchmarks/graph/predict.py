@@ -1,7 +1,9 @@
 """nbflow's graph of a notebook, at the level of code cells."""
 
 import ast
+import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,22 +64,50 @@ def predicted(sample: Sample) -> Prediction:
     return lowered(sample, opened, opened.graph())
 
 
-def after_run(sample: Sample) -> Prediction:
+def after_run(sample: Sample, *, kept: Path | None = None, seconds: float = 600) -> Prediction:
     """What nbflow says once `nbflow run` has run a copy of the notebook's folder.
 
+    The copy stays below `kept`, if that is given, and is not run a second time.
+
     Raises:
-        RuntimeError: the run failed.
+        RuntimeError: the run failed, or took too long.
     """
-    command = [sys.executable, "-m", "nbflow", "run", sample.path.name]
     with tempfile.TemporaryDirectory(prefix="nbgraph-") as base:
-        folder = Path(base) / "project"
-        shutil.copytree(sample.folder, folder)
-        (folder / "nbflow.toml").touch()
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError((done.stdout + done.stderr).strip()[-300:])
+        folder = (kept or Path(base)) / sample.name.replace("/", "-")
+        ended = folder / ".nbflow" / "run-once"
+        if not ended.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _copy(sample, folder)
+            _run(folder, sample.path.name, seconds)
+            ended.touch()
         path = folder / sample.path.name
         return lowered(sample, open_notebook(path, folder), Project(folder).inspect(path))
+
+
+def _copy(sample: Sample, folder: Path) -> None:
+    """The notebook's folder as a project; its kernel is the one that found the truth."""
+    shutil.copytree(sample.folder, folder)
+    (folder / "nbflow.toml").touch()
+    path = folder / sample.path.name
+    node = json.loads(path.read_text(encoding="utf-8"))
+    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    node["metadata"]["kernelspec"] = python
+    path.write_text(json.dumps(node), encoding="utf-8")
+
+
+def _run(folder: Path, name: str, seconds: float) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "nbflow", "run", name]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        try:
+            said, _ = run.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGINT)  # it ends its kernels
+            run.communicate()
+            raise RuntimeError(f"its run took longer than {seconds:.0f} s") from None
+    if run.returncode:
+        raise RuntimeError(f"its run failed: {said.strip()[-300:]}")
 
 
 def lowered(sample: Sample, opened: Opened, graph: Graph) -> Prediction:

@@ -104,14 +104,20 @@ class Replays:
         return self._ask({"cells": list(range(len(watch))), "watch": watch, "trace": False})
 
     def replay(
-        self, cells: Iterable[int], names: Iterable[str], *, draw: bool = False
+        self,
+        cells: Iterable[int],
+        names: Iterable[str],
+        *,
+        draw: bool = False,
+        again: bool = False,
     ) -> dict[str, Any]:
         """Some cells in notebook order: what the last one showed, and the digests of `names`.
 
-        `draw` draws the figures of all cells, not only of the last one.
+        `draw` draws the figures of all cells, not only of the last one; `again` runs them though
+        the answer is known.
         """
         key = (tuple(sorted(cells)), tuple(names), draw)
-        if key not in self.kept:
+        if key not in self.kept or again:
             request = {"cells": key[0], "names": key[1], "draw": draw, "trace": False}
             try:
                 self.kept[key] = self._ask({**request, "shared": self.shared and not draw})

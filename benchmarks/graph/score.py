@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -300,13 +301,16 @@ def main() -> None:
         if (not given.names or any(word in entry.name for word in given.names))
         and given.split in ("all", entry.split)
     ]
+    predictor = PREDICTORS[given.predict]
+    if given.predict == "after-run":
+        predictor = partial(predict.after_run, kept=given.runs, seconds=given.run_seconds)
     rows, skipped = [], []
     for found in _all_measured(wanted, given):
         if found.truth is None:
             skipped.append(f"{found.entry.name}: {found.skipped}")
             continue
         try:
-            one = row(found, PREDICTORS[given.predict])
+            one = row(found, predictor)
         except RuntimeError as error:
             skipped.append(f"{found.entry.name}: {error}")
             continue
@@ -375,6 +379,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--limit-seconds", type=float, default=240.0, help="for each notebook")
     parser.add_argument("--trace-again", action="store_true", help="do not use kept truths")
     parser.add_argument("--cache", type=Path, default=user_cache_path("nbflow-graph-benchmark"))
+    parser.add_argument("--runs", type=Path, help="keep what after-run runs here; run it once")
+    parser.add_argument("--run-seconds", type=float, default=600.0, help="for each run")
     parser.add_argument("--json", type=Path, help="write the scores here, too")
     return parser.parse_args()
 

@@ -187,15 +187,20 @@ class _Check:
         return found.union(*(self.above[cell] for cell in found))
 
     def steady(self, cell: int) -> list[str]:
-        """What the cell left, so far as two Run Alls agree on it and it can be compared."""
-        one, two = self.one[cell]["values"], self.two[cell]["values"]
-        return [name for name, was in one.items() if was == two.get(name) != "?"]
+        """What the cell left, so far as two Run Alls agree on it and it can be compared.
 
-    def fits(self, cell: int, direct: Iterable[int]) -> bool:
+        What it changed by way of other names counts where somebody reads it by its own: there a
+        replay of the reader tells.
+        """
+        one, two = self.one[cell]["values"], self.two[cell]["values"]
+        used = {name for kind in ("bound", "reads", "asked") for name in self.one[cell][kind]}
+        return [name for name, was in one.items() if name in used and was == two.get(name) != "?"]
+
+    def fits(self, cell: int, direct: Iterable[int], *, again: bool = False) -> bool:
         """Whether the cell gives the same after these and what they need."""
         names = self.steady(cell)
         cells = {*self.closed(direct), cell}
-        answer = self.replays.replay(cells, names, draw=cell in self.drawn)
+        answer = self.replays.replay(cells, names, draw=cell in self.drawn, again=again)
         if "error" in answer:
             return False
         last, was = answer["traces"][-1], self.one[cell]
@@ -217,6 +222,8 @@ class _Check:
             if missing is None:
                 self.truth.unscored[cell] = "even all cells above do not give the same"
                 return
+            if self.fits(cell, edges, again=True):
+                missing = []  # it did not fit by chance: nobody is to blame
             self.truth.found[cell] = sorted(missing)
             for writer in missing:
                 edges.setdefault(writer, []).append(self.cause(writer))

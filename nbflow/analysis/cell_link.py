@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nbflow.analysis.facts import CellFacts, Effect, Use
+from nbflow.analysis.facts import OUTSIDE, CellFacts, Effect, Use
 from nbflow.analysis.versions import Defined, Version
 from nbflow.core.graph import Learned
 from nbflow.core.names import Name
@@ -31,6 +31,8 @@ class CellLink:
     other lanes replay. spared: names that it might change by its text, but runs have shown that it
     does not. asked: names that it really looks at; passed: versions that it would only have handed
     on to nobody. doubts: such steps and names above (group keys) on which what it reads rests.
+    guessed: settings that it may look at, though nothing in it says so. unasked: ambient channels
+    that stand above it and that it does not look at.
     """
 
     cell: Cell
@@ -52,12 +54,23 @@ class CellLink:
     passed: dict[Name, Version] = field(default_factory=dict)
     spared: dict[Name, int] = field(default_factory=dict)
     doubts: set[Doubt] = field(default_factory=set)
+    guessed: set[Name] = field(default_factory=set)
+    unasked: set[Name] = field(default_factory=set)
 
     @property
     def kept(self) -> frozenset[Name]:
         """Names that runs have seen it leave alone, and never change."""
         changed = {lesson.name for lesson in self.lessons if lesson.what == "writes"}
         return frozenset(ls.name for ls in self.lessons if ls.what == "keeps") - changed
+
+    @property
+    def ignored(self) -> frozenset[Name]:
+        """Settings that runs have seen it not look at. What reaches the outside world is not left
+        to that."""
+        if self.facts.effects & OUTSIDE:
+            return frozenset()
+        asked = {lesson.name for lesson in self.lessons if lesson.what == "reads"}
+        return frozenset(ls.name for ls in self.lessons if ls.what == "ignores") - asked
 
 
 @dataclass(slots=True, kw_only=True)

@@ -109,6 +109,7 @@ def _made(
 
 def _take(standing: Standing, cell: Cell, defined: Defined) -> None:
     fragment = defined.fragment
+    standing.made.append(defined)
     for name in fragment.names:
         standing.rebound(name, cell)
         standing.aliases.leave(name)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from nbflow.analysis.cell_link import CellLink, Group, Resolved
-from nbflow.analysis.facts import Effect
+from nbflow.analysis.facts import OUTSIDE, Effect
 from nbflow.analysis.files import FileEdge, file_edges, file_uses
-from nbflow.analysis.steps import OUTSIDE, may_stop, options_of
+from nbflow.analysis.steps import may_stop, options_of
 from nbflow.core.graph import Edge, EdgeCertainty, EdgeKind
 from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
 from nbflow.core.step import StepName

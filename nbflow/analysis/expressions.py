@@ -28,6 +28,7 @@ from nbflow.analysis.values import (
     ONE_SHOT,
     OWN_PARTS,
     OWN_STATE,
+    REMEMBERING,
     STR,
     TABLES,
     UNKNOWN,
@@ -513,6 +514,9 @@ class Expressions:
 
     def own_dict(self, base: Value, node: ast.AST) -> Value:
         """The dict in which an object keeps its attributes: no pickle keeps the two together."""
+        if base.type in REMEMBERING:
+            line = getattr(node, "lineno", 0)
+            self.one_lane("it shows what a library's result has remembered so far", line)
         made = self.site(node, ".dict")
         self.record.made[made] = "the dict of an object's attributes"
         self.record.hold(frozenset({made}), base.objs)

@@ -44,6 +44,10 @@ class Effect(StrEnum):
     WRITES_FILES = "writes_files"  # an outside effect; the paths are `file:` names in `writes`
 
 
+OUTSIDE = frozenset({Effect.NETWORK, Effect.DATABASE, Effect.SUBPROCESS, Effect.WRITES_FILES})
+"""Effects that reach the world outside the run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
     """A top-level statement that other lanes may replay instead of loading its names as values.

@@ -15,6 +15,7 @@ from nbflow.analysis.values import (
     IMMUTABLE,
     NO_OBJECTS,
     ONE_SHOT,
+    PLOTS,
     STR,
     TABLES,
     UNKNOWN,
@@ -33,6 +34,11 @@ _REFLECTION: Final = frozenset(
     }
 )
 _MENTIONED: Final = re.compile(r"@(\w+)")
+_WORDS: Final = re.compile(r"(?<![\w.])[^\W\d]\w*")
+_READ_AS_CODE: Final = ("patsy.", "formulaic.", "numexpr.")
+"""Their texts are expressions, whose names are looked up where they are called."""
+
+_KNOW_NO_FORMULAS: Final = ("builtins.", "matplotlib.", "numpy.", "IPython.")
 _OPEN: Final = parse_rule("file opens affine=an_open_file")
 _CONNECT: Final = parse_rule("duckdb connects affine=a_DuckDB_connection")
 _DEFAULT_CONNECTION: Final = "database/default connection"
@@ -84,6 +90,8 @@ class KnownCalls(Calls):
             return self._duckdb(dotted.removeprefix("duckdb."), given, node)
         if dotted.startswith("os.environ."):
             return self._environment(dotted.removeprefix("os.environ."), given, node)
+        if not dotted.startswith(_KNOW_NO_FORMULAS):
+            self._names_in_formulas(given, node, always=dotted.startswith(_READ_AS_CODE))
         handler = _SPECIAL.get(dotted)
         return None if handler is None else handler(self, given, node)
 
@@ -95,6 +103,8 @@ class KnownCalls(Calls):
             return self._duckdb(name, given, node, connection=base)
         if name in ("query", "eval") and (base.type in TABLES or not base.type):
             self._names_in_query(base, given, node)
+        if base.type not in IMMUTABLE and base.type not in PLOTS:
+            self._names_in_formulas(given, node)
         if name == "pipe" and given.positional:
             rest = Arguments([base, *given.positional[1:]], given.keywords, given.rest)
             return self.call_value(given.positional[0], rest, node)
@@ -205,6 +215,15 @@ class KnownCalls(Calls):
                 self.load(name, node.lineno)
         elif text is not None and base.type in TABLES:
             self.one_lane("the text of a `query` may name any variable", node.lineno)
+
+    def _names_in_formulas(self, given: Arguments, node: ast.Call, *, always: bool = False) -> None:
+        """`ols("y ~ np.log(x) + centred(z)", df)`: what is no column is a name."""
+        for value in given.all():
+            text = value.text or ""
+            if always or ("~" in text and "~/" not in text):
+                for name in dict.fromkeys(_WORDS.findall(text)):
+                    if self.peek(name) is not None:
+                        self.load(name, node.lineno)
 
     # -- the environment ----------------------------------------------------------------------
 

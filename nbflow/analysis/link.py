@@ -16,9 +16,10 @@ from nbflow.analysis.edges import Edges
 from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.analysis.labels import label, unique
 from nbflow.analysis.liveness import drop_idle, liveness_in
-from nbflow.analysis.sharing import sharing_in
+from nbflow.analysis.sharing import heard, sharing_in
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.steps import StepMaker, replay_of, top_modules, versions_read
+from nbflow.analysis.versions import Defined, in_order
 from nbflow.analysis.walk import Walk
 from nbflow.core.graph import Definition, Graph, Learned
 from nbflow.core.names import Name
@@ -48,7 +49,7 @@ def link(
     `learned` are lessons of former runs that still hold; `one_lane` asks for one kernel for the
     whole notebook. Nothing is raised for trouble in the notebook: it is in the graph's diagnostics.
     """
-    lessons = tuple(learned)
+    lessons = tuple(heard(learned, facts))
     walked = _walk(notebook, facts, tags, injected, lessons, replaying=not one_lane)
     reasons = list(dict.fromkeys(walked[0].one_lane))
     reasons += [lesson.reason for lesson in lessons if lesson.what == "one_lane"]
@@ -79,10 +80,9 @@ def _walk(
     for lesson in lessons:
         cells = lesson.step.split("+")
         # In one kernel evidence has nothing to gain, and nobody watches that it stays true.
-        evidence = lesson.what == "keeps"
-        for cell in (cells if replaying else []) if evidence else cells[-1:]:
+        for cell in (cells if replaying else []) if lesson.is_evidence else cells[-1:]:
             by_cell.setdefault(CellId(cell), []).append(lesson)
-    held = tuple(ls for ls in lessons if replaying or ls.what != "keeps")
+    held = tuple(ls for ls in lessons if replaying or not ls.is_evidence)
     standing = Standing(
         injected=injected,
         sharing=sharing_in(notebook, facts, held),
@@ -189,7 +189,8 @@ class _Linker:
         )
 
     def _definitions_step(self, definitions: tuple[Definition, ...]) -> tuple[Step, ...]:
-        cells = [self.notebook.cell(d.cell) for d in definitions]
+        ids = [definition.cell for definition in definitions]
+        cells = [self.notebook.cell(cell) for cell in ids]
         cells = [cell for cell in cells if cell.source.strip()]
         if not cells:
             return ()
@@ -205,10 +206,17 @@ class _Linker:
             cells=tuple(cell.id for cell in cells),
             cell_indexes=tuple(cell.index for cell in cells),
             sources=tuple(cell.source for cell in cells),
+            replays=tuple(replay_of(defined) for defined in self._needed_by({*ids})),
             modules=top_modules(f.module for cell in cells for f in fragments[cell.id]),
             parameters=tuple(name for replay in given for name in replay.names),
         )
         return (step,)
+
+    def _needed_by(self, cells: set[CellId]) -> list[Defined]:
+        """What definition cells need of cells that are steps: imports beside other code."""
+        own = (defined for defined in self.standing.made if defined.cell in cells)
+        needed = {one for defined in own for one in defined.chain()}
+        return in_order(one for one in needed if one.cell not in cells)
 
 
 def _label_names(link: CellLink) -> list[Name]:

@@ -77,10 +77,17 @@ def read_channel(standing: Standing, link: CellLink, use: Use) -> None:
 
 def _read_settings(standing: Standing, link: CellLink) -> None:
     """Settings (options, styles, environment) hold for everything below that may look at them."""
-    unused = set(SETTINGS) - link.facts.settings
+    unused = (set(SETTINGS) - link.facts.settings) | link.ignored
+    told = {use.name for use in (*link.facts.reads, *link.facts.writes)} | link.inputs.keys()
     for name in standing.channels:
-        if name not in USED_UP and name not in unused:
-            read_channel(standing, link, Use(name=name, line=1))
+        if name in told:
+            continue
+        if name in USED_UP or name in unused:
+            link.unasked.add(name)
+            continue
+        read_channel(standing, link, Use(name=name, line=1))
+        if name in SETTINGS:
+            link.guessed.add(name)
 
 
 @dataclass(slots=True, kw_only=True)

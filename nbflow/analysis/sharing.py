@@ -9,13 +9,13 @@ import ast
 import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.analysis.nodes import walk
 from nbflow.core.graph import Learned
-from nbflow.core.names import Name
+from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell, Notebook
 
 _IS = re.compile(r"\bis\b")
@@ -163,6 +163,25 @@ def sharing_in(
         anytime=frozenset(anytime),
         by_identity=any(compares_identity(cell.source) for cell in cells),
         mentioned=frozenset[Name]().union(*(mentioned_in(cell.source) for cell in cells)),
+    )
+
+
+def heard(lessons: Iterable[Learned], facts: Iterable[CellFacts]) -> Iterator[Learned]:
+    """Lessons as they are to be obeyed. That names share objects is a write of both, unless the
+    text says so, too: then it also says who sees a change of which."""
+    by_cell = {str(one.cell): one for one in facts}
+    for lesson in lessons:
+        if lesson.what != "shares":
+            yield lesson
+        elif lesson.step not in by_cell or not _says(by_cell[lesson.step], lesson.name):
+            yield replace(lesson, what="writes")
+
+
+def _says(facts: CellFacts, name: Name) -> bool:
+    """By its text, all that a cell writes may share objects with the name."""
+    written = {use.name for use in facts.writes if kind_of(use.name) is NameKind.VARIABLE}
+    return bool(written) and all(
+        any({name, one} <= group for group in facts.aliases) for one in written
     )
 
 

@@ -16,10 +16,11 @@ class Standing:
     """Where the walk stands. `replaying` is False when the notebook runs in one lane: every code
     cell then is a step of its own and nothing is replayed.
 
-    channels: the ambient ones of the current names. setup: what every step replays. skipped: names
-    that only skipped cells write. one_lane: reasons for which the notebook cannot be split.
-    injected: the source of the given parameters. doubts: for each name the steps above that might
-    have changed it, or what it was made of, although no run has seen that.
+    channels: the ambient ones of the current names. setup: what every step replays. made: every
+    definition so far. skipped: names that only skipped cells write. one_lane: reasons for which the
+    notebook cannot be split. injected: the source of the given parameters. doubts: for each name
+    the steps above that might have changed it, or what it was made of, although no run has seen
+    that.
     """
 
     injected: str
@@ -30,6 +31,7 @@ class Standing:
     channels: dict[Name, None] = field(default_factory=dict)
     aliases: Aliases = field(default_factory=Aliases)
     setup: list[Defined] = field(default_factory=list)
+    made: list[Defined] = field(default_factory=list)
     skipped: dict[Name, Cell] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     one_lane: list[str] = field(default_factory=list)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nbflow.analysis.cell_link import CellLink, Group
-from nbflow.analysis.facts import Certainty, Effect, Fragment, Use
+from nbflow.analysis.facts import OUTSIDE, Certainty, Effect, Fragment, Use
 from nbflow.analysis.files import FileUse, file_uses
 from nbflow.analysis.labels import title_above
 from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP
@@ -13,10 +13,6 @@ from nbflow.analysis.versions import Defined, in_order
 from nbflow.core.names import ANY_FILE, Name, NameKind, kind_of, path_of
 from nbflow.core.notebook import Notebook
 from nbflow.core.step import CheckMode, Input, Replay, Step, StepName, StepOptions
-
-OUTSIDE = frozenset({Effect.NETWORK, Effect.DATABASE, Effect.SUBPROCESS, Effect.WRITES_FILES})
-"""Effects that reach the world outside the run."""
-
 
 _INNER = frozenset({Effect.RAISES_INSIDE, Effect.UNSEEDED})
 """What only the analysis tells apart."""
@@ -61,6 +57,8 @@ class StepMaker:
             declared_writes=writes,
             may_writes=tuple(name for name in writes if self._may_keep(group, name)),
             passes=_unique(n for link in links for n in link.passed),
+            may_reads=_guessed(group),
+            unasked=_unasked(links),
             spared=_unique(n for link in links for n in link.spared if n not in writes),
             defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
@@ -197,6 +195,22 @@ def _environment(group: Group, replays: list[Defined]) -> set[str]:
 def _fragments(group: Group, replays: list[Defined]) -> list[Fragment]:
     own = [fragment for link in group.links for fragment in link.facts.fragments]
     return [*(defined.fragment for defined in replays), *own]
+
+
+def _guessed(group: Group) -> tuple[Name, ...]:
+    """Settings that no cell of a step surely looks at, or changes. What reaches the outside world
+    is not left to what runs have seen."""
+    if group.effects() & OUTSIDE:
+        return ()
+    links = group.links
+    sure = {n for link in links for n in {*link.inputs, *link.left} - link.guessed}
+    return tuple(sorted({n for link in links for n in link.guessed} - sure))
+
+
+def _unasked(links: Iterable[CellLink]) -> tuple[Name, ...]:
+    """Channels that stand above a step, and that none of its cells looks at or changes."""
+    touched = {name for link in links for name in (*link.inputs, *link.left)}
+    return tuple(sorted({name for link in links for name in link.unasked} - touched))
 
 
 def _unique(names: Iterable[Name]) -> tuple[Name, ...]:

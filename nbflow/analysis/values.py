@@ -47,6 +47,9 @@ OWN_STATE: Final = frozenset(
 OWN_PARTS: Final = frozenset({"Minuit"})
 """Those of them whose attributes are views of what they are themselves."""
 
+REMEMBERING: Final = frozenset({"SMModel", "SMResults", "Found"})
+"""Types of libraries whose results keep what they were asked for; asking changes nothing else."""
+
 PLOTS: Final = frozenset({"Figure", "Axes", "Artist", "Plot", "Grid"})
 """Types whose values matplotlib draws."""
 

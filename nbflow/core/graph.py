@@ -39,18 +39,25 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What a run taught about a step: it also `writes` or `reads` `name`, or its value stays in the
-    lane; or it `keeps` `name`, which its text only seemed to change.
+    """What a run taught about a step: it also `writes` or `reads` `name`, or what it writes
+    `shares` objects with `name` from then on, or its value stays in the lane; or it `keeps` `name`,
+    which its text only seemed to change, or `ignores` it, which its text only seemed to look at:
+    these two are evidence.
 
-    `source_hash` is the step's source as it was then (for `keeps` also all that it calls, and the
+    `source_hash` is the step's source as it was then (for evidence also all that it calls, and the
     versions of its packages); the lesson is forgotten when that changes.
     """
 
     step: StepId
     name: Name
-    what: Literal["writes", "reads", "affinity", "one_lane", "keeps"]
+    what: Literal["writes", "reads", "shares", "affinity", "one_lane", "keeps", "ignores"]
     reason: str
     source_hash: str = ""
+
+    @property
+    def is_evidence(self) -> bool:
+        """It takes away what the text only seemed to say."""
+        return self.what in ("keeps", "ignores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,9 @@ class Step:
     optional_outputs: those of the outputs that no step reads; kept only if that costs little.
     declared_writes: every name it is expected to write (sure, may, learned); what it changes beyond
         these is a found mutation. may_writes: those of them that it perhaps never changes: calls
-        whose effect is not known. spared: names that it might change by its text, though runs have
+        whose effect is not known. may_reads: settings that it perhaps never looks at. unasked:
+        ambient channels that steps above have set, and which it is not expected to look at; it is
+        watched that it does not. spared: names that it might change by its text, though runs have
         shown that it does not; it is watched that this stays so. passes: names that it binds on
         some path only, and whose earlier values nobody needs: where it does not bind them, it
         leaves nothing.
@@ -149,6 +151,8 @@ class Step:
     reads: tuple[Name, ...] = ()
     declared_writes: tuple[Name, ...] = ()
     may_writes: tuple[Name, ...] = ()
+    may_reads: tuple[Name, ...] = ()
+    unasked: tuple[Name, ...] = ()
     spared: tuple[Name, ...] = ()
     passes: tuple[Name, ...] = ()
     defines: tuple[Name, ...] = ()

@@ -93,8 +93,10 @@ class TaskSpec:
     are loaded too (they are watched) but not bound. superseded: for each of the inputs, the members
     that have a newer version by now; they are neither bound nor watched. outputs: names to capture.
     declared_writes: names it is expected to change; may_writes: those that it perhaps never
-    changes; spared: those that it is not expected to change any more; passes: outputs that are left
-    out where the step did not bind them. staging: an existing folder for staged files.
+    changes; may_reads: settings that it perhaps never looks at; unasked: channels that steps above
+    have set, and which it is expected to let alone; spared: those that it is not expected to change
+    any more; passes: outputs that are left out where the step did not bind them. staging: an
+    existing folder for staged files.
     key_file: the project's sealing key.
     lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
     python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
@@ -120,6 +122,8 @@ class TaskSpec:
     optional: tuple[str, ...] = ()
     declared_writes: tuple[str, ...] = ()
     may_writes: tuple[str, ...] = ()
+    may_reads: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
     python_reads: tuple[str, ...] = ()
@@ -163,7 +167,8 @@ class TaskReport:
 
     found_mutations: inputs (or hidden members of their groups, or module state `@module:NAME`) that
     changed without being declared. untouched: those of `may_writes` that did not change, and share
-    nothing with what did. alias_groups: names, captured or loaded, that share mutable
+    nothing with what did. found_reads: settings that it looked at unforeseen; unread: those of
+    `may_reads` that it did not look at. alias_groups: names, captured or loaded, that share mutable
     objects.
     dynamic_effects: seen at run time: `network`, `subprocess`, `threads`, `children`, `tasks`,
     `index_names` (a loaded pandas Index, which other names may use too, was renamed in place) …
@@ -175,6 +180,8 @@ class TaskReport:
     unstorable: tuple[Unstorable, ...] = ()
     found_mutations: tuple[str, ...] = ()
     untouched: tuple[str, ...] = ()
+    found_reads: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     alias_groups: tuple[tuple[str, ...], ...] = ()
     files_read: tuple[FileTouch, ...] = ()
     files_written: tuple[FileTouch, ...] = ()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
 from nbflow.core.graph import Graph, Learned
@@ -36,13 +37,16 @@ def lessons_of(step: Step, graph: Graph, outcome: TaskOutcome) -> tuple[Learned,
 
 
 def evidence_of(step: Step, outcome: TaskOutcome) -> tuple[Learned, ...]:
-    """What the attempt showed that the step leaves alone, though its text could not say so."""
+    """What the attempt showed that the step leaves alone, or does not look at, though its text
+    could not say so."""
     if outcome.report is None or outcome.status != "succeeded":
         return ()
-    return tuple(
-        _learned(step, name, "keeps", f"`{step.name}` left `{name}` as it was")
-        for name in outcome.report.untouched
-        if name in step.may_writes
+    report = outcome.report
+    kept = (name for name in report.untouched if name in step.may_writes)
+    unread = (name for name in report.unread if name in step.may_reads)
+    return (
+        *(_learned(step, n, "keeps", f"`{step.name}` left `{n}` as it was") for n in kept),
+        *(_learned(step, n, "ignores", f"`{step.name}` did not look at `{n}`") for n in unread),
     )
 
 
@@ -56,6 +60,8 @@ def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learn
             yield _learned(step, name, "one_lane", why)
         elif name not in step.declared_writes:
             yield _learned(step, name, "writes", f"`{step.name}` changed `{name}` when it ran")
+    for name in report.found_reads:
+        yield _learned(step, name, "reads", f"`{step.name}` looked at `{name}` when it ran")
     for group in report.alias_groups:
         yield from _shared(step, group)
     for name in (one.name for one in report.unstorable):
@@ -68,13 +74,13 @@ def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learn
 
 
 def _shared(step: Step, group: tuple[str, ...]) -> Iterator[Learned]:
-    """An input that shares objects with what the step wrote changes with it from now on."""
+    """An input that shares objects with what the step wrote: who changes one changes both."""
     undeclared = [name for name in group if name not in step.declared_writes]
     if len(undeclared) == len(group):
         return
     for name in undeclared:
         others = ", ".join(f"`{other}`" for other in group if other != name)
-        yield _learned(step, name, "writes", f"`{name}` shares objects with {others}")
+        yield _learned(step, name, "shares", f"`{name}` shares objects with {others}")
 
 
 def _is_read_elsewhere(step: Step, graph: Graph, name: str) -> bool:
@@ -88,20 +94,20 @@ def _is_read_elsewhere(step: Step, graph: Graph, name: str) -> bool:
 
 
 def _found_read(step: Step, graph: Graph, outcome: TaskOutcome) -> Iterator[Learned]:
-    """A name that was missing although a step above makes it."""
-    error = outcome.error
-    found = _NAME_ERROR.search(error.message) if error and error.type == "NameError" else None
+    """A name that was missing although a cell above makes it. Libraries that look names up for the
+    author (in a formula) wrap the error in one of their own."""
+    found = _NAME_ERROR.search(outcome.error.message) if outcome.error else None
     if found is None or any(given.name == found[1] for given in step.inputs):
         return
     name = Name(found[1])
-    for other in graph.steps:
-        if other.id == step.id:
-            return
-        if name in other.declared_writes:
-            yield _learned(step, name, "reads", f"`{step.name}` asked for `{name}` when it ran")
-            return
+    replayed = {name for replay in step.replays for name in replay.names}
+    above = takewhile(lambda other: other.id != step.id, graph.steps)
+    written = (name for other in above for name in other.declared_writes)
+    defined = (n for d in graph.definitions for n in d.names if d.cell_index < step.position)
+    if name in {*written, *defined} - replayed:
+        yield _learned(step, name, "reads", f"`{step.name}` asked for `{name}` when it ran")
 
 
 def _learned(step: Step, name: str, what: str, reason: str) -> Learned:
-    assert what in ("writes", "reads", "affinity", "one_lane", "keeps")
+    assert what in ("writes", "reads", "shares", "affinity", "one_lane", "keeps", "ignores")
     return Learned(step=step.id, name=Name(name), what=what, reason=reason)  # type: ignore[arg-type]

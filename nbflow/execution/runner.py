@@ -8,7 +8,7 @@ the commit point; what depends on a step starts after that.
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -181,6 +181,9 @@ class Decision(Protocol):
     @property
     def seen(self) -> str | None:
         """The run whose result is stored under the fingerprint, good or not."""
+
+    def without(self, names: Collection[str]) -> "Decision":
+        """The same, as it is where the step was seen not to look at some inputs."""
 
 
 class Decide(Protocol):
@@ -497,6 +500,9 @@ class Runner:
         lessons = self._new_lessons(step, outcome)
         if not self._state.plan.graph.one_lane and (evidence := evidence_of(step, outcome)):
             self._remember(evidence)
+            ignored = {lesson.name for lesson in evidence if lesson.what == "ignores"}
+            if ignored and attempt.decision is not None:
+                attempt.decision = attempt.decision.without(ignored)
         if lessons or met:
             self._learn((*lessons, *met))
         if lessons and outcome.status == "failed":

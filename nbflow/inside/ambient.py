@@ -155,7 +155,7 @@ def _write_numpy(value: Any, start: Start) -> None:
 # -- settings of libraries
 
 # Chosen by the kernel, not by the author; reading `backend` would even start one.
-_RC_OF_KERNEL: Final = frozenset({"backend", "backend_fallback", "interactive"})
+RC_OF_KERNEL: Final = frozenset({"backend", "backend_fallback", "interactive"})
 _CYCLE: Final = "axes.prop_cycle"
 
 
@@ -167,7 +167,7 @@ def _read_rc(_start: Start) -> Any:
     return {
         key: _plain_rc(key, value)
         for key, value in now.items()
-        if key not in _RC_OF_KERNEL and value != before.get(key)
+        if key not in RC_OF_KERNEL and value != before.get(key)
     }
 
 
@@ -180,7 +180,7 @@ def _write_rc(value: Any, _start: Start) -> None:
         return
     matplotlib = importlib.import_module("matplotlib")
     for key, original in dict.items(matplotlib.rcParamsOrig):
-        if key not in _RC_OF_KERNEL:
+        if key not in RC_OF_KERNEL:
             wanted = value.get(key, original)
             if key == _CYCLE and key in value:
                 wanted = importlib.import_module("cycler").cycler(**wanted)

@@ -17,9 +17,10 @@ from blake3 import blake3
 
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import Blob, StagedBlob, TaskReport, TaskSpec, Unstorable
-from nbflow.inside import hand, surroundings, tables, values
+from nbflow.inside import hand, looked, surroundings, tables, values
 from nbflow.inside.ambient import changed_channels, channel_digest, read_channel
 from nbflow.inside.digest import Examined, Looks, Undigestible, examine
+from nbflow.inside.grown import parts_of
 from nbflow.inside.inputs import Loaded, Session, Watched
 from nbflow.inside.seal import PickleForbidden
 from nbflow.inside.values import CannotStore, Packing, Stored
@@ -43,9 +44,12 @@ def capture(
     Raises:
         StoreError, OSError: a file cannot be written.
     """
+    has_looked = looked.has_looked(loaded.listened)
     session.settle()
     changed_tables = session.take_changes()
-    seen = _Seen(namespace=namespace, session=session, spec=spec, loaded=loaded)
+    seen = _Seen(
+        namespace=namespace, session=session, spec=spec, loaded=loaded, has_looked=has_looked
+    )
     seen.look()
     staging = _Staging(folder=Path(spec.staging), packing=loaded.packing, hand_from=spec.hand_from)
     for group in seen.groups():
@@ -63,6 +67,8 @@ def capture(
         found_mutations=tuple(sorted(seen.mutations(changed_tables))),
         # What cannot be stored cannot be looked through: it may hold on to anything (a weakref).
         untouched=() if unstorable else tuple(sorted(seen.untouched(changed_tables))),
+        found_reads=seen.found_reads(),
+        unread=seen.unread(),
         alias_groups=tuple(seen.undeclared_groups()),
         dynamic_effects=(*seen.around.living, *seen.renamed_indexes()),
         peak_memory=_peak_memory(),
@@ -81,6 +87,7 @@ class _Seen:
     session: Session
     spec: TaskSpec
     loaded: Loaded
+    has_looked: bool
     outputs: dict[str, Any] = field(default_factory=dict)
     sql: set[str] = field(default_factory=set)
     absent: list[str] = field(default_factory=list)
@@ -133,9 +140,12 @@ class _Seen:
                 yield watched.name
         yield from (self.loaded.tables & changed_tables) - declared
         followed = {*self.spec.input_names, *self.spec.spared}
-        for channel in self.around.channels - declared:
+        for channel in (self.around.channels | self.around.brought_in) - declared:
             if channel not in _GENERATORS or channel in followed:
                 yield channel
+        # Steps above have set these, and nobody thought that the step would go on from there.
+        strange = self.around.channels & set(self.spec.unasked) & _GENERATORS
+        yield from strange - declared - followed
         for module in self.around.modules:
             yield f"@module:{module}"
         if self.around.loggers:
@@ -169,7 +179,15 @@ class _Seen:
                 same.difference_update(group)
         yield from same
         channels = {name for name in wanted if kind_of(Name(name)) is NameKind.AMBIENT}
-        yield from channels - self.around.channels
+        yield from channels - self.around.channels - self.around.brought_in
+
+    def found_reads(self) -> tuple[str, ...]:
+        """Settings that the step looked at, though nobody thought so."""
+        return tuple(sorted(looked.SEEN & set(self.spec.unasked))) if self.has_looked else ()
+
+    def unread(self) -> tuple[str, ...]:
+        """Settings that the step did not look at, though its text could not say so."""
+        return () if self.has_looked else tuple(sorted(looked.SEEN & set(self.spec.may_reads)))
 
     def renamed_indexes(self) -> Iterator[str]:
         """Other tables may use the same Index object, and are not here to be looked at."""
@@ -184,7 +202,10 @@ class _Seen:
         if watched.before is None:
             return False
         now = self.of(watched.value)
-        return now is None or watched.before.changed(now.snapshot)
+        if now is not None and not watched.before.changed(now.snapshot):
+            return False
+        later = parts_of(watched.value) if watched.parts is not None else None
+        return watched.parts is None or later is None or not watched.parts.outlast(later)
 
     # -- what is shared
 
@@ -215,9 +236,11 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Around:
-    """What changed around the step's names."""
+    """What changed around the step's names. brought_in: generators that the step itself brought in,
+    and may have drawn from."""
 
     channels: frozenset[str] = frozenset()
+    brought_in: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()
     loggers: frozenset[str] = frozenset()
     living: tuple[str, ...] = ()
@@ -227,11 +250,10 @@ _NOTHING_AROUND: Final = _Around()
 
 
 def _around(loaded: Loaded) -> _Around:
-    channels = frozenset(changed_channels(loaded.ambient, loaded.start))
-    # A generator that the step itself brought in may have been drawn from.
     brought_in = loaded.ambient.values[_NUMPY] is None and "numpy.random" in sys.modules
     return _Around(
-        channels=channels | {_NUMPY} if brought_in else channels,
+        channels=frozenset(changed_channels(loaded.ambient, loaded.start)),
+        brought_in=frozenset({_NUMPY}) if brought_in else frozenset(),
         modules=surroundings.changed_modules(loaded.modules),
         loggers=surroundings.changed_loggers(loaded.loggers),
         living=surroundings.left_behind(loaded.living),

@@ -24,6 +24,7 @@ import logging
 import marshal
 import pathlib
 import pickle
+import random
 import re
 import struct
 import sys
@@ -536,6 +537,10 @@ class Walk:
     # -- anything else, as pickle sees it --------------------------------------------------------
 
     def reduced(self, value: Any) -> None:
+        if shared := shared_generator(value):
+            self.tag("shared generator")
+            self.text(shared)
+            return
         immutable = isinstance(value, _VALUES) or type(value).__module__ == "matplotlib.path"
         if immutable or not self.seen(value):
             self.parts(value)
@@ -608,6 +613,20 @@ class Walk:
             return False
         self.notes.lazy[f"{self._ordinal(id(owner))}.{name}"] = self.apart(part)
         return True
+
+
+def shared_generator(value: object) -> str:
+    """The module whose functions draw from this very generator; empty for all others.
+
+    Whoever holds it shares it with everybody: it is no content, its state is a channel's.
+
+    >>> shared_generator(random._inst), shared_generator(random.Random())
+    ('random', '')
+    """
+    if value is random._inst:
+        return "random"
+    legacy = sys.modules.get("numpy.random.mtrand")
+    return "numpy.random" if legacy is not None and value is legacy._rand else ""
 
 
 def causes_of(error: BaseException) -> tuple[Any, ...]:

@@ -16,9 +16,10 @@ from blake3 import blake3
 from nbflow.core.errors import StoreError
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
-from nbflow.inside import hand, surroundings, tables, values
+from nbflow.inside import hand, looked, surroundings, tables, values
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
 from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible
+from nbflow.inside.grown import Parts, parts_of
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 
@@ -65,18 +66,22 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A Python value that the step may read, and what it was like (None: it has no content)."""
+    """A Python value that the step may read, and what it was like (None: it has no content).
+
+    parts: what was in it, if it remembers what it is asked for.
+    """
 
     name: str
     value: Any = field(repr=False)
     before: Snapshot | None
     indexes: tuple[NamedIndex, ...] = ()
     hidden: bool = False
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What was there before the step's first cell ran."""
+    """What was there before the step's first cell ran. listened: see `looked.listen`."""
 
     packing: Packing = field(repr=False)
     start: Start = field(repr=False)
@@ -87,6 +92,7 @@ class Loaded:
     loggers: Mapping[str, Any] = field(repr=False)
     living: "surroundings.Living" = field(repr=False)
     process: Mapping[str, Any] = field(repr=False)
+    listened: bool = False
 
 
 def load(
@@ -117,6 +123,7 @@ def load(
         loggers=surroundings.logger_states(),
         living=surroundings.living(),
         process=surroundings.process_state(),
+        listened=looked.listen(),
     )
 
 
@@ -235,7 +242,12 @@ def _watched(name: str, value: Any, looks: Looks, *, hidden: bool = False) -> Wa
     except Undigestible:  # it stays in its lane, and so do all who could change it
         return Watched(name=name, value=value, before=None, hidden=hidden)
     return Watched(
-        name=name, value=value, before=look.snapshot, indexes=look.indexes, hidden=hidden
+        name=name,
+        value=value,
+        before=look.snapshot,
+        indexes=look.indexes,
+        hidden=hidden,
+        parts=parts_of(value),
     )
 
 

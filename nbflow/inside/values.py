@@ -21,7 +21,6 @@ import io
 import json
 import pathlib
 import pickle
-import random
 import reprlib
 import struct
 import sys
@@ -53,6 +52,7 @@ from nbflow.inside.digest import (
     offset_in_owner,
     plain_attributes,
     reduce_figure,
+    shared_generator,
 )
 from nbflow.inside.mapped import is_mapped
 from nbflow.inside.seal import Seal
@@ -296,6 +296,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
                 return _memory(value)
             case BaseException() if causes_of(value):
                 return _exception(value)
+            case _ if shared := shared_generator(value):
+                return _the_generator_of, (shared,)
             case _ if is_dict_view(value):
                 return _dict_view(value)
             case _ if is_figure(value):
@@ -410,18 +412,17 @@ def refuse(value: Any) -> None:
         raise CannotStore("it is an open file: open it in the cell that reads it")
     if isinstance(value, types.GeneratorType | types.CoroutineType | types.AsyncGeneratorType):
         raise CannotStore(f"it is a {kind.__name__}: make it a list first (list(…))")
-    if isinstance(value, types.BuiltinMethodType | types.MethodType) and _is_shared_generator(
-        value.__self__
-    ):
+    bound = isinstance(value, types.BuiltinMethodType | types.MethodType)
+    if bound and shared_generator(value.__self__):
         raise CannotStore(
             f"it draws from the generator that everybody shares: call {value.__name__} by its name"
         )
 
 
-def _is_shared_generator(owner: object) -> bool:
-    """The hidden instance behind `random.random`, `np.random.rand` and their like."""
-    legacy = sys.modules.get("numpy.random.mtrand")
-    return owner is random._inst or (legacy is not None and owner is legacy._rand)
+def _the_generator_of(module: str) -> Any:
+    """The hidden instance behind the functions of `random` or `numpy.random`."""
+    draw: Any = importlib.import_module(module).random
+    return draw.__self__
 
 
 _FUNCTION_PARTS: Final = (

@@ -5,7 +5,7 @@ What depends on a step that will run cannot be known yet; it is planned to run, 
 again (`decide`) when its inputs are there: identical content leaves the readers reused.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nbflow.core.choices import Choices
@@ -55,6 +55,13 @@ class Decision:
     grounds: Grounds
     recorded: Recorded | None = None
     seen: str | None = None
+
+    def without(self, names: Collection[str]) -> "Decision":
+        """The same, found under what counts where the step was seen not to look at some inputs."""
+        ignored = {f"input:{name}" for name in names}
+        parts = {key: part for key, part in self.grounds.parts.items() if key not in ignored}
+        grounds = replace(self.grounds, parts=parts)
+        return replace(self, fingerprint=digest(parts), grounds=grounds)
 
 
 def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool) -> Decision:

@@ -96,17 +96,17 @@ class Opened:
         return tuple(old for old, now in signed if old.source_hash == now.source_hash)
 
     def signed(self, lessons: Iterable[Learned]) -> tuple[Learned, ...]:
-        """The lessons with the digest of what teaches them: the source of the step; for what a
-        step leaves alone also the definitions, local modules and packages that it uses."""
+        """The lessons with the digest of what teaches them: the source of the step; for
+        evidence also the definitions, local modules and packages that it uses."""
         found = tuple(lessons)
         bases: Mapping[str, str] = {}
-        if any(lesson.what == "keeps" for lesson in found):
-            bases = self._bases({lesson.step for lesson in found if lesson.what == "keeps"})
+        if any(lesson.is_evidence for lesson in found):
+            bases = self._bases({lesson.step for lesson in found if lesson.is_evidence})
         return tuple(
             replace(
                 lesson,
                 source_hash=bases.get(lesson.step, "")
-                if lesson.what == "keeps"
+                if lesson.is_evidence
                 else self.source_hash(lesson.step),
             )
             for lesson in found

@@ -65,6 +65,8 @@ class SpecMaker:
             optional=() if self.keep_all else tuple(str(n) for n in step.optional_outputs),
             declared_writes=tuple(str(name) for name in step.declared_writes),
             may_writes=tuple(str(name) for name in step.may_writes),
+            may_reads=tuple(str(name) for name in step.may_reads),
+            unasked=tuple(str(name) for name in step.unasked),
             spared=tuple(str(name) for name in step.spared),
             passes=tuple(str(name) for name in step.passes),
             python_reads=tuple(str(name) for name in step.python_reads),

@@ -154,3 +154,64 @@ def test_a_change_that_a_run_has_seen_shows_only_sharing_above_it() -> None:
     found = edges(linked(sources, *lessons))
     assert ("c2", "c3", "data") in found
     assert ("c6", "c7", "data") not in found
+
+
+def shares(cell: int, name: str) -> Learned:
+    return Learned(step=StepId(f"c{cell}"), name=Name(name), what="shares", reason="seen")
+
+
+def test_sharing_that_the_text_tells_is_left_to_the_text() -> None:
+    cells = ["xs = [1]", "box = {1: xs}", "print(xs)", "print(box)"]
+    assert edges(linked(cells, shares(1, "xs"))) == edges(linked(cells))
+    changing = [*cells, "box[1].append(2)", "print(xs)"]
+    assert edges(linked(changing, shares(1, "xs"))) == edges(linked(changing))
+
+
+def test_sharing_that_only_a_run_has_seen_is_a_write() -> None:
+    cells = [HEAD, "xs = [1]", "n = stranger.look(xs)", "m = len(xs)"]
+    cells[2] += "  # nbflow: pure"
+    assert ("c2", "c3", "data") not in edges(linked(cells))
+    assert ("c2", "c3", "data") in edges(linked(cells, shares(2, "xs")))
+
+
+STYLED = [
+    f"{HEAD}\nimport matplotlib.pyplot as plt",
+    "plt.rcParams['lines.linewidth'] = 8",
+    "n = stranger.look([1])",
+]
+
+
+def ignores(cell: int, name: str = "@rcParams") -> Learned:
+    return Learned(step=StepId(f"c{cell}"), name=Name(name), what="ignores", reason="seen")
+
+
+def test_settings_that_a_run_has_seen_ignored_are_not_waited_for() -> None:
+    before = linked(STYLED)
+    assert ("c1", "c2", "ambient") in edges(before)
+    assert before.step(StepId("c2")).may_reads == ("@rcParams",)
+    after = linked(STYLED, ignores(2))
+    assert ("c1", "c2", "ambient") not in edges(after)
+    assert after.step(StepId("c2")).unasked == ("@rcParams",)
+
+
+def test_settings_that_a_run_has_seen_read_are_waited_for() -> None:
+    read = Learned(step=StepId("c2"), name=Name("@rcParams"), what="reads", reason="seen")
+    assert ("c1", "c2", "ambient") in edges(linked(STYLED, ignores(2), read))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "print(plt.rcParams['lines.linewidth'])",
+        "plt.rcParams['figure.dpi'] = 50",
+        "stranger.look([1])\nopen('out.txt', 'w').write('x')",
+    ],
+)
+def test_who_names_settings_or_reaches_outside_waits_all_the_same(cell: str) -> None:
+    graph = linked([*STYLED[:2], cell], ignores(2))
+    assert any(edge[:2] == ("c1", "c2") for edge in edges(graph))
+
+
+def test_generators_that_nobody_asks_for_are_watched() -> None:
+    cells = ["import numpy as np", "np.random.seed(1)", "print(5)"]
+    assert linked(cells).step(StepId("c2")).unasked == ("@numpy.random",)

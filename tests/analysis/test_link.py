@@ -429,3 +429,14 @@ def test_c54_sql_that_no_text_shows_keeps_the_notebooks_order() -> None:
 def test_c56_a_magic_that_nobody_knows_is_named() -> None:
     graph = linked("x = [1]", "%frobnicate x")
     assert any("frobnicate" in reason for reason in graph.one_lane)
+
+
+def test_definitions_need_what_is_imported_beside_other_code() -> None:
+    graph = linked(
+        "import collections\nxs = [1]",
+        "class Bag(collections.OrderedDict):\n    pass",
+        "print(Bag(), xs)",
+    )
+    step = graph.step(StepId("definitions"))
+    assert [replay.names for replay in step.replays] == [("collections",)]
+    assert linked("import collections", "print(collections)").steps[0].replays == ()

@@ -70,6 +70,27 @@ CASES = (
         needs={(1, 3)},
     ),
     miss(
+        "a formula names what is no column",
+        PD,
+        "import statsmodels.formula.api as smf",
+        "shift = 2",
+        "def centred(v):\n    return v - shift",
+        "shift = 3",
+        'df = pd.DataFrame({"x": [1.0, 2.0, 4.0], "y": [1.0, 3.0, 4.0]})',
+        'smf.ols("y ~ centred(x)", df).fit().params',
+        needs={(4, 6)},
+    ),
+    miss(
+        "a formula names a value, and is given to a method",
+        PD,
+        "from linearmodels import PanelOLS",
+        "edges = np.array([1, 2])",
+        "edges[0] = 0",
+        "df = pd.DataFrame()",
+        'PanelOLS.from_formula("y ~ cut(x, bins=edges)", data=df)',
+        needs={(3, 5)},
+    ),
+    miss(
         "cross-validation draws",
         "import numpy as np\nfrom sklearn.model_selection import KFold",
         "np.random.seed(1)",
@@ -572,3 +593,14 @@ def test_a_class_is_replayed_where_a_column_of_its_instances_is_loaded() -> None
 def test_names_are_unique() -> None:
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names)
+
+
+def test_who_looks_into_a_result_sees_what_it_was_asked_for() -> None:
+    cells = [
+        "import statsmodels.api as sm",
+        "res = sm.OLS([1.0, 2, 4], [[1, 0], [1, 1], [1, 2]]).fit()",
+        "res.HC0_se",
+    ]
+    assert not graph_of(miss("asked", *cells, "res.params", needs=())).one_lane
+    for look in ("vars(res)", "res.__dict__", "vars(res.get_influence())"):
+        assert graph_of(miss("looked into", *cells, look, needs=())).one_lane

@@ -541,7 +541,7 @@ def test_shared_objects_are_a_lesson_about_the_input() -> None:
     plan = a_plan(a_step("a"), a_step("b", "a"), a_step("c", "a"))
     found = ok("2", also=("a",), alias_groups=(("a", "b"),))
     executed = Stage(plan, {"b": [found]}, later=MUTATED).run()
-    assert [(one.name, one.what) for one in executed.learned] == [("a", "writes")]
+    assert [(one.name, one.what) for one in executed.learned] == [("a", "shares")]
 
 
 def test_a_value_that_cannot_be_stored_keeps_its_readers_in_its_lane() -> None:

@@ -80,3 +80,28 @@ def test_a_result_used_again_is_not_overtaken_by_a_write_that_nobody_foresaw(ben
     assert "out.txt" in said.out + said.err
     bench.path("out.txt").unlink()
     assert "there True" in shown(bench)
+
+
+SETTERS = (
+    "import json, helpers\nimport matplotlib.pyplot as plt",
+    ("plt.rcParams['lines.linewidth'] = 8", ["step:style"]),
+    ("xs = json.load(open('numbers.json'))", ["step:numbers"]),
+    ("print('width', vars(helpers)['look'](xs))", ["step:look"]),
+)
+
+
+def test_settings_that_nobody_reads_are_not_waited_for_until_somebody_does(bench: Bench) -> None:
+    bench.path("helpers.py").write_text(
+        "import matplotlib\n\ndef look(xs):\n"
+        "    return matplotlib.rcParams['lines.linewidth'] if len(xs) > 2 else 0\n"
+    )
+    bench.path("numbers.json").write_text("[1, 2]")
+    bench.notebook(*SETTERS)
+    assert ("style", "look") in waits(bench)
+    assert "width 0" in shown(bench)
+    assert ("style", "look") not in waits(bench)
+    assert bench.run().reused() >= {"style", "look"}
+
+    bench.path("numbers.json").write_text("[1, 2, 4]")
+    assert "width 8" in shown(bench)
+    assert ("style", "look") in waits(bench)

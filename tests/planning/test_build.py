@@ -226,3 +226,13 @@ def test_who_cannot_use_what_is_stored_says_that_it_knows_of_it() -> None:
     found = decide(step, {}, past.known(), force=False)
     assert found.recorded is not None
     assert found.seen == found.recorded.run
+
+
+def test_what_a_step_did_not_look_at_is_no_part_of_its_fingerprint() -> None:
+    known = Past(CHAIN).known()
+    style = Blob(names=("@rcParams",), kind="ambient", digest="wide lines")
+    alone = decide(CHAIN.steps[3], {}, known, force=False)
+    styled = decide(CHAIN.steps[3], {"@rcParams": style}, known, force=False)
+    assert styled.fingerprint != alone.fingerprint
+    assert styled.without({"@rcParams"}).fingerprint == alone.fingerprint
+    assert styled.without({"@rcParams"}).grounds.parts == alone.grounds.parts

@@ -1,0 +1,83 @@
+"""Results of statistics libraries may grow; what was in them may not change."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from nbflow.inside.digest import snapshot
+from nbflow.inside.grown import parts_of
+
+
+def fitted() -> Any:
+    x = pd.DataFrame({"x": np.arange(8.0)})
+    return sm.OLS(np.array([1.0, 2, 4, 3, 5, 6, 9, 8]), sm.add_constant(x)).fit()
+
+
+def outlasts(value: Any, act: Callable[[Any], object]) -> bool:
+    before = parts_of(value)
+    assert before is not None
+    act(value)
+    later = parts_of(value)
+    assert later is not None
+    return before.outlast(later)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda res: res.summary(),
+        lambda res: (res.bse, res.HC0_se, res.resid_pearson),
+        lambda res: res.get_prediction().summary_frame(),
+        lambda res: setattr(res, "table", [1]),
+    ],
+)
+def test_who_asks_makes_it_grow(ask: Callable[[Any], object]) -> None:
+    assert outlasts(fitted(), ask)
+
+
+def test_what_only_grew_is_another_value_to_a_snapshot() -> None:
+    res = fitted()
+    before = snapshot(res)
+    assert res.HC0_se is not None
+    assert before.changed(snapshot(res))
+
+
+def overwrite(res: Any) -> None:
+    res._results.params[0] = 5.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        overwrite,
+        lambda res: setattr(res._results, "params", np.zeros(2)),
+        lambda res: setattr(res._results, "model", None),
+        lambda res: res.model.exog.fill(0),
+        lambda res: delattr(res._results, "model"),
+        lambda res: res.remove_data(),
+    ],
+)
+def test_who_changes_what_is_there_is_seen(change: Callable[[Any], object]) -> None:
+    assert not outlasts(fitted(), change)
+
+
+def test_a_remembered_number_that_changes_is_seen() -> None:
+    res = fitted()
+    assert res.bse is not None
+    assert not outlasts(res, lambda res: res._results._cache["bse"].fill(0))
+
+
+def test_results_in_lists_and_dicts_are_looked_into() -> None:
+    assert outlasts([fitted()], lambda several: several[0].summary())
+    assert outlasts({"a": fitted()}, lambda several: several["a"].summary())
+    assert not outlasts([fitted()], lambda several: several.append(1))
+    assert not outlasts({"a": fitted()}, lambda several: several.update(b=1))
+
+
+@pytest.mark.parametrize("value", [[1], {}, pd.DataFrame(), object(), "text", 5])
+def test_nothing_else_remembers(value: object) -> None:
+    assert parts_of(value) is None
