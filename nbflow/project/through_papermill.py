@@ -7,7 +7,11 @@ is written whole or not at all, and a path made from parameters never leaves its
 import contextlib
 import logging
 import os
+import sys
+import threading
 from collections.abc import Mapping
+from functools import partial
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ ENGINE = "nbflow"
 
 def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
     """Execute the ticket's notebook; the run comes back when it has ended, however it did."""
+    _load_papermill()
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -50,6 +55,41 @@ def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
     if target is not None:
         _write(ticket.node, target, ticket.opened.path)
     return ticket.conducted.run
+
+
+def _load_papermill() -> None:
+    """Import papermill, but pyarrow only when somebody writes to hdfs://.
+
+    papermill imports it for that, which takes longer than a run where nothing changed.
+    """
+    if not sys.modules.keys().isdisjoint({"papermill", "pyarrow"}):
+        return
+    hidden = _HiddenPyarrow()
+    sys.meta_path.insert(0, hidden)
+    try:
+        from papermill import iorw
+    finally:
+        sys.meta_path.remove(hidden)
+    for name in ("FileSelector", "HadoopFileSystem"):
+        vars(iorw)[name] = partial(_of_pyarrow, name)
+
+
+class _HiddenPyarrow(MetaPathFinder):
+    """For the thread that made it, pyarrow is not there."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """See `MetaPathFinder.find_spec`."""
+        if name == "pyarrow" and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError("it is imported when it is needed", name=name)
+
+
+def _of_pyarrow(name: str, *given: Any, **named: Any) -> Any:
+    from pyarrow import fs
+
+    return getattr(fs, name)(*given, **named)
 
 
 def make_writes_atomic() -> None:
@@ -82,6 +122,7 @@ def check_output(output: str | None, values: Mapping[str, Any], *, source: Path)
 
 
 def _rendered(output: str, values: Mapping[str, Any]) -> str:
+    _load_papermill()
     from papermill.exceptions import PapermillMissingParameterException
     from papermill.parameterize import add_builtin_parameters, parameterize_path
 
