@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,8 +138,17 @@ class Window:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab with the extension, for all tests of the session."""
+    with serving(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@contextmanager
+def serving(
+    home: Path, *, module: str = "jupyterlab", app: str = "LabApp", **more: str
+) -> Iterator[Lab]:
+    """A Lab, or another of Jupyter's applications, with its files in `home`; `more` goes into its
+    environment."""
     _need(BUILT.joinpath("package.json").exists(), "the extension is not built")
-    home = tmp_path_factory.mktemp("lab")
     _furnish(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -146,7 +156,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     token = secrets.token_hex(8)
     address = f"http://127.0.0.1:{port}/"
     lab = Lab(url=address, token=token, root=home / "root", log=home / "lab.log")
-    process = _started(home, port, token)
+    command = [
+        *(sys.executable, "-m", module, "--no-browser", "--allow-root"),
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={home / 'root'}",
+        f"--IdentityProvider.token={token}",
+        f"--{app}.expose_app_in_browser=True",
+    ]
+    process = _started(home, command, more)
     try:
         _wait_for_answer(process, lab)
         yield lab
@@ -175,7 +193,7 @@ def _furnish(home: Path) -> None:
     (home / "root").mkdir()
 
 
-def _started(home: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
+def _started(home: Path, command: list[str], more: dict[str, str]) -> "subprocess.Popen[bytes]":
     own = {
         "HOME": home,
         "JUPYTER_CONFIG_DIR": home / "config",
@@ -184,15 +202,7 @@ def _started(home: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
     }
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={home / 'root'}",
-        f"--IdentityProvider.token={token}",
-        "--LabApp.expose_app_in_browser=True",
-    ]
-    environment = os.environ | {name: str(value) for name, value in own.items()}
+    environment = os.environ | {name: str(value) for name, value in own.items()} | more
     with (home / "lab.log").open("wb") as log:
         return subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
 
