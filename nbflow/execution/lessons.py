@@ -20,6 +20,7 @@ _NEEDS_ONE_LANE: Final = {
     "index_names": "it renames an index in place, which other tables may use, too",
 }
 _NAME_ERROR: Final = re.compile(r"name '(\w+)' is not defined")
+_PART_MISSING: Final = re.compile(r"\bmodule '[\w.]+' has no attribute '\w+'")
 
 
 def lessons_of(step: Step, graph: Graph, outcome: TaskOutcome) -> tuple[Learned, ...]:
@@ -94,17 +95,19 @@ def _is_read_elsewhere(step: Step, graph: Graph, name: str) -> bool:
 
 
 def _found_read(step: Step, graph: Graph, outcome: TaskOutcome) -> Iterator[Learned]:
-    """A name that was missing although a cell above makes it. Libraries that look names up for the
-    author (in a formula) wrap the error in one of their own."""
-    found = _NAME_ERROR.search(outcome.error.message) if outcome.error else None
-    if found is None or any(given.name == found[1] for given in step.inputs):
-        return
-    name = Name(found[1])
+    """Names that were missing although cells above make them."""
+    message = outcome.error.message if outcome.error else ""
     replayed = {name for replay in step.replays for name in replay.names}
-    above = takewhile(lambda other: other.id != step.id, graph.steps)
-    written = (name for other in above for name in other.declared_writes)
-    defined = (n for d in graph.definitions for n in d.names if d.cell_index < step.position)
-    if name in {*written, *defined} - replayed:
+    above = [*takewhile(lambda other: other.id != step.id, graph.steps)]
+    defined = {n for d in graph.definitions for n in d.names if d.cell_index < step.position}
+    wanted: set[Name] = set()
+    # Libraries that look names up for the author (in a formula) wrap the error in one of their own.
+    if (found := _NAME_ERROR.search(message)) is not None:
+        wanted = {Name(found[1])} & (defined | {n for one in above for n in one.declared_writes})
+    elif _PART_MISSING.search(message) is not None:
+        # `matplotlib.pyplot` is there once anybody has imported it: some import above did.
+        wanted = defined | {name for one in above for name in one.defines}
+    for name in sorted(wanted - replayed - {given.name for given in step.inputs}):
         yield _learned(step, name, "reads", f"`{step.name}` asked for `{name}` when it ran")
 
 

@@ -82,3 +82,11 @@ def test_what_was_replayed_and_yet_is_missing_teaches_nothing() -> None:
     replay = Replay(cell=CellId("d"), cell_index=1, line=1, source="", names=(Name("np"),))
     step = replace(STEP, replays=(replay,))
     assert lessons_of(step, GRAPH, failed("NameError", "name 'np' is not defined")) == ()
+
+
+def test_a_part_of_a_library_that_somebody_else_imports_was_missing() -> None:
+    outcome = failed("AttributeError", "module 'matplotlib' has no attribute 'pyplot'")
+    (lesson,) = lessons_of(STEP, GRAPH, outcome)
+    assert (lesson.name, lesson.what) == ("np", "reads")
+    replay = Replay(cell=CellId("d"), cell_index=1, line=1, source="", names=(Name("np"),))
+    assert lessons_of(replace(STEP, replays=(replay,)), GRAPH, outcome) == ()
