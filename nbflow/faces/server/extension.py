@@ -1,6 +1,5 @@
 """What Jupyter's server loads: it makes our addresses part of the server."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +9,13 @@ from nbflow.faces.server.handlers import Nothing, handlers
 from nbflow.faces.server.places import Places
 from nbflow.faces.server.routes import ROUTES
 from nbflow.faces.server.stream import Events, Hub
+from nbflow.faces.server.workers import Workers
 
 API: Final = "nbflow/api"
 
-_THREADS: Final = 4
-"""Answers block for a short while; a graph keeps a processor busy, and there are few of these."""
+_ANSWERING: Final = 4
+_THINKING: Final = 2
+"""To understand a notebook keeps a processor busy, and must not keep other answers waiting."""
 
 
 def load(app: Any) -> None:
@@ -22,12 +23,13 @@ def load(app: Any) -> None:
     manager = app.contents_manager
     root = Path(getattr(manager, "root_dir", "") or app.root_dir).absolute()
     places = Places(root=root, shows_hidden=bool(getattr(manager, "allow_hidden", False)))
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="nbflow-answers")
-    hub = Hub(places, pool)
+    answering = Workers(_ANSWERING, "nbflow-answers")
+    thinking = Workers(_THINKING, "nbflow-thinks")
+    hub = Hub(places, answering)
     places.on_project = hub.adopt
     base = app.web_app.settings["base_url"]
     found = [
-        *handlers(ROUTES, places, pool),
+        *handlers(ROUTES, places, answering=answering, thinking=thinking),
         ("events", Events, {"places": places, "hub": hub}),
         (".*", Nothing, {"places": places}),
     ]

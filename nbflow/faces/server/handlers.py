@@ -6,7 +6,7 @@ import http
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any, Final
 
 from jupyter_server.auth.decorator import authorized
@@ -99,21 +99,24 @@ def text(document: wire.Json) -> str:
 
 
 def handlers(
-    routes: Iterable[Route], places: Places, pool: ThreadPoolExecutor
+    routes: Iterable[Route], places: Places, *, answering: Executor, thinking: Executor
 ) -> list[tuple[str, type[Api], dict[str, Any]]]:
     """Tornado's handlers by pattern: one class for each address, one method for each route."""
     by_path: dict[str, list[Route]] = defaultdict(list)
     for route in routes:
         by_path[route.path].append(route)
-    return [(path, _handler(found, pool), {"places": places}) for path, found in by_path.items()]
+
+    def handler(found: Iterable[Route]) -> type[Api]:
+        methods = {
+            route.method.lower(): _method(route, thinking if route.thinks else answering)
+            for route in found
+        }
+        return type("Address", (Api,), methods)
+
+    return [(path, handler(found), {"places": places}) for path, found in by_path.items()]
 
 
-def _handler(routes: Iterable[Route], pool: ThreadPoolExecutor) -> type[Api]:
-    methods = {route.method.lower(): _method(route, pool) for route in routes}
-    return type("Address", (Api,), methods)
-
-
-def _method(route: Route, pool: ThreadPoolExecutor) -> Callable[..., Any]:
+def _method(route: Route, pool: Executor) -> Callable[..., Any]:
     async def answer(self: Api, **parts: str) -> None:
         raw = self.request.body
         if len(raw) > MOST_BYTES:

@@ -26,13 +26,15 @@ _STEP: Final = r"(?P<step>[^/]+)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`path` is a pattern below `/nbflow/api/`; `status` is that of an answer that went well."""
+    """`path` is a pattern below `/nbflow/api/`; `status` is that of an answer that went well.
+    `thinks`: a notebook has to be understood for it, which may take long."""
 
     method: Method
     path: str
     action: Action
     answer: Answer
     status: int = 200
+    thinks: bool = False
 
 
 def _capabilities(call: Call) -> Json:
@@ -165,24 +167,33 @@ def _open(call: Call) -> Json:
 
 ROUTES: Final = (
     Route(method="GET", path="capabilities", action="read", answer=_capabilities),
-    Route(method="POST", path="graph", action="read", answer=_graph),
-    Route(method="POST", path="plan", action="read", answer=_plan),
+    Route(method="POST", path="graph", action="read", answer=_graph, thinks=True),
+    Route(method="POST", path="plan", action="read", answer=_plan, thinks=True),
     Route(method="GET", path="tags", action="read", answer=_tags),
-    Route(method="POST", path="tags", action="read", answer=_check_tags),
+    Route(method="POST", path="tags", action="read", answer=_check_tags, thinks=True),
     Route(method="GET", path="recipes", action="read", answer=low_code.recipes),
     # A preview carries out a query that may be anybody's text, and reads the file that it names.
-    Route(method="POST", path=f"recipes/{_NAME}", action="execute", answer=low_code.draft),
+    Route(
+        method="POST", path=f"recipes/{_NAME}", action="execute", answer=low_code.draft, thinks=True
+    ),
     Route(method="GET", path="template", action="read", answer=low_code.template),
-    Route(method="POST", path="tables", action="read", answer=low_code.tables),
-    Route(method="POST", path="columns", action="execute", answer=low_code.columns),
+    Route(method="POST", path="tables", action="read", answer=low_code.tables, thinks=True),
+    Route(method="POST", path="columns", action="execute", answer=low_code.columns, thinks=True),
     Route(method="GET", path="runs", action="read", answer=_runs),
-    Route(method="POST", path="runs", action="execute", answer=_start, status=202),
+    Route(method="POST", path="runs", action="execute", answer=_start, status=202, thinks=True),
     Route(method="GET", path="runs/diff", action="read", answer=_diff),
     Route(method="GET", path=f"runs/{_RUN}", action="read", answer=_run),
     Route(method="DELETE", path=f"runs/{_RUN}", action="write", answer=_forget, status=204),
     Route(method="POST", path=f"runs/{_RUN}/cancel", action="execute", answer=_cancel),
-    Route(method="POST", path=f"runs/{_RUN}/resume", action="execute", answer=_resume, status=202),
-    Route(method="GET", path=f"runs/{_RUN}/graph", action="read", answer=_graph_of),
+    Route(
+        method="POST",
+        path=f"runs/{_RUN}/resume",
+        action="execute",
+        answer=_resume,
+        status=202,
+        thinks=True,
+    ),
+    Route(method="GET", path=f"runs/{_RUN}/graph", action="read", answer=_graph_of, thinks=True),
     Route(method="GET", path=f"runs/{_RUN}/notebook", action="read", answer=_result),
     Route(method="GET", path=f"runs/{_RUN}/logs", action="read", answer=_logs),
     Route(method="GET", path=f"runs/{_RUN}/why", action="read", answer=_why),

@@ -8,7 +8,7 @@ ledger; one that reads too slowly is let go, and comes back so.
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
@@ -110,7 +110,7 @@ def read(mark: str) -> dict[str, int]:
 class Hub:
     """Everybody who listens, and the threads that read for them."""
 
-    def __init__(self, places: Places, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, places: Places, pool: Executor) -> None:
         self._places, self._pool = places, pool
         self._listeners: set[Listener] = set()
         self._followed: dict[str, threading.Event] = {}
