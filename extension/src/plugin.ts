@@ -9,6 +9,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import { Api } from './api';
 import { Connection } from './request';
+import type { EventFeed } from './models/feed';
 import { IWorkflows } from './tokens';
 import { Workflows } from './workflows';
 
@@ -26,6 +27,32 @@ export const workflows: JupyterFrontEndPlugin<IWorkflows> = {
         ServerConnection.makeRequest(`${root}/${path}`, init, serverSettings)
       )
     );
-    return new Workflows(api, tracker, contents);
+    const workflows = new Workflows(api, tracker, contents);
+    restWhenHidden(workflows.feed);
+    return workflows;
   }
 };
+
+/** A look at another tab and back is no reason to let go. */
+const REST_AFTER = 60_000;
+
+/**
+ * A browser has six connections for a server: a tab that nobody sees gives its own back, and hears
+ * what it has missed when it is looked at again.
+ */
+function restWhenHidden(feed: EventFeed): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let resting = false;
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(timer);
+    if (document.hidden) {
+      timer = setTimeout(() => {
+        resting = feed.listening;
+        feed.stop();
+      }, REST_AFTER);
+    } else if (resting) {
+      resting = false;
+      feed.start();
+    }
+  });
+}

@@ -9,6 +9,7 @@ import React from 'react';
 
 import { clock, count, duration, since } from './format';
 import { useClock } from './hooks';
+import type { Items } from './models/run';
 import type { Output, StepResult } from './wire';
 
 /** A step's status as it is shown: reused is a way of having succeeded. */
@@ -82,6 +83,23 @@ export function Elapsed({ result }: { result: StepResult }): React.JSX.Element |
   return result.seconds === null || result.action === 'reuse' ? null : (
     <>{duration(result.seconds)}</>
   );
+}
+
+/** `2/6` of a step that runs once for each item. */
+export function ItemCount({ items, trans }: IItemCountProps): React.JSX.Element | null {
+  return items === undefined ? null : (
+    <span
+      className="nbflow-ItemCount"
+      title={trans._n('%2 of %1 item', '%2 of %1 items', items.all, items.ended)}
+    >
+      {items.ended}/{items.all}
+    </span>
+  );
+}
+
+interface IItemCountProps {
+  items: Items | undefined;
+  trans: TranslationBundle;
 }
 
 /** `48,210 rows` of the output that counts: the largest table. */

@@ -26,6 +26,11 @@ export class EventFeed {
     return this._event;
   }
 
+  /** Whether it was started and not stopped. */
+  get listening(): boolean {
+    return this._abort !== null;
+  }
+
   /** Whether the stream is open. */
   get connected(): boolean {
     return this._connected;

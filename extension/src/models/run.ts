@@ -48,6 +48,11 @@ export class RunModel implements IDisposable {
     return this._steps;
   }
 
+  /** Of steps that run once for each item: how many have ended, of how many. */
+  get items(): ReadonlyMap<string, Items> {
+    return this._items;
+  }
+
   /** The run or something in it has changed. */
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -168,6 +173,7 @@ export class RunModel implements IDisposable {
     this._run = run;
     this._error = null;
     this._steps = run === null ? new Map() : byStep(run.steps);
+    this._items = run === null ? new Map() : itemsOf(run.steps);
     this._changed.emit();
     if (run !== null && this._endedNow(before, run)) {
       this._finished.emit(run);
@@ -188,6 +194,7 @@ export class RunModel implements IDisposable {
   private _run: Run | null = null;
   private _error: RequestError | null = null;
   private _steps: ReadonlyMap<string, StepResult> = new Map();
+  private _items: ReadonlyMap<string, Items> = new Map();
   private _loading: { id: string; missed: FeedEvent[] } | null = null;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
@@ -282,6 +289,21 @@ function unknown(step: string, item: string | null): StepResult {
   };
 }
 
+export interface Items {
+  ended: number;
+  all: number;
+}
+
+/** How far each step is that runs once for each item. */
+export function itemsOf(results: readonly StepResult[]): ReadonlyMap<string, Items> {
+  const found = new Map<string, Items>();
+  for (const each of results.filter(result => result.item !== null)) {
+    const { ended, all } = found.get(each.step) ?? { ended: 0, all: 0 };
+    found.set(each.step, { ended: ended + (ENDED.has(each.status) ? 1 : 0), all: all + 1 });
+  }
+  return found;
+}
+
 /** The statuses that weigh most stand first. */
 const WEIGHT: readonly Status[] = [
   'failed',
@@ -294,7 +316,7 @@ const WEIGHT: readonly Status[] = [
   'succeeded'
 ];
 
-function byStep(results: readonly StepResult[]): ReadonlyMap<string, StepResult> {
+export function byStep(results: readonly StepResult[]): ReadonlyMap<string, StepResult> {
   const found = new Map<string, StepResult>();
   for (const each of results) {
     const known = found.get(each.step);

@@ -137,6 +137,7 @@ describe('a run that goes on', () => {
     const steps = [item('Uri', 'succeeded'), item('Zug', 'failed'), item('Bern', 'running')];
     const { model } = await showing({ ...DONE, steps });
     expect(model.steps.get('sales')?.item).toBe('Zug');
+    expect([...model.items]).toEqual([['sales', { ended: 2, all: 3 }]]);
   });
 
   test('a run that cannot be had is an error, not a silence', async () => {

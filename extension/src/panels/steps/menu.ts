@@ -2,9 +2,9 @@
  * What can be done with a step, as a menu: of its badge, of its card and of the list.
  */
 
+import { MenuSvg } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
-import { Menu } from '@lumino/widgets';
 
 import { CommandIDs } from '../../commands';
 
@@ -25,7 +25,7 @@ export function openStepMenu(
   x: number,
   y: number
 ): void {
-  const menu = new Menu({ commands });
+  const menu = new MenuSvg({ commands });
   menu.addClass('nbflow-StepMenu');
   const add = (command: string, args: ReadonlyJSONObject) => {
     if (commands.hasCommand(command)) {

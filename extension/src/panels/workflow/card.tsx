@@ -7,9 +7,10 @@ import React from 'react';
 
 import { firstWords } from '../../format';
 import type { Placed } from '../../models/layout';
+import type { Items } from '../../models/run';
 import type { PictureNode } from '../../models/picture';
 import type { Mark } from '../../status';
-import { Elapsed, markOf, rowsOut, StatusMark, statusWord } from '../../status';
+import { Elapsed, ItemCount, markOf, rowsOut, StatusMark, statusWord } from '../../status';
 import type { Step, StepResult } from '../../wire';
 
 export const CARD_WIDTH = 190;
@@ -35,6 +36,7 @@ export interface ICardProps {
   node: PictureNode;
   box: Placed;
   result: StepResult | undefined;
+  items: Items | undefined;
   /** How the steps of a folded section went. */
   marks: readonly Mark[];
   light: Light;
@@ -55,7 +57,7 @@ export const Card = React.memo(function Card(props: ICardProps): React.JSX.Eleme
   const lit = light === null ? '' : ` nbflow-mod-${light}`;
   return (
     <div
-      className={`nbflow-Card nbflow-mod-${node.kind} nbflow-mod-${mark}${lit}`}
+      className={`nbflow-Card nbflow-mod-${node.kind} nbflow-mod-${mark}${lit}${isStack(node) ? ' nbflow-mod-stack' : ''}`}
       style={{
         transform: `translate(${box.x}px, ${box.y}px)`,
         width: box.width,
@@ -86,7 +88,13 @@ export const Card = React.memo(function Card(props: ICardProps): React.JSX.Eleme
   );
 });
 
-function StepLines({ node, result, mark, trans }: ICardProps & { mark: Mark }): React.JSX.Element {
+function StepLines({
+  node,
+  result,
+  items,
+  mark,
+  trans
+}: ICardProps & { mark: Mark }): React.JSX.Element {
   const step = node.steps[0];
   const rows = result === undefined ? null : rowsOut(result.outputs, trans);
   return (
@@ -94,6 +102,7 @@ function StepLines({ node, result, mark, trans }: ICardProps & { mark: Mark }): 
       <div className="nbflow-Card-line">
         <StatusMark mark={mark} />
         <span className="nbflow-Card-name">{node.label}</span>
+        <ItemCount items={items} trans={trans} />
         <span className={`nbflow-Language nbflow-mod-${step.language}`}>
           {languageMark(step.language)}
         </span>
@@ -124,6 +133,11 @@ function StepLines({ node, result, mark, trans }: ICardProps & { mark: Mark }): 
       )}
     </>
   );
+}
+
+/** What stands for several tasks looks like several cards. */
+function isStack(node: PictureNode): boolean {
+  return node.kind === 'section' || node.steps.some(step => step.foreach !== null);
 }
 
 /** What a step is about: the heading above it, or else the names that it makes. */

@@ -8,7 +8,9 @@ import React from 'react';
 import { count, duration } from '../../format';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
+import type { Mark } from '../../status';
 import { markOf, StatusMark, statusWord } from '../../status';
+import { worst } from './card';
 import type { Output, StepResult } from '../../wire';
 
 export interface IDetailsProps {
@@ -24,15 +26,19 @@ export interface IDetailsProps {
 export function Details(props: IDetailsProps): React.JSX.Element {
   const { node, picture, trans } = props;
   const result = node.kind === 'section' ? undefined : props.results.get(node.steps[0]?.name ?? '');
+  const mark =
+    node.kind === 'section'
+      ? worst(node.steps.map(step => markOf(props.results.get(step.name))))
+      : markOf(result);
   const edges = (end: 'from' | 'to') => picture.edges.filter(edge => edge[end] === node.id);
   return (
     <section className="nbflow-Details" aria-label={trans.__('Details of %1', node.label)}>
       <header>
-        <StatusMark mark={markOf(result)} />
+        <StatusMark mark={mark} />
         <strong className="nbflow-Details-name" title={node.label}>
           {node.kind === 'definitions' ? trans.__('Definitions') : node.label}
         </strong>
-        <span className="nbflow-Details-facts">{facts(result, trans)}</span>
+        <span className="nbflow-Details-facts">{facts(mark, result, trans)}</span>
         {node.kind === 'step' && (
           <button
             className="nbflow-Details-menu jp-Button"
@@ -74,9 +80,9 @@ export function Details(props: IDetailsProps): React.JSX.Element {
   );
 }
 
-function facts(result: StepResult | undefined, trans: TranslationBundle): string {
+function facts(mark: Mark, result: StepResult | undefined, trans: TranslationBundle): string {
   const parts = [
-    statusWord(markOf(result), trans),
+    statusWord(mark, trans),
     result?.seconds != null && result.action === 'run' ? duration(result.seconds) : null,
     result && result.attempts > 1 ? trans._n('%1 attempt', '%1 attempts', result.attempts) : null
   ];

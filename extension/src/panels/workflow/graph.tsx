@@ -10,6 +10,7 @@ import React, { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useSta
 import { useSize } from '../../hooks';
 import type { Direction, Layout, LayoutRequest } from '../../models/layout';
 import { moved, NOTHING, walk } from '../../models/layout';
+import type { Items } from '../../models/run';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
 import type { Mark } from '../../status';
@@ -25,6 +26,7 @@ import { around, FAR, fitted, meets, opened, seen, showing, zoomed } from './vie
 export interface IGraphProps {
   picture: Picture;
   results: ReadonlyMap<string, StepResult>;
+  items: ReadonlyMap<string, Items>;
   /** The worst finding on each cell. */
   trouble: ReadonlyMap<string, 'error' | 'warning'>;
   direction: Direction;
@@ -80,7 +82,9 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
     [layout, picture, areaKey]
   );
   const lights = useMemo(() => lightsOf(props), [picture, props.active, props.found, props.path]);
-  const shown = [hovered, pinned].flatMap(id => picture.edges.find(edge => edge.id === id) ?? []);
+  const shown = [...new Set([hovered, pinned])].flatMap(
+    id => picture.edges.find(edge => edge.id === id) ?? []
+  );
   const labelOf = (node: PictureNode) => describe(node, picture, props.results, trans);
   const tabStop = focus ?? props.active ?? picture.nodes[0]?.id;
 
@@ -133,6 +137,7 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
                 node={node}
                 box={box}
                 result={node.kind === 'step' ? props.results.get(node.label) : undefined}
+                items={node.kind === 'step' ? props.items.get(node.label) : undefined}
                 marks={marksOf(node, props.results)}
                 light={lights.get(box.id) ?? null}
                 trouble={troubleOf(node, props.trouble)}

@@ -8,14 +8,16 @@ import React, { useMemo } from 'react';
 
 import type { Lane } from '../../models/lanes';
 import { lanes, width } from '../../models/lanes';
+import type { Items } from '../../models/run';
 import type { Picture, PictureNode } from '../../models/picture';
-import { Elapsed, markOf, rowsOut, StatusMark, statusWord } from '../../status';
+import { Elapsed, ItemCount, markOf, rowsOut, StatusMark, statusWord } from '../../status';
 import type { StepResult } from '../../wire';
-import { languageMark, title } from './card';
+import { languageMark, title, worst } from './card';
 
 export interface IListProps {
   picture: Picture;
   results: ReadonlyMap<string, StepResult>;
+  items: ReadonlyMap<string, Items>;
   active: string | null;
   found: ReadonlySet<string> | null;
   trouble: ReadonlyMap<string, 'error' | 'warning'>;
@@ -145,7 +147,10 @@ function Row(props: IRowProps): React.JSX.Element {
   const near =
     active !== null &&
     [picture.parents.get(active), picture.children.get(active)].some(ids => ids?.includes(node.id));
-  const mark = markOf(result);
+  const mark =
+    node.kind === 'section'
+      ? worst(node.steps.map(step => markOf(results.get(step.name))))
+      : markOf(result);
   const name = node.kind === 'definitions' ? trans.__('Definitions') : node.label;
   const needs = (picture.parents.get(node.id) ?? []).flatMap(
     id => picture.byId.get(id)?.label ?? []
@@ -172,6 +177,7 @@ function Row(props: IRowProps): React.JSX.Element {
         <span className="nbflow-List-text">
           <span className="nbflow-List-line">
             <span className="nbflow-List-name">{name}</span>
+            <ItemCount items={props.items.get(node.label)} trans={trans} />
             {trouble !== null && (
               <span className={`nbflow-List-trouble nbflow-mod-${trouble}`} aria-hidden="true" />
             )}

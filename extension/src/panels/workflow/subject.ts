@@ -6,6 +6,8 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { IApi, RunAt } from '../../api';
+import type { Items } from '../../models/run';
+import { byStep, itemsOf } from '../../models/run';
 import { sections } from '../../models/sections';
 import type { RequestError } from '../../request';
 import { asRequestError } from '../../request';
@@ -20,6 +22,7 @@ export interface ISubject {
   readonly loading: boolean;
   readonly run: Run | null;
   readonly results: ReadonlyMap<string, StepResult>;
+  readonly items: ReadonlyMap<string, Items>;
   readonly changed: readonly ISignal<unknown, unknown>[];
   readonly sections: ReadonlyMap<string, string>;
   readonly activeCell: string | null;
@@ -59,6 +62,10 @@ export class OpenSubject implements ISubject {
 
   get results(): ReadonlyMap<string, StepResult> {
     return this.workflow.run.steps;
+  }
+
+  get items(): ReadonlyMap<string, Items> {
+    return this.workflow.run.items;
   }
 
   get sections(): ReadonlyMap<string, string> {
@@ -107,6 +114,7 @@ export class RunSubject implements ISubject {
   error: RequestError | null = null;
   run: Run | null = null;
   results: ReadonlyMap<string, StepResult> = new Map();
+  items: ReadonlyMap<string, Items> = new Map();
   sections: ReadonlyMap<string, string> = new Map();
   activeCell: string | null = null;
 
@@ -140,7 +148,8 @@ export class RunSubject implements ISubject {
       this._api.runNotebook(this._at).catch(() => null)
     ]);
     [this.run, this.graph] = [run, graph];
-    this.results = new Map(run.steps.map(step => [step.step, step]));
+    this.results = byStep(run.steps);
+    this.items = itemsOf(run.steps);
     this.sections = notebook === null ? new Map() : sections(notebook.content);
     this._changed.emit();
   }

@@ -71,7 +71,17 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
   const onMenu = (node: PictureNode, x: number, y: number) => props.openMenu(subject, node, x, y);
   const onUnfold = (section: string) =>
     setFolded(new Set([...folded].filter(each => each !== section)));
-  const shared = { results, active, trans, found: matches, trouble, onOpen, onMenu, onUnfold };
+  const shared = {
+    results,
+    items: subject.items,
+    active,
+    trans,
+    found: matches,
+    trouble,
+    onOpen,
+    onMenu,
+    onUnfold
+  };
   const activeNode = active === null ? undefined : drawn?.byId.get(active);
   const frame = useRef<HTMLDivElement>(null);
   const roomy = useRoom(frame, subject, drawn, props.direction);

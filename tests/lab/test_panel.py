@@ -1,0 +1,101 @@
+"""The workflow panel by itself: large notebooks, the keyboard, tags, findings."""
+
+from typing import Any
+
+MANY = 300
+
+
+def as_drawing(panel: Any) -> Any:
+    """The panel shows cards, however narrow it is."""
+    panel.locator("[data-step]").first.wait_for()
+    toggle = panel.get_by_role("button", name="Show as a graph")
+    if toggle.count():
+        toggle.click()
+    return panel.locator(".nbflow-Graph")
+
+
+def test_three_hundred_steps(window: Any, lab: Any) -> None:
+    cells = ["s0 = [1]"] + [f"s{n} = sorted(s{max(n - 1 - n % 3, 0)})" for n in range(1, MANY)]
+    window.open(lab.write("large.ipynb", *cells))
+    window.command("nbflow:open-graph")
+    view = window.page.locator(".jp-MainAreaWidget .nbflow-View")
+    graph = as_drawing(view)
+    graph.locator('[data-step="s0"]').wait_for()
+
+    # Only what is seen is in the document, until all is to be seen.
+    assert graph.locator(".nbflow-Card").count() < MANY
+    view.get_by_role("button", name="Show all (F)").click()
+    graph.locator(f'[data-step="s{MANY - 1}"]').wait_for()
+    assert graph.locator(".nbflow-Card").count() == MANY
+
+    # A step far away is found, and its cell is gone to.
+    view.get_by_role("button", name="Find a step (/)").click()
+    view.get_by_role("searchbox").fill("s250")
+    view.locator(".nbflow-Search-count", has_text="1").wait_for()
+    window.page.keyboard.press("Enter")
+    window.wait_active(251)
+
+    # An edit below changes the graph.
+    window.write_cell(251, "s250 = sorted(s7)")
+    view.locator(".nbflow-Details").get_by_role("button", name="s7", exact=True).wait_for()
+
+
+def test_the_graph_is_walked_by_keyboard(window: Any, lab: Any) -> None:
+    window.open(lab.write("walk.ipynb", "a = [1]", "b = sorted(a)", "c = sorted(b + a)"))
+    graph = as_drawing(window.panel())
+    graph.locator('[data-step="a"]').focus()
+    window.page.keyboard.press("ArrowDown")
+    graph.locator('[data-step="b"]:focus').wait_for()
+    window.page.keyboard.press("ArrowDown")
+    graph.locator('[data-step="c"]:focus').wait_for()
+    window.page.keyboard.press("Home")
+    graph.locator('[data-step="a"]:focus').wait_for()
+    window.page.keyboard.press("End")
+    window.page.keyboard.press("Enter")
+    window.wait_active(3)
+    assert "needs b, a" in (graph.locator('[data-step="c"]').get_attribute("aria-label") or "")
+
+
+def test_an_edge_says_why_it_is_there(window: Any, lab: Any) -> None:
+    window.open(lab.write("why.ipynb", "sales = [1]", "total = sum(sales)"))
+    graph = as_drawing(window.panel())
+    edge = graph.locator('[data-edge="c1→c2"] .nbflow-Line-reach')
+    edge.wait_for(state="attached")
+    edge.hover(force=True)
+    graph.locator(".nbflow-EdgeLabel", has_text="sales").wait_for()
+    edge.click(force=True)
+    graph.get_by_role("dialog").wait_for()
+    assert "cell 1" in graph.get_by_role("dialog").inner_text()
+
+
+def test_tags_are_set_by_a_form(window: Any, lab: Any) -> None:
+    window.open(lab.write("tags.ipynb", "a = [1]", "b = sorted(a)"))
+    panel = window.panel()
+    panel.locator('[data-step="b"]').click()
+    window.wait_active(2)
+    window.command("nbflow:edit-tags")
+    form = window.page.locator(".nbflow-TagEditor")
+    form.get_by_label("Retries").fill("2")
+    form.get_by_label("Time limit").fill("soon")
+    form.get_by_text("write a duration").wait_for()
+    form.get_by_label("Time limit").fill("5m")
+    window.page.locator(".jp-Dialog").get_by_role("button", name="Save").click()
+    graph = as_drawing(panel)
+    chips = graph.locator('[data-step="b"] .nbflow-Chip')
+    chips.nth(1).wait_for()
+    assert chips.all_inner_texts() == ["retries:2", "timeout:5m"]
+
+
+def test_a_finding_leads_to_its_line(window: Any, lab: Any) -> None:
+    wrong = {
+        "cell_type": "code",
+        "source": "b = sorted(a)",
+        "execution_count": None,
+        "outputs": [],
+        "metadata": {"tags": ["retries:many"]},
+    }
+    window.open(lab.write("wrong.ipynb", "a = [1]", wrong))
+    panel = window.panel()
+    panel.get_by_role("tab", name="Problems 1").click()
+    panel.locator('[data-code="bad-tag"] button').first.click()
+    window.wait_active(2)
