@@ -90,10 +90,15 @@ class Defined:
         return _CLASS.search(source) is not None and _EQUALITY.search(source) is None
 
     def chain(self) -> Iterator["Defined"]:
-        """This fragment and all that it needs, any order, possibly repeated."""
-        yield self
-        for needed in self.needs:
-            yield from needed.chain()
+        """This fragment and all that it needs, each once, in any order."""
+        found, waiting = {self}, [self]
+        while waiting:
+            one = waiting.pop()
+            yield one
+            # Many may need the same one: who followed every path would never come to an end.
+            new = [needed for needed in one.needs if needed not in found]
+            found.update(new)
+            waiting += dict.fromkeys(new)
 
 
 @lru_cache(maxsize=4096)

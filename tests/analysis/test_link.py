@@ -440,3 +440,10 @@ def test_definitions_need_what_is_imported_beside_other_code() -> None:
     step = graph.step(StepId("definitions"))
     assert [replay.names for replay in step.replays] == [("collections",)]
     assert linked("import collections", "print(collections)").steps[0].replays == ()
+
+
+def test_definitions_that_need_each_other_over_many_paths_are_gone_through_once() -> None:
+    cells = ["s0 = 1", *(f"s{n} = s{n - 1} + s{n // 2}" for n in range(1, 300)), "print(s299)"]
+    graph = linked(*cells)
+    assert len(graph.definitions) == 300
+    assert len(graph.steps[-1].replays) == 300
