@@ -290,8 +290,30 @@ def rows() -> Iterator[Row]:
     yield ("death", "a dead kernel is noticed", death, {"0.3 s": (lambda: 0.3, "≤ 1")})
 
 
+def loud(cells: int, megabytes: int) -> nbformat.NotebookNode:
+    """Cells that print so much between them."""
+    lines = megabytes * 10_000 // cells
+    loop = f"for _ in range({lines}):\n    print(line)"
+    return notebook("line = 'x' * 99", *[f"{loop}  # {n}" for n in range(cells)])
+
+
+def peak_of(made: nbformat.NotebookNode) -> float:
+    """MB that the process of `nbflow run` has held at most."""
+    code = (
+        "import resource, sys; from nbflow.faces.cli import main; main(['run', sys.argv[1]]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    with folder_with(made) as path:
+        command = [sys.executable, "-c", code, str(path)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return int(told.split()[-1]) / 1e3
+
+
 def memory() -> None:
-    """Growth over many forks, printed as it is: there is nothing to compare it with."""
+    """What the runner holds, printed as it is: there is nothing to compare it with."""
+    for cells in (1, 10):
+        peak = peak_of(loud(cells, 200))
+        print(f"runner's peak, 200 MB printed by {cells} cells: {peak:.0f} MB", flush=True)
     with tempfile.TemporaryDirectory() as base, Kernels(name="", folder=base) as kernels:
         sizes = []
         for _ in range(2000):

@@ -120,7 +120,9 @@ class _Stream:
             self._dropped += lost
 
     def output(self) -> Output:
-        gap = f"\n[… {self._dropped} characters left out, see the log …]\n" if self._dropped else ""
+        # Plain dots: one other character would double the memory that a long text takes.
+        left_out = f"\n[... {self._dropped} characters left out, see the log ...]\n"
+        gap = left_out if self._dropped else ""
         text = "".join([*self._head, gap, *self._tail]) + overwrite(self._line)
         return {"output_type": "stream", "name": self.name, "text": displayable(text)}
 
