@@ -9,6 +9,7 @@ from nbflow.faces.server.handlers import Nothing, handlers
 from nbflow.faces.server.places import Places
 from nbflow.faces.server.routes import ROUTES
 from nbflow.faces.server.stream import Events, Hub
+from nbflow.faces.server.warming import Warming
 from nbflow.faces.server.workers import Workers
 
 API: Final = "nbflow/api"
@@ -25,7 +26,7 @@ def load(app: Any) -> None:
     places = Places(root=root, shows_hidden=bool(getattr(manager, "allow_hidden", False)))
     answering = Workers(_ANSWERING, "nbflow-answers")
     thinking = Workers(_THINKING, "nbflow-thinks")
-    hub = Hub(places, answering)
+    hub = Hub(places, answering, hear=Warming(Workers(1, "nbflow-warms")).hear)
     places.on_project = hub.adopt
     base = app.web_app.settings["base_url"]
     found = [

@@ -7,7 +7,7 @@ ledger; one that reads too slowly is let go, and comes back so.
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -108,10 +108,17 @@ def read(mark: str) -> dict[str, int]:
 
 
 class Hub:
-    """Everybody who listens, and the threads that read for them."""
+    """Everybody who listens, and the threads that read for them. `hear` is told, too, of whatever
+    happens while somebody listens."""
 
-    def __init__(self, places: Places, pool: Executor) -> None:
-        self._places, self._pool = places, pool
+    def __init__(
+        self,
+        places: Places,
+        pool: Executor,
+        *,
+        hear: Callable[["Project", Event, str], None] = lambda *_: None,
+    ) -> None:
+        self._places, self._pool, self._hear = places, pool, hear
         self._listeners: set[Listener] = set()
         self._followed: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -205,6 +212,8 @@ class Hub:
             if anew:
                 self._loop.call_soon_threadsafe(self._begin_anew, self._places.key_of(project))
             self._loop.call_soon_threadsafe(self._deliver, rows)
+            for event, notebook in told:
+                self._hear(project, event, notebook)
 
     def _begin_anew(self, project: str) -> None:
         for listener in self._listeners:
