@@ -106,6 +106,17 @@ export class GalleryModel implements IDisposable {
     }
   }
 
+  /** The notebook has run: its tables may be others now. */
+  async reload(): Promise<void> {
+    const [recipe, at] = [this._open, this._where()];
+    if (recipe !== null && at !== null) {
+      await this._try(async () => {
+        this._tables = (await this._api.tables(at)).tables;
+      });
+      this.ask();
+    }
+  }
+
   /** Fill in a field of the form. */
   set(name: string, value: Value): void {
     this._values = { ...this._values, [name]: value };

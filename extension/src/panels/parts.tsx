@@ -6,44 +6,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { count } from '../format';
 import type { State } from '../models/history';
-import { count } from '../models/words';
+import { StatusMark, statusWord } from '../status';
 import type { Column, Table, Value } from '../wire';
-
-/** What a state is called. */
-export function stateWord(state: State, trans: TranslationBundle): string {
-  const words: Record<State, string> = {
-    queued: trans.__('queued'),
-    running: trans.__('running'),
-    waiting: trans.__('waiting'),
-    succeeded: trans.__('succeeded'),
-    failed: trans.__('failed'),
-    skipped: trans.__('skipped'),
-    cancelled: trans.__('cancelled'),
-    lost: trans.__('lost'),
-    reused: trans.__('reused')
-  };
-  return words[state];
-}
-
-const SIGNS: Record<State, string> = {
-  queued: '○',
-  running: '●',
-  waiting: '◔',
-  succeeded: '✓',
-  failed: '✗',
-  skipped: '–',
-  cancelled: '■',
-  lost: '?',
-  reused: '↺'
-};
 
 /** A state by shape and colour; its word is for who hears it, or hovers. */
 export function Sign({ state, trans }: { state: State; trans: TranslationBundle }) {
-  const word = stateWord(state, trans);
+  const word = statusWord(state, trans);
   return (
-    <span className="nbflow-Sign" data-state={state} title={word} role="img" aria-label={word}>
-      {SIGNS[state]}
+    <span className="nbflow-Sign" title={word} role="img" aria-label={word}>
+      <StatusMark mark={state} />
     </span>
   );
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { combined } from '../models/combine';
 import type { GalleryApi } from '../models/gallery';
 import { asked, GalleryModel, isAsked, usual } from '../models/gallery';
-import { count, duration, size } from '../models/words';
+import { size, took } from '../models/words';
 import type { Cooked, Graph, NamedTables, Recipe, Recipes, Value } from '../wire';
 import { sample } from './sample';
 
@@ -61,6 +61,17 @@ describe('the gallery', () => {
     model.set('file', 'a.csv');
     await told;
     expect(model.columnsOf(ofFile)).toEqual([{ name: 'a', type: 'DATE' }]);
+    model.dispose();
+  });
+
+  test('knows the tables of a run that ends while a form is open', async () => {
+    const { server, model } = gallery();
+    server.tables = () => Promise.resolve({ schema_version: 1, tables: [] });
+    await model.choose(recipe('filter'));
+    expect(model.tables).toEqual([]);
+    server.tables = () => Promise.resolve(sample<NamedTables>('tables'));
+    await model.reload();
+    expect(model.tables.map(each => each.name)).toEqual(['sales', 'stores']);
     model.dispose();
   });
 
@@ -136,14 +147,7 @@ describe('two steps become one', () => {
 });
 
 test('numbers are written as people read them', () => {
-  expect([0.04, 9.4, 59.6, 185, 3600, 7830].map(duration)).toEqual([
-    '0.0 s',
-    '9.4 s',
-    '1 min',
-    '3 min 5 s',
-    '1 h',
-    '2 h 10 min'
-  ]);
+  expect([null, 9.4, 185].map(took)).toEqual(['', '9.4 s', '3 min 05 s']);
   expect([null, 0, 999, 45056, 2_500_000].map(size)).toEqual([
     '',
     '0 B',
@@ -151,5 +155,4 @@ test('numbers are written as people read them', () => {
     '45 kB',
     '2.5 MB'
   ]);
-  expect(count(7)).toBe('7');
 });

@@ -55,7 +55,7 @@ function Field(props: IFieldProps): React.JSX.Element {
   );
   if (isGroup) {
     return (
-      <fieldset className="nbflow-Field" data-field={field.name}>
+      <fieldset className="nbflow-RecipeField" data-field={field.name}>
         <legend>{field.label}</legend>
         {field.type === 'list' ? <Rows {...props} /> : <Columns {...props} />}
         {told}
@@ -63,7 +63,7 @@ function Field(props: IFieldProps): React.JSX.Element {
     );
   }
   return (
-    <div className="nbflow-Field" data-field={field.name} data-type={field.type}>
+    <div className="nbflow-RecipeField" data-field={field.name} data-type={field.type}>
       <label htmlFor={id}>
         {field.label}
         {field.required ? <abbr title={props.trans.__('needed')}> *</abbr> : null}
@@ -218,7 +218,7 @@ function Columns({ model, field, values, place, trans, onChange }: IFieldProps):
     );
   }
   return (
-    <span className="nbflow-Columns">
+    <span className="nbflow-RecipeColumns">
       {known.map(column => (
         <label key={column.name} title={column.type}>
           <input
@@ -257,7 +257,12 @@ function Rows(props: IFieldProps): React.JSX.Element {
   return (
     <>
       {rows.map((row, at) => (
-        <div className="nbflow-Row" key={at} role="group" aria-label={`${field.label} ${at + 1}`}>
+        <div
+          className="nbflow-RecipeRow"
+          key={at}
+          role="group"
+          aria-label={`${field.label} ${at + 1}`}
+        >
           <div>
             <Fields
               {...props}

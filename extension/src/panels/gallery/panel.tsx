@@ -20,8 +20,8 @@ import {
 import React from 'react';
 
 import type { GalleryModel } from '../../models/gallery';
-import { count } from '../../models/words';
-import type { IWorkflows } from '../../tokens';
+import { count } from '../../format';
+import type { INotebookWorkflow, IWorkflows } from '../../tokens';
 import type { Cooked, Recipe } from '../../wire';
 import { insertBelow } from '../cells';
 import { Action, Grid, Note } from '../parts';
@@ -49,6 +49,10 @@ export class GalleryPanel extends ReactWidget {
     this.addClass('nbflow-Gallery');
     model.changed.connect(() => this.update());
     _workflows.currentChanged.connect(() => this.update());
+    const follow = (workflow: INotebookWorkflow) =>
+      workflow.run.finished.connect(() => void model.reload());
+    _workflows.all.forEach(follow);
+    _workflows.opened.connect((_, workflow) => follow(workflow));
   }
 
   protected onAfterShow(): void {
@@ -180,7 +184,7 @@ function Outcome({ model, cooked, trans }: IOutcomeProps): React.JSX.Element {
         <React.Fragment key={at}>
           <pre tabIndex={0}>{cell.source}</pre>
           {cell.metadata.tags.length > 0 ? (
-            <p className="nbflow-Tags">
+            <p className="nbflow-RecipeTags">
               {cell.metadata.tags.map(tag => (
                 <span key={tag}>{tag}</span>
               ))}

@@ -9,12 +9,13 @@ import React from 'react';
 import { CommandIDs } from '../../commands';
 import type { HistoryModel } from '../../models/history';
 import { stateOf } from '../../models/history';
-import { duration, moment } from '../../models/words';
+import { moment, took } from '../../models/words';
 import { asRequestError } from '../../request';
+import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
 import type { Cause, Run, RunDifference, StepResult } from '../../wire';
 import { ENDED } from '../../wire';
-import { Action, Note, Sign, stateWord, Tabs } from '../parts';
+import { Action, Note, Sign, Tabs } from '../parts';
 import { parametersText } from './panel';
 
 interface IProps {
@@ -39,8 +40,7 @@ export function RunDetail(props: IProps): React.JSX.Element {
       <header>
         <Sign state={run.status} trans={trans} />
         <span>
-          <strong>{stateWord(run.status, trans)}</strong> {moment(run.started)}{' '}
-          {duration(run.seconds)}
+          <strong>{statusWord(run.status, trans)}</strong> {moment(run.started)} {took(run.seconds)}
           <small>{parametersText(run.parameters)}</small>
         </span>
         <Action
@@ -130,7 +130,7 @@ function Steps({ model, run, commands, trans, onLog }: IStepsProps): React.JSX.E
             )}
           </span>
           <Timeline run={run} step={step} />
-          <span className="nbflow-StepList-time">{duration(step.seconds)}</span>
+          <span className="nbflow-StepList-time">{took(step.seconds)}</span>
           <span className="nbflow-StepList-actions">
             <Action text label={trans.__('Log')} onClick={() => onLog(step.step)} />
             {step.outputs.length > 0 ? (
@@ -242,9 +242,9 @@ interface IDifferenceProps extends IProps {
 
 function Difference({ model, workflows, run, trans }: IDifferenceProps): React.JSX.Element {
   const others = model.runs.filter(each => each.run !== run.run && ENDED.has(each.status));
-  const [other, setOther] = React.useState(
-    () => others.find(each => (each.started ?? '') < (run.started ?? ''))?.run ?? others[0]?.run
-  );
+  const [chosen, setOther] = React.useState<string | null>(null);
+  const before = others.find(each => (each.started ?? '') < (run.started ?? ''));
+  const other = chosen ?? before?.run ?? others[0]?.run;
   const [difference, setDifference] = React.useState<RunDifference | null>(null);
   const [error, setError] = React.useState<string | null>(null);
   React.useEffect(() => {
@@ -274,7 +274,7 @@ function Difference({ model, workflows, run, trans }: IDifferenceProps): React.J
         >
           {others.map(each => (
             <option key={each.run} value={each.run}>
-              {`${moment(each.started)} ${stateWord(each.status, trans)} ${parametersText(each.parameters)}`}
+              {`${moment(each.started)} ${statusWord(each.status, trans)} ${parametersText(each.parameters)}`}
             </option>
           ))}
         </select>

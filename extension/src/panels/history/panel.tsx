@@ -11,12 +11,13 @@ import React from 'react';
 import { CommandIDs } from '../../commands';
 import type { HistoryModel, Matrix } from '../../models/history';
 import { resumable, shares, stateOf } from '../../models/history';
-import { duration, moment } from '../../models/words';
+import { moment, took } from '../../models/words';
 import { asRequestError } from '../../request';
+import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
 import type { RunSummary, Value } from '../../wire';
 import { ENDED } from '../../wire';
-import { Action, Note, Sign, stateWord, Tabs } from '../parts';
+import { Action, Note, Sign, Tabs } from '../parts';
 import { RunDetail } from './detail';
 
 export class HistoryPanel extends ReactWidget {
@@ -186,14 +187,14 @@ function RunList({ model, runs, commands, trans }: IListProps): React.JSX.Elemen
         >
           <Sign state={run.status} trans={trans} />
           <span className="nbflow-RunList-what">
-            <span>{moment(run.started) || stateWord(run.status, trans)}</span>
+            <span>{moment(run.started) || statusWord(run.status, trans)}</span>
             <small>{parametersText(run.parameters)}</small>
           </span>
           <span className="nbflow-RunList-bar" aria-hidden="true">
             <span style={{ width: `${Math.max(lengths[at] * 100, 1)}%` }} data-state={run.status} />
           </span>
           <span className="nbflow-RunList-numbers">
-            <span>{duration(run.seconds)}</span>
+            <span>{took(run.seconds)}</span>
             <small>{reusedText(run, trans)}</small>
           </span>
           <RunActions model={model} run={run} commands={commands} trans={trans} />
@@ -307,8 +308,8 @@ function RunMatrix({ model, matrix, trans }: IMatrixProps): React.JSX.Element {
               <th key={run.run} scope="col" aria-selected={run.run === model.selected}>
                 <button
                   type="button"
-                  title={`${moment(run.started)} · ${stateWord(run.status, trans)} · ${duration(run.seconds)}`}
-                  aria-label={`${moment(run.started)} ${stateWord(run.status, trans)}`}
+                  title={`${moment(run.started)} · ${statusWord(run.status, trans)} · ${took(run.seconds)}`}
+                  aria-label={`${moment(run.started)} ${statusWord(run.status, trans)}`}
                   onClick={() => void model.select(run.run)}
                 >
                   <span
@@ -329,7 +330,7 @@ function RunMatrix({ model, matrix, trans }: IMatrixProps): React.JSX.Element {
               {results.map((result, at) => (
                 <td key={at} aria-selected={matrix.runs[at].run === model.selected}>
                   {result === null ? null : (
-                    <span title={`${result.message} ${duration(result.seconds)}`.trim()}>
+                    <span title={`${result.message} ${took(result.seconds)}`.trim()}>
                       <Sign state={stateOf(result)} trans={trans} />
                     </span>
                   )}

@@ -1,7 +1,7 @@
 /**
  * Result notebooks as files that Lab can open, and nobody can change.
  *
- * They lie in `.nbflow/`, which Jupyter hides. A path is `RUN/` and the notebook's own path.
+ * They lie in `.nbflow/`, which Jupyter hides. A path is `RUN/FOLDER/Result of NAME`.
  */
 
 import { PathExt } from '@jupyterlab/coreutils';
@@ -13,14 +13,23 @@ import type { IApi, RunAt } from '../../api';
 
 export const DRIVE = 'nbflow-runs';
 
+/** Results never change, so that nobody has to ask when they did. */
+const LONG_AGO = new Date(0).toISOString();
+
+/** What a tab calls it, before the notebook's own name. */
+const RESULT_OF = 'Result of ';
+
 /** The path that opens the result of a run. */
 export function resultPath({ path, run }: RunAt): string {
-  return `${DRIVE}:${run}/${path}`;
+  const name = RESULT_OF + PathExt.basename(path);
+  return `${DRIVE}:${PathExt.join(run, PathExt.dirname(path), name)}`;
 }
 
 export class ResultDrive implements Contents.IDrive {
   constructor(
     private readonly _api: Pick<IApi, 'runNotebook'>,
+    /** Where a file of the project can be had: results show pictures beside the notebook. */
+    private readonly _fileUrl: (path: string) => Promise<string>,
     readonly serverSettings: ServerConnection.ISettings
   ) {}
 
@@ -40,8 +49,10 @@ export class ResultDrive implements Contents.IDrive {
   }
 
   async get(localPath: string): Promise<Contents.IModel> {
-    const [run, ...rest] = localPath.split('/');
-    const { content } = await this._api.runNotebook({ run, path: rest.join('/') });
+    const [run, ...folders] = PathExt.dirname(localPath).split('/');
+    const name = PathExt.basename(localPath).slice(RESULT_OF.length);
+    const path = PathExt.join(...folders, name);
+    const { content } = await this._api.runNotebook({ run, path });
     return {
       name: PathExt.basename(localPath),
       path: localPath,
@@ -50,16 +61,19 @@ export class ResultDrive implements Contents.IDrive {
       mimetype: '',
       content,
       writable: false,
-      created: '',
-      last_modified: ''
+      created: LONG_AGO,
+      last_modified: LONG_AGO
     };
+  }
+
+  getDownloadUrl(localPath: string): Promise<string> {
+    return this._fileUrl(localPath.split('/').slice(1).join('/'));
   }
 
   listCheckpoints(): Promise<Contents.ICheckpointModel[]> {
     return Promise.resolve([]);
   }
 
-  getDownloadUrl = refused;
   newUntitled = refused;
   delete = refused;
   rename = refused;

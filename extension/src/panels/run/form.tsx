@@ -11,7 +11,7 @@ import type { Answer, Answers, Question } from '../../models/parameters';
 import { parametersOf } from '../../models/parameters';
 import type { PlanModel } from '../../models/plan';
 import { outlook } from '../../models/plan';
-import { duration } from '../../models/words';
+import { took } from '../../models/words';
 import type { RunRequest } from '../../wire';
 
 /** What the form holds; all of it is remembered but `force`. */
@@ -50,7 +50,12 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
           <fieldset>
             <legend>{trans.__('Parameters')}</legend>
             {this._questions.map(question => (
-              <Row key={question.name} id={question.name} name={question.name} question={question}>
+              <Row
+                key={question.name}
+                id={`nbflow-run-${question.name}`}
+                name={question.name}
+                question={question}
+              >
                 <Control
                   question={question}
                   answer={this._wish.answers[question.name] ?? question.usual}
@@ -62,9 +67,9 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
         ) : null}
         <fieldset>
           <legend>{trans.__('How to run')}</legend>
-          <Row id=" until" name={trans.__('Until')}>
+          <Row id="nbflow-how-until" name={trans.__('Until')}>
             <select
-              id="nbflow-run- until"
+              id="nbflow-how-until"
               className="jp-mod-styled"
               value={this._wish.until}
               onChange={event => this._change({ until: event.target.value })}
@@ -77,9 +82,9 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
               ))}
             </select>
           </Row>
-          <Row id=" jobs" name={trans.__('At once')}>
+          <Row id="nbflow-how-jobs" name={trans.__('Steps at once')}>
             <input
-              id="nbflow-run- jobs"
+              id="nbflow-how-jobs"
               className="jp-mod-styled"
               type="number"
               min="1"
@@ -89,9 +94,9 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
               onChange={event => this._change({ jobs: event.target.value })}
             />
           </Row>
-          <Row id=" force" name={trans.__('Run all anew')}>
+          <Row id="nbflow-how-force" name={trans.__('Run all anew')}>
             <input
-              id="nbflow-run- force"
+              id="nbflow-how-force"
               type="checkbox"
               checked={this._wish.force}
               onChange={event => this._change({ force: event.target.checked })}
@@ -140,13 +145,13 @@ interface IRowProps {
 function Row({ id, name, question, children }: IRowProps): React.JSX.Element {
   return (
     <div className="nbflow-RunForm-row">
-      <label htmlFor={`nbflow-run-${id}`}>
+      <label htmlFor={id}>
         {name}
         {question?.required ? <abbr title="required"> *</abbr> : null}
       </label>
       <div>
         {children}
-        {question?.help ? <small id={`nbflow-run-${id}-help`}>{question.help}</small> : null}
+        {question?.help ? <small id={`${id}-help`}>{question.help}</small> : null}
       </div>
     </div>
   );
@@ -252,7 +257,7 @@ function told(plan: PlanModel, trans: TranslationBundle): React.JSX.Element {
     return <span className="nbflow-mod-dim">{trans.__('Looking at what has to run …')}</span>;
   }
   const { run, reuse, seconds } = outlook(plan.plan);
-  const about = seconds === null ? '' : trans.__(', about %1', duration(seconds));
+  const about = seconds === null ? '' : trans.__(', about %1', took(seconds));
   return (
     <span>
       {trans._n('%1 step will run', '%1 steps will run', run)}

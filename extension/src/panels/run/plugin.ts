@@ -6,6 +6,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Dialog, ICommandPalette, Notification, showDialog } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { IDocumentWidget } from '@jupyterlab/docregistry';
 import { NotebookPanel, NotebookWidgetFactory, StaticNotebook } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStateDB } from '@jupyterlab/statedb';
@@ -16,14 +17,14 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { RunArguments } from '../../commands';
 import { CommandIDs } from '../../commands';
-import { runWorkflowIcon } from '../../icons';
+import { runWorkflowIcon, workflowIcon } from '../../icons';
 import { beginning, questions } from '../../models/parameters';
 import { PlanModel } from '../../models/plan';
-import { duration } from '../../models/words';
+import { took } from '../../models/words';
 import { asRequestError } from '../../request';
 import type { INotebookWorkflow } from '../../tokens';
 import { IWorkflows } from '../../tokens';
-import type { Run, RunRequest } from '../../wire';
+import type { Graph, Run, RunRequest } from '../../wire';
 import { workflowOf } from '../steps/which';
 import { DRIVE, ResultDrive, resultPath } from './drive';
 import type { Wish } from './form';
@@ -220,14 +221,14 @@ class Runs {
   /** A run that was going on has ended. */
   tell(workflow: INotebookWorkflow, run: Run): void {
     const trans = this._trans;
-    const took = run.seconds === null ? '' : ` · ${duration(run.seconds)}`;
+    const time = run.seconds === null ? '' : ` · ${took(run.seconds)}`;
     const name = workflow.path.split('/').at(-1) ?? workflow.path;
     const open = {
       label: trans.__('Open Result'),
       callback: () => void this.openResult(workflow.path, run.run)
     };
     if (run.status === 'succeeded') {
-      Notification.success(trans.__('%1 succeeded', name) + took, {
+      Notification.success(trans.__('%1 succeeded', name) + time, {
         autoClose: 10000,
         actions: [open]
       });
@@ -267,14 +268,26 @@ class Runs {
     };
   }
 
+  /** What the notebook says now; null after a word about why that is not known. */
+  private async _graph(workflow: INotebookWorkflow): Promise<Graph | null> {
+    let graph: Graph | null = null;
+    await workflow.panel.context.ready;
+    await this.attempt(async () => {
+      graph = await this._workflows.api.graph(workflow.path, workflow.graph.read());
+    });
+    return graph;
+  }
+
   private async _ask(workflow: INotebookWorkflow): Promise<Omit<RunRequest, 'path'> | null> {
-    await workflow.graph.refresh();
-    const graph = workflow.graph.graph;
+    const graph = await this._graph(workflow);
+    if (graph === null) {
+      return null;
+    }
     const trans = this._trans;
-    const form = questions(graph?.parameters ?? []);
+    const form = questions(graph.parameters);
     const key = `nbflow:run:${workflow.path}`;
     const last = { ...FRESH, ...((await this._state?.fetch(key)) as Partial<Wish> | undefined) };
-    const steps = graph?.steps.map(step => step.name) ?? [];
+    const steps = graph.steps.map(step => step.name);
     const wish: Wish = {
       ...last,
       answers: beginning(form, last.answers),
@@ -337,7 +350,9 @@ export const results: JupyterFrontEndPlugin<void> = {
   ) => {
     const { contents, serverSettings } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load('nbflow');
-    contents.addDrive(new ResultDrive(workflows.api, serverSettings));
+    contents.addDrive(
+      new ResultDrive(workflows.api, path => contents.getDownloadUrl(path), serverSettings)
+    );
     app.docRegistry.addWidgetFactory(
       new NotebookWidgetFactory({
         name: RESULT_FACTORY,
@@ -360,9 +375,22 @@ export const results: JupyterFrontEndPlugin<void> = {
         const path = args.path;
         if (typeof path === 'string' && path.startsWith(`${DRIVE}:`)) {
           const widget = documents.openOrReveal(path, RESULT_FACTORY);
-          widget?.addClass('nbflow-Result');
+          if (widget !== undefined) {
+            widget.addClass('nbflow-Result');
+            widget.title.icon = workflowIcon;
+            void widget.context.ready.then(() => lock(widget));
+          }
         }
       }
     });
   }
 };
+
+/** Lab keeps the file from being saved; the cells would still seem to take what is typed. */
+function lock(widget: IDocumentWidget): void {
+  if (widget instanceof NotebookPanel) {
+    for (const cell of widget.content.widgets) {
+      cell.readOnly = true;
+    }
+  }
+}

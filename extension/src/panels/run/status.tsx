@@ -12,7 +12,7 @@ import { Signal } from '@lumino/signaling';
 import React from 'react';
 
 import { CommandIDs } from '../../commands';
-import { duration } from '../../models/words';
+import { took } from '../../models/words';
 import type { INotebookWorkflow } from '../../tokens';
 import { IWorkflows } from '../../tokens';
 import type { Run, Status } from '../../wire';
@@ -108,6 +108,6 @@ function told(run: Run, trans: TranslationBundle): string {
     cancelled: trans.__('Workflow cancelled'),
     lost: trans.__('Workflow lost')
   };
-  const took = run.seconds === null ? '' : ` ${duration(run.seconds)}`;
-  return (words[run.status] ?? run.status) + took;
+  const time = run.seconds === null ? '' : ` ${took(run.seconds)}`;
+  return (words[run.status] ?? run.status) + time;
 }

@@ -11,12 +11,14 @@ import React from 'react';
 import { CommandIDs } from '../../commands';
 import type { TablesModel } from '../../models/tables';
 import { PAGE } from '../../models/tables';
-import { count, moment, size } from '../../models/words';
+import { count } from '../../format';
+import { moment, size } from '../../models/words';
 import { asRequestError } from '../../request';
+import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
 import type { StoredOutput, Table } from '../../wire';
 import { insertBelow } from '../cells';
-import { Action, Grid, Note, shown, stateWord, Tabs } from '../parts';
+import { Action, Grid, Note, shown, Tabs } from '../parts';
 
 export class TablesPanel extends ReactWidget {
   constructor(
@@ -98,7 +100,7 @@ function Tables({ model, commands, trans, onQuery }: IProps): React.JSX.Element 
           >
             {model.runs.map(run => (
               <option key={run.run} value={run.run}>
-                {`${moment(run.started)} ${stateWord(run.status, trans)}`}
+                {`${moment(run.started)} ${statusWord(run.status, trans)}`}
               </option>
             ))}
           </select>

@@ -37,6 +37,7 @@ export const tables: JupyterFrontEndPlugin<void> = {
       widget.title.caption = path;
       widget.title.icon = tableRowsIcon;
       widget.title.closable = true;
+      widget.toolbar.hide();
       widget.disposed.connect(() => open.delete(path));
       return widget;
     };

@@ -1,0 +1,207 @@
+"""Goals of those who run: with parameters, look back, look at tables, add steps by choices."""
+
+from typing import Any
+
+SALES = {
+    "cell_type": "code",
+    "source": (
+        "import pandas as pd\n"
+        "sales = pd.DataFrame({'shop': ['north', 'south', 'north'], 'units': [3, 5, 8]})\n"
+        "sales = sales[sales['units'] >= least]"
+    ),
+    "execution_count": None,
+    "outputs": [],
+}
+PARAMETERS = {
+    "cell_type": "code",
+    "source": (
+        "from datetime import date\n"
+        "day: date = date(2026, 3, 14)  # the day to report\n"
+        "least: int = 4\n"
+        "loud: bool = False"
+    ),
+    "execution_count": None,
+    "outputs": [],
+    "metadata": {"tags": ["parameters"]},
+}
+TOTALS = "%%sql totals\nSELECT shop, sum(units) AS units FROM sales GROUP BY shop ORDER BY shop"
+
+
+ENDED = """async ([path, count, deadline]) => {
+    const { baseUrl, token } = window.jupyterapp.serviceManager.serverSettings;
+    for (const end = Date.now() + deadline; Date.now() < end; ) {
+        const answer = await fetch(`${baseUrl}nbflow/api/runs?path=${path}&token=${token}`);
+        const { runs } = await answer.json();
+        if (runs.filter(run => run.status === "succeeded").length >= count) {
+            return true;
+        }
+        await new Promise(resolve => setTimeout(resolve, 100));
+    }
+    return false;
+}"""
+PATIENCE_MS = 90_000
+
+
+class Runner:
+    """Runs one notebook, and knows how often it has."""
+
+    def __init__(self, window: Any, path: str) -> None:
+        self.window = window
+        self.path = path
+        self.times = 0
+
+    def dialog(self) -> Any:
+        """Ask for the dialog; it is ready when it says what will happen."""
+        self.window.command("nbflow:run")
+        dialog = self.window.page.locator(".jp-Dialog")
+        dialog.get_by_text("will run").wait_for()
+        return dialog
+
+    def run(self, **answers: str) -> None:
+        """Run by the dialog, to the end."""
+        dialog = self.dialog()
+        for name, answer in answers.items():
+            dialog.get_by_label(name, exact=True).fill(answer)
+        dialog.locator("button.jp-mod-accept").click()
+        self.ended()
+
+    def ended(self) -> None:
+        """One more run has succeeded."""
+        self.times += 1
+        assert self.window.page.evaluate(ENDED, [self.path, self.times, PATIENCE_MS])
+
+
+def opened(window: Any, lab: Any, name: str) -> Runner:
+    lab.write(name, "%load_ext nbflow", PARAMETERS, SALES, TOTALS)
+    window.open(name)
+    # A kernel that connects writes its language into the notebook: that is over then.
+    window.page.locator("#jp-main-statusbar").get_by_text("Idle").wait_for()
+    return Runner(window, name)
+
+
+def notice(window: Any, text: str) -> Any:
+    return window.page.locator(".Toastify__toast", has_text=text)
+
+
+def test_run_with_parameters_and_open_the_result(window: Any, lab: Any) -> None:
+    runner = opened(window, lab, "runs/parameters.ipynb")
+    page = window.page
+    runner.run(least="5")
+    notice(window, "succeeded").get_by_role("button", name="Open Result").click()
+    result = page.locator(".nbflow-Result")
+    result.get_by_text("least = 5").first.wait_for()
+    result.get_by_text("notebook is read-only").wait_for()
+    result.locator('.jp-CodeCell .cm-content[aria-readonly="true"]').first.wait_for()
+    page.locator("#jp-main-statusbar").get_by_text("Workflow succeeded").wait_for()
+
+    # The last answers are there again, and what does not fit is not sent.
+    page.locator(".lm-TabBar-tab", has_text="parameters.ipynb").first.click()
+    dialog = runner.dialog()
+    least = dialog.get_by_label("least", exact=True)
+    assert (least.input_value(), least.get_attribute("type")) == ("5", "number")
+    assert dialog.get_by_label("day", exact=True).get_attribute("type") == "date"
+    least.fill("5.5")
+    dialog.locator("button.jp-mod-accept:disabled").wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+
+
+def test_runs_are_compared_repeated_and_deleted(window: Any, lab: Any) -> None:
+    runner = opened(window, lab, "runs/history.ipynb")
+    page = window.page
+    runner.run()
+    runner.run(least="5")
+    window.command("nbflow:show-history")
+    history = page.locator(".nbflow-History")
+    rows = history.locator(".nbflow-RunList [role=option]")
+    rows.nth(1).wait_for()
+    rows.first.click()
+    history.get_by_role("tab", name="Compare").click()
+    history.locator(".nbflow-Differences", has_text="least").first.wait_for()
+    history.get_by_role("tab", name="Log", exact=True).click()
+    history.get_by_label("Step", exact=True).wait_for()
+    history.get_by_role("tab", name="Steps × runs").click()
+    history.locator(".nbflow-Matrix tbody tr", has_text="totals").wait_for()
+    history.get_by_role("tab", name="Runs", exact=True).click()
+
+    rows.first.click()
+    rows.first.get_by_role("button", name="Run again with the same parameters").click()
+    runner.ended()
+    rows.nth(2).wait_for()
+    rows.first.get_by_text("reused").wait_for()
+
+    rows.nth(2).click()
+    rows.nth(2).get_by_role("button", name="Delete this run").click()
+    press_through(window, "Delete")
+    rows.nth(2).wait_for(state="detached")
+    assert rows.count() == 2
+
+
+def press_through(window: Any, button: str) -> None:
+    """Accept the dialog that asks."""
+    dialog = window.page.locator(".jp-Dialog")
+    dialog.get_by_role("button", name=button, exact=True).click()
+    dialog.wait_for(state="detached")
+
+
+def test_tables_are_looked_at_and_queried(window: Any, lab: Any) -> None:
+    runner = opened(window, lab, "runs/tables.ipynb")
+    page = window.page
+    runner.run()
+    window.cell(4).locator(".cm-content").click()
+    window.command("nbflow:show-tables")
+    tables = page.locator(".nbflow-Tables")
+    tables.locator(".nbflow-OutputList [data-name=totals]").click()
+    tables.locator(".nbflow-Grid td", has_text="north").wait_for()
+    tables.get_by_role("tab", name="Columns").click()
+    tables.locator(".nbflow-Grid th", has_text="units").wait_for()
+    tables.get_by_role("button", name="SELECT from here").click()
+    window.cell(5).get_by_text("FROM totals").wait_for()
+    tables.get_by_role("button", name="Load into kernel").click()
+    notice(window, "is in your kernel").wait_for()
+
+
+def test_a_step_added_by_choices_runs(window: Any, lab: Any) -> None:
+    runner = opened(window, lab, "runs/gallery.ipynb")
+    page = window.page
+    runner.run()
+    window.cell(4).locator(".cm-content").click()
+    window.command("nbflow:add-step")
+    gallery = page.locator(".nbflow-Gallery")
+    gallery.locator("[data-recipe=filter]").click()
+    gallery.locator("select#nbflow-field-table").select_option("totals")
+    conditions = gallery.locator("[data-field=conditions]")
+    conditions.get_by_role("button", name="Add").click()
+    conditions.locator("[data-field=column] select").select_option("units")
+    conditions.locator("[data-field=operator] select").select_option(">")
+    conditions.locator("[data-field=value] input").fill("many")
+    gallery.get_by_text("'many' is not a number").wait_for()
+    conditions.locator("[data-field=value] input").fill("6")
+    gallery.locator(".nbflow-Grid td", has_text="north").wait_for()
+    gallery.get_by_role("button", name="Insert").click()
+    window.cell(5).get_by_text("WHERE units > 6").wait_for()
+    gallery.locator("[data-recipe=read]").wait_for()
+
+    runner.run()
+    window.command("nbflow:show-tables")
+    tables = page.locator(".nbflow-Tables")
+    tables.locator(".nbflow-OutputList [data-name=totals_selected]").click()
+    tables.locator(".nbflow-Grid td", has_text="8").wait_for()
+
+
+def test_the_launcher_s_notebook_runs(window: Any, lab: Any) -> None:
+    opened(window, lab, "runs/ways-in.ipynb")
+    page = window.page
+    window.command("launcher:create")
+    page.locator(".jp-LauncherCard", has_text="Workflow").click()
+    page.get_by_role("heading", name="Orders of a day").wait_for()
+    path = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
+    Runner(window, path).run()
+
+
+def test_two_cells_become_one_step(window: Any, lab: Any) -> None:
+    opened(window, lab, "runs/combined.ipynb")
+    window.cell(4).locator(".cm-content").click()
+    window.page.locator('.nbflow-Badge[data-step="totals"]').wait_for()
+    window.command("nbflow:combine-with-previous")
+    window.page.locator('.nbflow-Badge[data-step="totals"]').wait_for(state="detached")
