@@ -54,10 +54,10 @@ def zygote_of(kernel: Kernel) -> psutil.Process:
     return parent
 
 
-def shown(folder: Path, code: str) -> str:
+def shown(folder: Path, code: str, module: str = "psutil") -> str:
     """What a cell prints, in a kernel that is taken as a run takes it."""
     spec = a_spec(folder, code)
-    with Kernels(name="", folder=str(folder), modules=["psutil"], notice=pytest.fail) as kernels:
+    with Kernels(name="", folder=str(folder), modules=[module], notice=pytest.fail) as kernels:
         lane = open_lane(spec, kernels=kernels, logs=folder / "logs")
         try:
             outcome = run(lane, spec)
@@ -142,12 +142,15 @@ def test_a_folder_that_others_may_enter_is_not_used(runtime: Path) -> None:
 
 
 def test_a_module_that_came_to_lie_beside_the_notebook_hides_the_installed_one(
-    warmth: Warmth, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    code = "import psutil; print(getattr(psutil, 'local', 'installed'))"
-    assert shown(tmp_path, code) == "installed"
-    (tmp_path / "psutil.py").write_text("local = 'mine'")
-    assert shown(tmp_path, code) == "mine"
+    # One that kernels do not import for themselves.
+    code = "import requests; print(getattr(requests, 'local', 'installed'))"
+    with keep_warm(name="", folder=str(tmp_path), modules=["requests"]) as warmth:
+        assert not warmth.is_over
+        assert shown(tmp_path, code, "requests") == "installed"
+        (tmp_path / "requests.py").write_text("local = 'mine'")
+        assert shown(tmp_path, code, "requests") == "mine"
 
 
 def test_a_file_that_was_exchanged_makes_what_was_imported_outdated(
