@@ -4,7 +4,7 @@
  */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import React, { useMemo } from 'react';
+import React, { useEffect, useMemo, useRef } from 'react';
 
 import type { Lane } from '../../models/lanes';
 import { lanes, width } from '../../models/lanes';
@@ -54,11 +54,15 @@ export function ListView(props: IListProps): React.JSX.Element {
       ),
     [picture, rows]
   );
+  const sheet = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    sheet.current?.querySelector('.nbflow-mod-active')?.scrollIntoView({ block: 'nearest' });
+  }, [props.active]);
   const step = Math.min(LANE, WIDEST / Math.max(width(drawn), 1));
   const gutter = width(drawn) * step + 10;
   const height = rows.length === 0 ? 0 : (rows.at(-1)?.top ?? 0) + ROW;
   return (
-    <div className="nbflow-List" onKeyDown={onKeyDown}>
+    <div className="nbflow-List" ref={sheet} onKeyDown={onKeyDown}>
       <div className="nbflow-List-sheet" style={{ height }}>
         <svg width={gutter} height={height} aria-hidden="true">
           {drawn.map(lane => (
