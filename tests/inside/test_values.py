@@ -401,11 +401,12 @@ def test_a_figure_is_not_opened_a_second_time(tmp_path: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
+    others = plt.get_fignums()
     figure, axes = plt.subplots()
     axes.plot([1, 2])
     try:
         _, back = there_and_back(figure, tmp_path)
-        assert plt.get_fignums() == [figure.number]
+        assert plt.get_fignums() == [*others, figure.number]
         assert back.axes[0].lines[0].get_ydata().tolist() == [1, 2]
     finally:
         plt.close("all")
