@@ -232,6 +232,7 @@ class Stream:
         self._answer.close()
 
 
+@pytest.mark.ci
 def test_many_browsers_see_a_run_as_it_happens_and_catch_up(asking: Asking, tale: str) -> None:
     streams = [Stream(asking) for _ in range(3)]
     openings = [stream.next() for stream in streams]
@@ -262,6 +263,7 @@ def test_a_mark_that_is_none_is_refused(served: Asking) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
 
 
+@pytest.mark.ci
 def test_a_stream_begins_with_now(asking: Asking, tale: str) -> None:
     asking.ended(asking.post("runs", path=tale).json()["run"], tale)
     stream = Stream(asking)
