@@ -273,7 +273,7 @@ def test_a_stream_begins_with_now(asking: Asking, tale: str) -> None:
     stream.close()
 
 
-def test_a_hitale_that_was_removed_begins_anew_for_those_who_listen(
+def test_a_history_that_was_removed_begins_anew_for_those_who_listen(
     asking: Asking, home: str, tale: str
 ) -> None:
     import shutil
