@@ -99,9 +99,9 @@ class Window:
             self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def open(self, name: str) -> None:
-        """Open a notebook; it is there when its first cell can be typed in."""
+        """Open a notebook; it is there when its first code cell can be typed in (a Markdown cell is shown, not typed in)."""
         self.page.goto(self.lab.address(name))
-        self.page.locator(".jp-Notebook .jp-Cell .cm-content").first.wait_for()
+        self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.wait_for()
 
     def command(self, name: str, **arguments: Any) -> None:
         """Give one of Lab's commands. It may ask something: nobody waits for its end."""
