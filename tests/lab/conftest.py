@@ -99,7 +99,7 @@ class Window:
             self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def open(self, name: str) -> None:
-        """Open a notebook; it is there when its first code cell can be typed in (a Markdown cell is shown, not typed in)."""
+        """Open a notebook; it is there when its code can be typed in (Markdown is soon shown)."""
         self.page.goto(self.lab.address(name))
         self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.wait_for()
 

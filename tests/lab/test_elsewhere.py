@@ -76,7 +76,7 @@ def test_notebook_7_shows_the_steps_of_a_run(
     ):
         path = server.write("story.ipynb", *CELLS)
         window.page.goto(f"{server.url}notebooks/{path}?token={server.token}")
-        window.page.locator(".jp-Notebook .jp-Cell .cm-content").first.wait_for()
+        window.page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.wait_for()
         window.page.locator(".nbflow-Badge").nth(2).wait_for()
         window.write_cell(3, "print(max(twice))")
         save_and_run(window)
