@@ -6,7 +6,8 @@ that is not plain to see, everything is read anew.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from typing import Final
@@ -40,52 +41,81 @@ class CellReader:
     def _pass(self, notebook: Notebook, find_source: FindSource | None, *, shared: bool) -> Pass:
         now = Pass(notebook, self._parse_sql, find_source, cells_are_shared=shared)
         earlier = self._last.get(shared)
-        if earlier is not None and _is_comparable(earlier, now):
-            _go_on(earlier, now)
+        edit = None if earlier is None else _Edit.between(earlier, now)
+        if edit is not None and edit.is_comparable():
+            edit.carry_over()
         else:
             now.facts()
         self._last[shared] = now
         return now
 
 
-def _go_on(earlier: Pass, now: Pass) -> None:
-    """Read what has to be read; take the rest from the earlier pass."""
-    above, below = _same_cells(earlier, now)
-    now.resume(earlier, above)
-    while len(now.read) < below:
-        now.next_cell()
-    names = _left_otherwise(earlier, now, below) if below < len(now.cells) else None
-    if names is None:
-        now.facts()
-    else:
-        now.take_rest(earlier, names)
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Two texts of a notebook. The first `above` cells are the same, and those from `below` on."""
 
+    earlier: Pass
+    now: Pass
+    above: int
+    below: int
 
-def _is_comparable(earlier: Pass, now: Pass) -> bool:
-    """Whether the same cell, after an equal beginning, means the same in both texts."""
-    if not (earlier.has_fuel_for(0) and now.finds_no_modules_as(earlier)):
-        return False
-    above, below = _same_cells(earlier, now)
-    if any(now.tables[at] != earlier.tables[at] for at in _except(now, above, below)):
-        return False
-    names = now.differing_names(earlier)
-    return names is not None and _are_unspoken(names, now, above, below)
+    @classmethod
+    def between(cls, earlier: Pass, now: Pass) -> "_Edit":
+        """What differs. The end is only the same where no cell has moved."""
+        pairs = list(zip(earlier.cells, now.cells, strict=False))
+        above = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if len(earlier.cells) != len(now.cells):
+            return cls(earlier, now, above, len(now.cells))
+        rest = reversed(pairs[above:])
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], rest))
+        return cls(earlier, now, above, len(pairs) - same)
 
+    def is_comparable(self) -> bool:
+        """Whether the same cell, after an equal beginning, means the same in both texts."""
+        earlier, now = self.earlier, self.now
+        if not (earlier.has_fuel_for(0) and now.finds_no_modules_as(earlier)):
+            return False
+        if any(now.tables[place] != earlier.tables[place] for place in self._same()):
+            return False
+        names = now.differing_names(earlier)
+        return names is not None and self._are_unspoken(names)
 
-def _left_otherwise(earlier: Pass, now: Pass, below: int) -> set[str] | None:
-    """Names with which the edited cells did something else than before; None if that might
-    change how the cells from there on are read."""
-    then, here = earlier.marks[below], now.mark()
-    names = here.differing_names(then)
-    if names is None or not now.has_fuel_for(then.fuel - earlier.marks[-1].fuel):
-        return None
-    above, _ = _same_cells(earlier, now)
-    values = [mark.globals.get(name) for mark in (then, here) for name in names]
-    # Modules count for all, and SQL that is not understood may use any table.
-    by_kind = _mention_sql(now.cells) and any(map(_may_be_table, values))
-    if by_kind or any(value is not None and value.ref is not None for value in values):
-        return None
-    return names if _are_unspoken(names, now, above, below) else None
+    def carry_over(self) -> None:
+        """Read what has to be read; take the rest from the earlier pass."""
+        now = self.now
+        now.resume(self.earlier, self.above)
+        while len(now.read) < self.below:
+            now.next_cell()
+        names = self._left_otherwise() if self.below < len(now.cells) else None
+        if names is None:
+            now.facts()
+        else:
+            now.take_rest(self.earlier, names)
+
+    def _left_otherwise(self) -> set[str] | None:
+        """Names with which the edited cells did something else than before; None if that might
+        change how the cells from there on are read."""
+        then, here = self.earlier.marks[self.below], self.now.mark()
+        names = here.differing_names(then)
+        if names is None or not self.now.has_fuel_for(then.fuel - self.earlier.marks[-1].fuel):
+            return None
+        values = [mark.globals.get(name) for mark in (then, here) for name in names]
+        # Modules count for all, and SQL that is not understood may use any table.
+        by_kind = _mention_sql(self.now.cells) and any(map(_may_be_table, values))
+        if by_kind or any(value is not None and value.ref is not None for value in values):
+            return None
+        return names if self._are_unspoken(names) else None
+
+    def _are_unspoken(self, names: Collection[str]) -> bool:
+        """Whether none of the names stands in any cell but the edited ones."""
+        if not all(name.isidentifier() and name.isascii() for name in names):
+            return False
+        words = (_words(self.now.cells[place].source) for place in self._same())
+        return frozenset[str]().union(*words).isdisjoint(name.lower() for name in names)
+
+    def _same(self) -> list[int]:
+        """The places of all cells but the edited ones."""
+        return [*range(self.above), *range(self.below, len(self.now.cells))]
 
 
 def _may_be_table(value: Value | None) -> bool:
@@ -94,30 +124,6 @@ def _may_be_table(value: Value | None) -> bool:
 
 def _mention_sql(cells: Iterable[Cell]) -> bool:
     return any("sql" in one.source.lower() or "duckdb" in one.source for one in cells)
-
-
-def _are_unspoken(names: Iterable[str], now: Pass, above: int, below: int) -> bool:
-    """Whether none of the names stands in any cell but the edited ones."""
-    asked = set(names)
-    if not all(name.isidentifier() and name.isascii() for name in asked):
-        return False
-    same = (_words(now.cells[place].source) for place in _except(now, above, below))
-    return frozenset[str]().union(*same).isdisjoint(name.lower() for name in asked)
-
-
-def _except(now: Pass, above: int, below: int) -> list[int]:
-    """The places of all cells but the edited ones."""
-    return [*range(above), *range(below, len(now.cells))]
-
-
-def _same_cells(earlier: Pass, now: Pass) -> tuple[int, int]:
-    """How many cells at the top are the same, and where those at the end begin that are, too."""
-    pairs = list(zip(earlier.cells, now.cells, strict=False))
-    above = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    if len(earlier.cells) != len(now.cells):
-        return above, len(now.cells)
-    rest = reversed(pairs[above:])
-    return above, len(pairs) - sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], rest))
 
 
 @lru_cache(maxsize=4096)
