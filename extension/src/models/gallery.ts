@@ -3,14 +3,9 @@
  * the server would write for it.
  */
 
-import type { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
 import type { DraftAt, IApi } from '../api';
-import type { RequestError } from '../request';
-import { asRequestError } from '../request';
 import type {
   Column,
   Cooked,
@@ -21,18 +16,20 @@ import type {
   RecipeField,
   Value
 } from '../wire';
+import { AskingModel } from './model';
 
 export type GalleryApi = Pick<IApi, 'recipes' | 'cook' | 'tables' | 'columns'>;
 
 export type Values = Readonly<Record<string, Value>>;
 
-export class GalleryModel implements IDisposable {
+export class GalleryModel extends AskingModel {
   /** `where`: the notebook that cells would go to, as it stands; null without one. */
   constructor(
     private readonly _api: GalleryApi,
     private readonly _where: () => DraftAt | null,
     delay = 300
   ) {
+    super();
     this._debouncer = new Debouncer(() => this._cook(), delay);
   }
 
@@ -57,24 +54,11 @@ export class GalleryModel implements IDisposable {
     return this._cooked;
   }
 
-  get error(): RequestError | null {
-    return this._error;
-  }
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
+  override dispose(): void {
+    if (!this.isDisposed) {
       this._debouncer.dispose();
-      Signal.clearData(this);
     }
+    super.dispose();
   }
 
   async load(): Promise<void> {
@@ -199,30 +183,15 @@ export class GalleryModel implements IDisposable {
     });
   }
 
-  private async _try(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-      this._error = null;
-    } catch (reason) {
-      this._error = asRequestError(reason);
-    }
-    if (!this._isDisposed) {
-      this._changed.emit();
-    }
-  }
-
   private _recipes: readonly Recipe[] = [];
   private _open: Recipe | null = null;
   private _values: Values = {};
   private _tables: readonly NamedTable[] = [];
   private _fileColumns: readonly Column[] = [];
   private _cooked: Cooked | null = null;
-  private _error: RequestError | null = null;
   private _asked = 0;
-  private _isDisposed = false;
   private readonly _touched = new Set<string>();
   private readonly _debouncer: Debouncer;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 /** A form, or a row of one, before anybody touched it. A list that is needed has a row. */

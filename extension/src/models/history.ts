@@ -2,16 +2,11 @@
  * The runs of a notebook, newest first: as the server lists them, and as they go.
  */
 
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
-
 import type { IApi, RunAt } from '../api';
-import type { RequestError } from '../request';
-import { asRequestError } from '../request';
 import type { FeedEvent, Run, RunSummary, Status, StepResult } from '../wire';
 import { ENDED } from '../wire';
 import type { EventFeed } from './feed';
+import { AskingModel } from './model';
 
 export type HistoryApi = Pick<IApi, 'runs' | 'run' | 'remove'>;
 
@@ -20,12 +15,13 @@ const FIRST = 50;
 /** So many runs stand side by side in the matrix. */
 const MATRIX = 20;
 
-export class HistoryModel implements IDisposable {
+export class HistoryModel extends AskingModel {
   constructor(
     private readonly _api: HistoryApi,
     feed: EventFeed,
     readonly path: string
   ) {
+    super();
     feed.event.connect(this._onEvent, this);
   }
 
@@ -38,10 +34,6 @@ export class HistoryModel implements IDisposable {
     return this._known;
   }
 
-  get error(): RequestError | null {
-    return this._error;
-  }
-
   /** The run that is looked at, with its steps. */
   get shown(): Run | null {
     return this._shown === null ? null : (this._details.get(this._shown) ?? null);
@@ -50,21 +42,6 @@ export class HistoryModel implements IDisposable {
   /** Its id, also while its steps are still awaited. */
   get selected(): string | null {
     return this._shown;
-  }
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-    }
   }
 
   at(run: string): RunAt {
@@ -124,18 +101,6 @@ export class HistoryModel implements IDisposable {
     });
   }
 
-  private async _try(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-      this._error = null;
-    } catch (reason) {
-      this._error = asRequestError(reason);
-    }
-    if (!this._isDisposed) {
-      this._changed.emit();
-    }
-  }
-
   private _onEvent(_: EventFeed, event: FeedEvent): void {
     const known = this._runs.find(each => each.run === event.run);
     if (known === undefined) {
@@ -154,11 +119,8 @@ export class HistoryModel implements IDisposable {
 
   private _runs: readonly RunSummary[] = [];
   private _known = false;
-  private _error: RequestError | null = null;
   private _shown: string | null = null;
-  private _isDisposed = false;
   private readonly _details = new Map<string, Run>();
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 function summary(run: Run, before: RunSummary): RunSummary {

@@ -2,21 +2,20 @@
  * What a run would do, while its form is filled in: asked when the answers rest, the last one shown.
  */
 
-import type { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
 import type { IApi } from '../api';
 import type { RequestError } from '../request';
 import { asRequestError } from '../request';
 import type { Plan, RunRequest } from '../wire';
+import { AskingModel } from './model';
 
-export class PlanModel implements IDisposable {
+export class PlanModel extends AskingModel {
   constructor(
     private readonly _api: Pick<IApi, 'plan'>,
     delay = 250
   ) {
+    super();
     this._debouncer = new Debouncer(() => this._ask(), delay);
   }
 
@@ -24,24 +23,11 @@ export class PlanModel implements IDisposable {
     return this._plan;
   }
 
-  get error(): RequestError | null {
-    return this._error;
-  }
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
+  override dispose(): void {
+    if (!this.isDisposed) {
       this._debouncer.dispose();
-      Signal.clearData(this);
     }
+    super.dispose();
   }
 
   /** Somebody thinks of this run. */
@@ -52,7 +38,7 @@ export class PlanModel implements IDisposable {
 
   private async _ask(): Promise<void> {
     const request = this._request;
-    if (request === null || this._isDisposed) {
+    if (request === null || this.isDisposed) {
       return;
     }
     try {
@@ -63,7 +49,7 @@ export class PlanModel implements IDisposable {
   }
 
   private _settle(request: RunRequest, plan: Plan | null, error: RequestError | null): void {
-    if (request === this._request && !this._isDisposed) {
+    if (request === this._request && !this.isDisposed) {
       this._plan = plan;
       this._error = error;
       this._changed.emit();
@@ -72,10 +58,7 @@ export class PlanModel implements IDisposable {
 
   private _request: RunRequest | null = null;
   private _plan: Plan | null = null;
-  private _error: RequestError | null = null;
-  private _isDisposed = false;
   private readonly _debouncer: Debouncer;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 export interface Outlook {

@@ -2,27 +2,23 @@
  * The outputs of a run, and the rows of the one that is looked at.
  */
 
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
-
 import type { IApi, RunAt } from '../api';
-import type { RequestError } from '../request';
-import { asRequestError } from '../request';
 import type { FeedEvent, RunSummary, StoredOutput, Table } from '../wire';
 import { ENDED } from '../wire';
 import type { EventFeed } from './feed';
+import { AskingModel } from './model';
 
 export type TablesApi = Pick<IApi, 'runs' | 'outputs' | 'table'>;
 
 export const PAGE = 100;
 
-export class TablesModel implements IDisposable {
+export class TablesModel extends AskingModel {
   constructor(
     private readonly _api: TablesApi,
     feed: EventFeed,
     readonly path: string
   ) {
+    super();
     feed.event.connect(this._onEvent, this);
   }
 
@@ -53,25 +49,6 @@ export class TablesModel implements IDisposable {
 
   get known(): boolean {
     return this._known;
-  }
-
-  get error(): RequestError | null {
-    return this._error;
-  }
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-    }
   }
 
   /** Show the outputs of a run (the latest, if none is named), and one of them if it is there. */
@@ -125,18 +102,6 @@ export class TablesModel implements IDisposable {
     return { path: this.path, run };
   }
 
-  private async _try(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-      this._error = null;
-    } catch (reason) {
-      this._error = asRequestError(reason);
-    }
-    if (!this._isDisposed) {
-      this._changed.emit();
-    }
-  }
-
   private _onEvent(_: EventFeed, event: FeedEvent): void {
     if (event.kind === 'run_finished' && event.notebook === this.path && !this._pinned) {
       void this.show(null);
@@ -151,9 +116,6 @@ export class TablesModel implements IDisposable {
   private _offset = 0;
   private _known = false;
   private _pinned = false;
-  private _error: RequestError | null = null;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 function firstTable(outputs: readonly StoredOutput[]): StoredOutput | undefined {
