@@ -137,28 +137,29 @@ class Window:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab with the extension, for all tests of the session."""
-    with serving(tmp_path_factory.mktemp("lab")) as lab:
+    """JupyterLab with the extension, for all tests of the session, at an address such as a hub's."""
+    with serving(tmp_path_factory.mktemp("lab"), base="/user/ana/") as lab:
         yield lab
 
 
 @contextmanager
 def serving(
-    home: Path, *, module: str = "jupyterlab", app: str = "LabApp", **more: str
+    home: Path, *, module: str = "jupyterlab", app: str = "LabApp", base: str = "/", **more: str
 ) -> Iterator[Lab]:
-    """A Lab, or another of Jupyter's applications, with its files in `home`; `more` goes into its
-    environment."""
+    """A Lab, or another of Jupyter's applications, with its files in `home` and its addresses below
+    `base`; `more` goes into its environment."""
     _need(BUILT.joinpath("package.json").exists(), "the extension is not built")
     _furnish(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(8)
-    address = f"http://127.0.0.1:{port}/"
+    address = f"http://127.0.0.1:{port}{base}"
     lab = Lab(url=address, token=token, root=home / "root", log=home / "lab.log")
     command = [
         *(sys.executable, "-m", module, "--no-browser", "--allow-root"),
         f"--ServerApp.port={port}",
+        f"--ServerApp.base_url={base}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={home / 'root'}",
         f"--IdentityProvider.token={token}",
