@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from nbflow.analysis.facts import OUTSIDE, CellFacts, Effect, Use
 from nbflow.analysis.versions import Defined, Version
-from nbflow.core.graph import Learned
+from nbflow.core.graph import Learned, Lesson
 from nbflow.core.names import Name
 from nbflow.core.notebook import Cell
 from nbflow.core.step import CellTags, StepId
@@ -29,10 +29,11 @@ class CellLink:
 
     unknown: names that it asks for and nothing above writes. defines: names of its fragments that
     other lanes replay. spared: names that it might change by its text, but runs have shown that it
-    does not. asked: names that it really looks at; passed: versions that it would only have handed
-    on to nobody. doubts: such steps and names above (group keys) on which what it reads rests.
-    guessed: settings that it may look at, though nothing in it says so. unasked: ambient channels
-    that stand above it and that it does not look at.
+    does not. together: groups of names that may share objects from then on. asked: names that it
+    really looks at; passed: versions that it would only have handed on to nobody. doubts: such
+    steps and names above (group keys) on which what it reads rests. guessed: settings that it may
+    look at, though nothing in it says so. unasked: ambient channels that stand above it and that it
+    does not look at.
     """
 
     cell: Cell
@@ -53,6 +54,7 @@ class CellLink:
     asked: set[Name] = field(default_factory=set)
     passed: dict[Name, Version] = field(default_factory=dict)
     spared: dict[Name, int] = field(default_factory=dict)
+    together: set[frozenset[Name]] = field(default_factory=set)
     doubts: set[Doubt] = field(default_factory=set)
     guessed: set[Name] = field(default_factory=set)
     unasked: set[Name] = field(default_factory=set)
@@ -60,8 +62,15 @@ class CellLink:
     @property
     def kept(self) -> frozenset[Name]:
         """Names that runs have seen it leave alone, and never change."""
-        changed = {lesson.name for lesson in self.lessons if lesson.what == "writes"}
-        return frozenset(ls.name for ls in self.lessons if ls.what == "keeps") - changed
+        return self._taught("keeps", "lends") - self._taught("writes")
+
+    @property
+    def apart(self) -> frozenset[Name]:
+        """Those of them that never shared objects with what it wrote."""
+        return self.kept - self._taught("lends", "shares")
+
+    def _taught(self, *what: Lesson) -> frozenset[Name]:
+        return frozenset(lesson.name for lesson in self.lessons if lesson.what in what)
 
     @property
     def ignored(self) -> frozenset[Name]:
@@ -69,8 +78,7 @@ class CellLink:
         to that."""
         if self.facts.effects & OUTSIDE:
             return frozenset()
-        asked = {lesson.name for lesson in self.lessons if lesson.what == "reads"}
-        return frozenset(ls.name for ls in self.lessons if ls.what == "ignores") - asked
+        return self._taught("ignores") - self._taught("reads")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,7 @@ the reverse.
 import ast
 import builtins
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -18,7 +18,7 @@ from nbflow.analysis.effects import Effects, load_effects
 from nbflow.analysis.facts import Effect
 from nbflow.analysis.nodes import walk
 from nbflow.analysis.recursion import CallKey, Calls
-from nbflow.analysis.scopes import bound_names
+from nbflow.analysis.scopes import bound_names, free_names, late_names
 from nbflow.analysis.state import Record, State, Summary, join_states
 from nbflow.analysis.values import (
     BOOL,
@@ -906,11 +906,26 @@ class Expressions:
         before = self.record.deeds()
         elem = self._comprehend(node, node.generators, [node.elt], first=first)
         made = self.container(node, "generator", [elem, first], elem)
+        # Half used up, it goes on with the very lists that it found.
+        self.record.hold(made.objs, self.read_late(late_names(node)))
         self.record.acts_later(made.objs, self.record.deeds() - before, node.lineno)
         for obj in made.objs:
             self.record.made[obj] = "a generator"
             self.record.generators.append((obj, node))
         return made
+
+    def read_late(self, names: Iterable[str]) -> Objects:
+        """What code finds that looks these globals up, and the functions among them do, too."""
+        found: set[str] = set()
+        waiting, seen = [*names], set[str]()
+        while waiting:
+            name = waiting.pop()
+            value = self.peek(name) if name not in seen else None
+            seen.add(name)
+            if value is not None:
+                found |= strong(value)
+                waiting += [n for one in value.callables for n in free_names(one.node)]
+        return frozenset(found)
 
     def _comprehend(
         self,

@@ -77,6 +77,8 @@ class _Leaving:
         for group in facts.aliases_among([name for name in facts.bound if live(name, index)]):
             self._join(group, load)
         self._make_versions(self._load())
+        groups = {self.standing.aliases.of(n) for n in self.link.left.keys() | self.link.spared}
+        self.link.together |= {group for group in groups if len(group) > 1}
 
     # -- which names -------------------------------------------------------------------------
 
@@ -109,7 +111,12 @@ class _Leaving:
     def _is_kept(self, name: Name) -> bool:
         if name not in self.link.kept or name in self.link.facts.bound:
             return False
-        return name in USED_UP or self.standing.of_step(name)
+        if name in USED_UP or name in self.link.apart:
+            return name in USED_UP or self.standing.of_step(name)
+        # It shares with what the cell writes: if that can be seen, they are stored together.
+        members = self.standing.aliases.of(name)
+        shared = len(members) > 1 and self._is_stored_together(members, _NOTHING)
+        return self.standing.of_step(name) and not shared
 
     def _spare(self, name: Name, line: int) -> None:
         """It still reads the name, and must not do so before those who change it."""
@@ -185,7 +192,10 @@ class _Leaving:
     def _may_write(self, name: Name, line: int) -> None:
         if self._is_kept(name):
             self._spare(name, line)
-            return
+        else:
+            self._write(name, line)
+
+    def _write(self, name: Name, line: int) -> None:
         self.entailed.add(name)
         self.writes.setdefault(name, Use(name=name, line=line, certainty=Certainty.MAY))
 
@@ -226,12 +236,11 @@ class _Leaving:
         for name in sorted(members - self.writes.keys()):
             if self._may_be_shared(name):
                 line = next((u.line for u in self.link.facts.reads if u.name == name), 1)
-                self._may_write(name, line)
-                if name in self.writes:
-                    read_more(self.standing, self.link, [self.writes[name]])
+                self._write(name, line)
+                read_more(self.standing, self.link, [self.writes[name]])
 
     def _may_be_shared(self, name: Name) -> bool:
-        if self._is_kept(name):
+        if name in self.link.apart and self._is_kept(name):
             return False
         defined = self.standing.definition(name)
         return self.standing.of_step(name) or (defined is not None and defined.changeable)

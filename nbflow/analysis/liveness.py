@@ -47,7 +47,7 @@ def liveness_in(facts: Iterable[CellFacts], lessons: Iterable[Learned]) -> Liven
     reads: dict[Name, list[int]] = {}
     sql_reads: dict[str, list[int]] = {}
     binds: dict[Name, list[int]] = {}
-    anytime = {lesson.name for lesson in lessons}
+    anytime = {ls.name for ls in lessons if ls.what != "shares" and not ls.is_evidence}
     for one in facts:
         for name in {use.name for use in one.reads} - one.passes:
             reads.setdefault(name, []).append(one.index)

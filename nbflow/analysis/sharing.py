@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.analysis.nodes import walk
-from nbflow.core.graph import Learned
+from nbflow.core.graph import Learned, Lesson
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell, Notebook
 
@@ -171,10 +171,9 @@ def heard(lessons: Iterable[Learned], facts: Iterable[CellFacts]) -> Iterator[Le
     text says so, too: then it also says who sees a change of which."""
     by_cell = {str(one.cell): one for one in facts}
     for lesson in lessons:
-        if lesson.what != "shares":
-            yield lesson
-        elif lesson.step not in by_cell or not _says(by_cell[lesson.step], lesson.name):
-            yield replace(lesson, what="writes")
+        facts_of = by_cell.get(lesson.step)
+        told = lesson.what != "shares" or (facts_of and _says(facts_of, lesson.name))
+        yield lesson if told else replace(lesson, what="writes")
 
 
 def _says(facts: CellFacts, name: Name) -> bool:
@@ -185,11 +184,11 @@ def _says(facts: CellFacts, name: Name) -> bool:
     )
 
 
-def _taught(lessons: Iterable[Learned], what: str) -> dict[str, frozenset[Name]]:
-    """Names of lessons of one kind, by the ids of the cells of their steps."""
+def _taught(lessons: Iterable[Learned], *what: Lesson) -> dict[str, frozenset[Name]]:
+    """Names of lessons of some kinds, by the ids of the cells of their steps."""
     found: dict[str, frozenset[Name]] = {}
     for lesson in lessons:
-        if lesson.what == what:
+        if lesson.what in what:
             for cell in lesson.step.split("+"):
                 found[cell] = found.get(cell, frozenset()) | {lesson.name}
     return found
@@ -198,7 +197,7 @@ def _taught(lessons: Iterable[Learned], what: str) -> dict[str, frozenset[Name]]
 def _moments(
     cells: Iterable[Cell], facts: Iterable[CellFacts], lessons: Iterable[Learned]
 ) -> Iterator[Moment]:
-    writes, keeps = _taught(lessons, "writes"), _taught(lessons, "keeps")
+    writes, keeps = _taught(lessons, "writes"), _taught(lessons, "keeps", "lends")
     seers = Seers({})
     for cell, one in zip(cells, facts, strict=True):
         binds = frozenset[Name]() if _may_not_end(cell) else one.binds

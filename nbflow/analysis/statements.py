@@ -16,6 +16,7 @@ from nbflow.analysis.scopes import (
     body_of,
     bound_names,
     declared,
+    free_names,
     is_generator,
     local_names,
     parameters,
@@ -510,8 +511,7 @@ class Statements(KnownCalls):
             self.record.acts_later(made.objs, self.record.deeds(), getattr(node, "lineno", 0))
             for obj in made.objs:
                 self.record.made[obj] = "a generator"
-        held = self._locals(self.frame)
-        self.record.hold(made.objs, held)
+        self.record.hold(made.objs, self._locals(self.frame) | self.read_late(free_names(node)))
         return made
 
     def _locals(self, frame: Frame) -> Objects:

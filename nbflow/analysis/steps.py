@@ -60,6 +60,7 @@ class StepMaker:
             may_reads=_guessed(group),
             unasked=_unasked(links),
             spared=_unique(n for link in links for n in link.spared if n not in writes),
+            together=tuple(sorted({tuple(sorted(g)) for link in links for g in link.together})),
             defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
             replays=tuple(replay_of(defined) for defined in replays),

@@ -11,6 +11,7 @@ from nbflow.core.step import Parameter, Replay, Step, StepId, StepName
 
 EdgeKind = Literal["data", "order", "file", "tag", "guard", "ambient"]
 EdgeCertainty = Literal["sure", "may", "learned"]
+Lesson = Literal["writes", "reads", "shares", "affinity", "one_lane", "keeps", "lends", "ignores"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,9 @@ class Definition:
 class Learned:
     """What a run taught about a step: it also `writes` or `reads` `name`, or what it writes
     `shares` objects with `name` from then on, or its value stays in the lane; or it `keeps` `name`,
-    which its text only seemed to change, or `ignores` it, which its text only seemed to look at:
-    these two are evidence.
+    which its text only seemed to change, or `lends` it (keeps it, too, though something that it
+    wrote shares objects with it, as its text says), or `ignores` it, which its text only seemed to
+    look at: these three are evidence.
 
     `source_hash` is the step's source as it was then (for evidence also all that it calls, and the
     versions of its packages); the lesson is forgotten when that changes.
@@ -50,14 +52,14 @@ class Learned:
 
     step: StepId
     name: Name
-    what: Literal["writes", "reads", "shares", "affinity", "one_lane", "keeps", "ignores"]
+    what: Lesson
     reason: str
     source_hash: str = ""
 
     @property
     def is_evidence(self) -> bool:
         """It takes away what the text only seemed to say."""
-        return self.what in ("keeps", "ignores")
+        return self.what in ("keeps", "lends", "ignores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

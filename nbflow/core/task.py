@@ -95,8 +95,9 @@ class TaskSpec:
     declared_writes: names it is expected to change; may_writes: those that it perhaps never
     changes; may_reads: settings that it perhaps never looks at; unasked: channels that steps above
     have set, and which it is expected to let alone; spared: those that it is not expected to change
-    any more; passes: outputs that are left out where the step did not bind them. staging: an
-    existing folder for staged files.
+    any more; together: groups of names that may share objects when it has ended; passes: outputs
+    that are left out where the step did not bind them. staging: an existing folder for staged
+    files.
     key_file: the project's sealing key.
     lane_inputs: names that are already in the lane (left by an earlier task of the same lane).
     python_reads: names that Python code of the step reads; tables beyond these are attached for SQL
@@ -125,6 +126,7 @@ class TaskSpec:
     may_reads: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
     passes: tuple[str, ...] = ()
     python_reads: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()
@@ -167,9 +169,10 @@ class TaskReport:
 
     found_mutations: inputs (or hidden members of their groups, or module state `@module:NAME`) that
     changed without being declared. untouched: those of `may_writes` that did not change, and share
-    nothing with what did. found_reads: settings that it looked at unforeseen; unread: those of
-    `may_reads` that it did not look at. alias_groups: names, captured or loaded, that share mutable
-    objects.
+    nothing with what did. lent: those that did not change, and share only with what the step was
+    expected to make share with them. found_reads: settings that it looked at unforeseen; unread:
+    those of `may_reads` that it did not look at. alias_groups: names, captured or loaded, that
+    share mutable objects, though its text does not say so.
     dynamic_effects: seen at run time: `network`, `subprocess`, `threads`, `children`, `tasks`,
     `index_names` (a loaded pandas Index, which other names may use too, was renamed in place) …
     clean: nothing but names and imported modules is left of it in the kernel, which may serve a
@@ -180,6 +183,7 @@ class TaskReport:
     unstorable: tuple[Unstorable, ...] = ()
     found_mutations: tuple[str, ...] = ()
     untouched: tuple[str, ...] = ()
+    lent: tuple[str, ...] = ()
     found_reads: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     alias_groups: tuple[tuple[str, ...], ...] = ()

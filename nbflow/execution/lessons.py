@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Final
 
-from nbflow.core.graph import Graph, Learned
+from nbflow.core.graph import Graph, Learned, Lesson
 from nbflow.core.names import Name
 from nbflow.core.step import Step
 from nbflow.core.task import TaskOutcome, TaskReport
@@ -44,9 +44,11 @@ def evidence_of(step: Step, outcome: TaskOutcome) -> tuple[Learned, ...]:
         return ()
     report = outcome.report
     kept = (name for name in report.untouched if name in step.may_writes)
+    lent = (name for name in report.lent if name in step.may_writes)
     unread = (name for name in report.unread if name in step.may_reads)
     return (
         *(_learned(step, n, "keeps", f"`{step.name}` left `{n}` as it was") for n in kept),
+        *(_learned(step, n, "lends", f"`{step.name}` did not change `{n}`") for n in lent),
         *(_learned(step, n, "ignores", f"`{step.name}` did not look at `{n}`") for n in unread),
     )
 
@@ -111,6 +113,5 @@ def _found_read(step: Step, graph: Graph, outcome: TaskOutcome) -> Iterator[Lear
         yield _learned(step, name, "reads", f"`{step.name}` asked for `{name}` when it ran")
 
 
-def _learned(step: Step, name: str, what: str, reason: str) -> Learned:
-    assert what in ("writes", "reads", "shares", "affinity", "one_lane", "keeps", "ignores")
-    return Learned(step=step.id, name=Name(name), what=what, reason=reason)  # type: ignore[arg-type]
+def _learned(step: Step, name: str, what: Lesson, reason: str) -> Learned:
+    return Learned(step=step.id, name=Name(name), what=what, reason=reason)

@@ -7,7 +7,7 @@ are reported, none is passed over.
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -61,12 +61,14 @@ def capture(
     for channel in sorted(n for n in spec.outputs if kind_of(Name(n)) is NameKind.AMBIENT):
         staging.add_channel(channel, read_channel(channel, loaded.start))
     unstorable = (*seen.unstorable, *staging.unstorable)
+    apart, lent = seen.left_alone(changed_tables)
     return TaskReport(
         outputs=tuple(staging.staged),
         unstorable=unstorable,
         found_mutations=tuple(sorted(seen.mutations(changed_tables))),
         # What cannot be stored cannot be looked through: it may hold on to anything (a weakref).
-        untouched=() if unstorable else tuple(sorted(seen.untouched(changed_tables))),
+        untouched=() if unstorable else tuple(sorted(apart)),
+        lent=() if unstorable else tuple(sorted(lent)),
         found_reads=seen.found_reads(),
         unread=seen.unread(),
         alias_groups=tuple(seen.undeclared_groups()),
@@ -163,9 +165,10 @@ class _Seen:
             and surroundings.process_state() == self.loaded.process
         )
 
-    def untouched(self, changed_tables: frozenset[str]) -> Iterator[str]:
-        """Names that the step might have changed, but did not; nor can it later by way of what it
-        wrote. What has no content to compare is not among them."""
+    def left_alone(self, changed_tables: frozenset[str]) -> tuple[set[str], set[str]]:
+        """Names that the step might have changed, but did not: those that it cannot change later
+        either, by way of what it wrote, and those that share with what it wrote, as its text says.
+        What has no content to compare is not among them."""
         wanted = set(self.spec.may_writes)
         same = {
             one.name
@@ -174,12 +177,11 @@ class _Seen:
         }
         same |= (self.loaded.tables & wanted) - changed_tables
         written = set(self.spec.declared_writes) - same
-        for group in self._shared():
-            if written.intersection(group):
-                same.difference_update(group)
-        yield from same
+        sharing = [group for group in self._shared() if written.intersection(group)]
+        lent = {name for group in sharing if self._is_expected(group) for name in group} & same
         channels = {name for name in wanted if kind_of(Name(name)) is NameKind.AMBIENT}
-        yield from channels - self.around.channels - self.around.brought_in
+        channels -= self.around.channels | self.around.brought_in
+        return same.difference(*sharing) | channels, lent
 
     def found_reads(self) -> tuple[str, ...]:
         """Settings that the step looked at, though nobody thought so."""
@@ -215,11 +217,17 @@ class _Seen:
         return sorted(tuple(sorted(names)) for names in map(list, members) if names)
 
     def undeclared_groups(self) -> Iterator[tuple[str, ...]]:
-        """Groups of outputs that an input belongs to which the step is not known to change."""
+        """Groups of outputs that an input belongs to which the step is not known to change, nor to
+        share."""
         declared = set(self.spec.declared_writes)
         for group in self._shared():
-            if set(group) & self.outputs.keys() and set(group) - self.outputs.keys() - declared:
+            inner, outer = set(group) & self.outputs.keys(), set(group) - self.outputs.keys()
+            if inner and outer - declared and not self._is_expected(group):
                 yield tuple(sorted(group))
+
+    def _is_expected(self, group: Collection[str]) -> bool:
+        """Whether the text says that these may share."""
+        return any(set(group) <= set(known) for known in self.spec.together)
 
     def _shared(self) -> list[list[str]]:
         nodes = dict(self.outputs)

@@ -68,6 +68,7 @@ class SpecMaker:
             may_reads=tuple(str(name) for name in step.may_reads),
             unasked=tuple(str(name) for name in step.unasked),
             spared=tuple(str(name) for name in step.spared),
+            together=step.together,
             passes=tuple(str(name) for name in step.passes),
             python_reads=tuple(str(name) for name in step.python_reads),
             provided=tuple(provided),

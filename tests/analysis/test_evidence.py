@@ -14,7 +14,7 @@ from simulator import notebook_of
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
-from nbflow.core.graph import Graph, Learned
+from nbflow.core.graph import Graph, Learned, Lesson
 from nbflow.core.names import Name
 from nbflow.core.step import StepId
 
@@ -24,11 +24,15 @@ def linked(sources: Iterable[str], *lessons: Learned) -> Graph:
     return link(notebook, read_cells(notebook), {}, learned=lessons)
 
 
-def keep(cell: int, *names: str) -> tuple[Learned, ...]:
+def keep(cell: int, *names: str, what: Lesson = "keeps") -> tuple[Learned, ...]:
     return tuple(
-        Learned(step=StepId(f"c{cell}"), name=Name(name), what="keeps", reason="seen")
+        Learned(step=StepId(f"c{cell}"), name=Name(name), what=what, reason="seen")
         for name in names
     )
+
+
+def lends(cell: int, *names: str) -> tuple[Learned, ...]:
+    return keep(cell, *names, what="lends")
 
 
 def changes(cell: int, name: str) -> Learned:
@@ -93,6 +97,39 @@ def test_a_result_that_was_seen_apart_shares_nothing() -> None:
     after = edges(linked(sources, *keep(2, "xs")))
     assert ("c3", "c4", "data") not in after
     assert ("c2", "c3", "data") in after
+
+
+VIEW = [HEAD, "xs = [[1]]", "ys = stranger.pick(xs)", "m = len(xs)", "print(ys)"]
+
+
+def test_an_input_of_which_a_result_holds_a_part_was_not_changed() -> None:
+    assert ("c2", "c3", "data") in edges(linked(VIEW))
+    after = linked(VIEW, *lends(2, "xs"))
+    assert edges(after) == {("c1", "c2", "data"), ("c1", "c3", "data"), ("c2", "c4", "data")}
+    step = after.step(StepId("c2"))
+    assert step.spared == ("xs",)
+    assert step.together == (("xs", "ys"),)
+
+
+@pytest.mark.parametrize("change", ["ys.append(2)", "xs.append(2)", "stranger.look(ys)"])
+def test_what_a_result_holds_may_change_by_way_of_it(change: str) -> None:
+    cells = [*VIEW, change, "print(xs)", "print(ys)"]
+    graph = linked(cells, *lends(2, "xs"))
+    assert {("c2", "c5", "data"), ("c5", "c6", "data"), ("c5", "c7", "data")} <= edges(graph)
+    assert "xs" in graph.step(StepId("c2")).declared_writes
+    assert graph.step(StepId("c2")).may_writes == ("xs",)
+
+
+def test_what_shares_from_above_stays_with_it() -> None:
+    cells = [HEAD, "ys = [1]\nxs = [ys]", "stranger.look(xs)", "ys.append(1)", "print(xs)"]
+    graph = linked(cells, *lends(2, "xs"))
+    assert {("c2", "c3", "data"), ("c3", "c4", "data")} <= edges(graph)
+
+
+def test_sharing_that_came_later_is_obeyed() -> None:
+    cells = [*VIEW, "ys.append(2)", "print(xs)"]
+    shared = edges(linked(cells, *keep(2, "xs"), shares(2, "xs")))
+    assert shared == edges(linked(cells, *lends(2, "xs")))
 
 
 def test_draws_that_were_never_seen_do_not_wait_for_the_seed() -> None:

@@ -51,6 +51,12 @@ def test_what_was_left_alone_is_evidence() -> None:
     assert lesson.reason == "`clean` left `xs` as it was"
 
 
+def test_what_was_left_alone_and_shared_is_evidence_of_its_own() -> None:
+    outcome = replace(ended("succeeded"), report=TaskReport(lent=("xs", "df")))
+    (lesson,) = evidence_of(STEP, outcome)
+    assert (lesson.step, lesson.name, lesson.what) == ("c", "xs", "lends")
+
+
 def test_a_sure_write_of_the_same_content_is_none() -> None:
     assert evidence_of(STEP, ended("succeeded", "df")) == ()
 

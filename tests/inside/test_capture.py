@@ -778,6 +778,30 @@ def test_what_shares_with_a_result_may_change_later(bench: Bench) -> None:
     assert left_alone(bench, made, "c = a[0]", "a", "b", writes=("c",)) == {"b"}
 
 
+def test_what_shares_with_a_result_as_foreseen_was_not_changed(bench: Bench) -> None:
+    made = bench.made("a = [[1]]; b = [2]", "a", "b")
+    given: dict[str, Any] = {
+        "inputs": made, "input_names": ("a", "b"), "may_writes": ("a", "b"),
+        "outputs": ("a", "b", "c"), "declared_writes": ("a", "b", "c"),
+        "together": (("a", "c"),), "python_reads": ("a", "b"),
+    }  # fmt: skip
+    report = bench.run("c = a[0]", **given)
+    assert (report.untouched, report.lent) == (("b",), ("a",))
+    report = bench.run("c = [a[0], b]", **given)
+    assert (report.untouched, report.lent) == ((), ())
+    report = bench.run("c = a[0]; c.append(2)", **given)
+    assert (report.untouched, report.lent) == (("b",), ())
+
+
+def test_sharing_that_the_text_tells_is_no_news(bench: Bench) -> None:
+    made = bench.made("a = [[1]]", "a")
+    given: dict[str, Any] = {
+        "inputs": made, "input_names": ("a",), "outputs": ("c",), "declared_writes": ("c",)
+    }  # fmt: skip
+    assert bench.run("c = a[0]", **given).alias_groups == (("a", "c"),)
+    assert bench.run("c = a[0]", together=(("a", "c"),), **given).alias_groups == ()
+
+
 def test_a_value_without_content_is_never_left_alone(bench: Bench) -> None:
     namespace = {"g": (i for i in [1])}
     report = bench.run("", namespace=namespace, lane_inputs=("g",), may_writes=("g",))

@@ -82,6 +82,33 @@ def test_a_result_used_again_is_not_overtaken_by_a_write_that_nobody_foresaw(ben
     assert "there True" in shown(bench)
 
 
+VIEWS = (
+    "import json, helpers",
+    ("xs = [json.load(open('numbers.json'))]", ["step:numbers"]),
+    ("ys = vars(helpers)['pick'](xs)", ["step:pick"]),
+    ("n = vars(helpers)['look'](ys)", ["step:look"]),
+    ("print('sum', sum(xs[0]), len(ys))", ["step:sum"]),
+)
+
+
+def test_an_input_that_lives_on_in_a_result_is_known_to_be_unchanged(bench: Bench) -> None:
+    bench.path("helpers.py").write_text(f"def pick(xs):\n    return xs[0]\n\n{HELPERS}")
+    bench.path("numbers.json").write_text("[1, 2]")
+    bench.notebook(*VIEWS)
+    assert ("look", "sum") in waits(bench)
+
+    assert "sum 3 2" in shown(bench)
+    assert ("look", "sum") not in waits(bench)
+    steps = json.loads(bench.say("show", "story.ipynb", "--json").out)["edges"]
+    names = [edge["names"] for edge in steps if (edge["from"], edge["to"]) == ("pick", "sum")]
+    assert names == [["ys"]]
+
+    # Now what was picked is changed, and with it what it was picked from.
+    bench.path("numbers.json").write_text("[1, 2, 4]")
+    assert "sum 7 4" in shown(bench)
+    assert ("look", "sum") in waits(bench)
+
+
 SETTERS = (
     "import json, helpers\nimport matplotlib.pyplot as plt",
     ("plt.rcParams['lines.linewidth'] = 8", ["step:style"]),
