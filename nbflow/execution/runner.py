@@ -211,8 +211,9 @@ class Executed:
     """How the plan was carried out.
 
     cell_outputs: nbformat outputs of every cell that ran or was reused. cell_times: (start, end)
-    of those that ran. learned: the lessons of this run. plan: the plan as it was at the end.
-    stopped_by: the signal that cancelled the run, if one did.
+    of those that ran. learned: the lessons of this run. plan: the plan as it was at the end. kept:
+    names whose values no file can hold, and which ended with their kernel. stopped_by: the signal
+    that cancelled the run, if one did.
     """
 
     status: Status
@@ -223,6 +224,7 @@ class Executed:
     cell_times: Mapping[str, tuple[str, str]]
     learned: tuple[Learned, ...]
     plan: Plan
+    kept: frozenset[Name] = frozenset()
     stopped_by: int | None = None
 
 
@@ -720,6 +722,7 @@ class Runner:
             cell_times=self._cell_times,
             learned=tuple(self._lessons.values()),
             plan=self._state.plan,
+            kept=frozenset().union(*(task.kept for task in self._state.tasks.values())),
             stopped_by=stopped_by,
         )
 

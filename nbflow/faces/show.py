@@ -166,6 +166,9 @@ def verification_lines(answer: Verified) -> list[Text]:
     if answer.nondeterministic:
         names = text.listed((text.visible(name) for name in answer.nondeterministic), 8)
         found += [Text(), Text(f"differs between two Run Alls too: {names}", "dim")]
+    if answer.not_compared:
+        names = text.listed((text.visible(name) for name in answer.not_compared), 8)
+        found += [Text(), Text(f"not compared, as no file can hold them: {names}", "dim")]
     return found
 
 

@@ -59,6 +59,8 @@ class Verified(Protocol):
     @property
     def nondeterministic(self) -> Sequence[str]: ...
     @property
+    def not_compared(self) -> Sequence[str]: ...
+    @property
     def refused(self) -> Sequence[Refusal]: ...
     @property
     def run_all_seconds(self) -> float | None: ...
@@ -402,6 +404,7 @@ def verification(value: Verified) -> Json:
             for each in value.differences
         ],
         "nondeterministic": list(value.nondeterministic),
+        "not_compared": list(value.not_compared),
         "refused": [
             {"cell": each.cell, "code": each.code, "message": each.message}
             for each in value.refused

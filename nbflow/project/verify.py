@@ -1,12 +1,13 @@
 """`nbflow verify`: the promise, put to the test on one notebook.
 
 The notebook runs twice on copies of the project folder: all cells in one kernel, in order (Run
-All), and as a workflow. Final variables and tables are compared by content, written files by bytes.
-What differs between two Run Alls too is the notebook's own: it is reported as nondeterministic.
+All), and as a workflow. What cells show is compared, final variables and tables by content, written
+files by bytes. What differs between two Run Alls too is the notebook's own: it is reported as
+nondeterministic.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,12 @@ from nbflow.core.names import NameKind, kind_of
 from nbflow.core.notebook import CellKind
 from nbflow.core.run import Run, Status
 from nbflow.core.task import Blob, Source, TaskOutcome, TaskSpec
+from nbflow.execution.display_ids import settled
 from nbflow.execution.executor import LocalExecutor
 from nbflow.execution.surroundings import file_digest
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernels import Kernels
+from nbflow.notebook.shown import shown
 from nbflow.project.conduct import Order, kernel_name, open_desk
 from nbflow.project.demo import copy_project
 from nbflow.project.layout import STATE_FOLDER, Layout
@@ -33,12 +36,14 @@ from nbflow.project.ticket import Ticket
 from nbflow.store.blobs import BlobStore
 
 _LONGEST_SECONDS = 6 * 3600.0
+_WORDS_BEFORE = 30
+_LONGEST_EXCERPT = 200
 _NOT_COMPARED = frozenset({STATE_FOLDER, "__pycache__", ".ipynb_checkpoints", ".git"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Something that came out differently. `kind` is variable, file or status."""
+    """Something that came out differently. `kind` is output, variable, file or status."""
 
     name: str
     kind: str
@@ -57,11 +62,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What the comparison found."""
+    """What the comparison found. `not_compared`: variables that no file can hold on both sides."""
 
     equal: bool
     differences: tuple[Difference, ...] = ()
     nondeterministic: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
     run_all_seconds: float | None = None
     workflow_seconds: float | None = None
@@ -69,10 +75,13 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """One way of running: what it left, by name, as comparable text."""
+    """One way of running: what it showed and left, by name, as comparable text. `unstorable`:
+    variables that no file can hold."""
 
     status: str
+    outputs: Mapping[str, str]
     values: Mapping[str, str]
+    unstorable: frozenset[str]
     files: Mapping[str, str]
     seconds: float
 
@@ -100,6 +109,7 @@ def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Ve
         equal=not real,
         differences=real,
         nondeterministic=tuple(sorted(unstable & {found.name for found in differences})),
+        not_compared=tuple(sorted(_held(run_all, workflow))),
         run_all_seconds=run_all.seconds,
         workflow_seconds=workflow.seconds,
     )
@@ -150,7 +160,11 @@ def _run_all(opened: Opened, values: Mapping[str, Any]) -> _Side:
     found = {name: staged.blob for staged in outputs for name in staged.blob.names}
     return _Side(
         status=outcome.status,
+        outputs=_outputs(_reached(spec.cells, outcome), outcome.cell_outputs),
         values={name: _comparable(blob) for name, blob in found.items()},
+        unstorable=frozenset(one.name for one in outcome.report.unstorable)
+        if outcome.report
+        else frozenset(),
         files=_files(layout.root),
         seconds=seconds,
     )
@@ -212,17 +226,40 @@ def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
     layout = _layout(opened)
     desk = open_desk(layout)
     started = monotonic()
+    ticket = Ticket(desk, opened, values, Order(trigger="verify", keep_all=True))
     try:
-        order = Order(trigger="verify", keep_all=True)
-        run = run_through_papermill(Ticket(desk, opened, values, order), None)
+        run = run_through_papermill(ticket, None)
     finally:
         desk.ledger.close()
+    assert ticket.conducted is not None
+    executed = ticket.conducted.executed
+    cells = (cell for cell in opened.notebook.cells if cell.id in executed.cell_outputs)
     return _Side(
         status="succeeded" if run.status is Status.SUCCEEDED else "failed",
+        outputs=_outputs(((cell.id, cell.number) for cell in cells), executed.cell_outputs),
         values=_run_values(run),
+        unstorable=executed.kept,
         files=_files(layout.root),
         seconds=monotonic() - started,
     )
+
+
+def _reached(cells: Iterable[Source], outcome: TaskOutcome) -> Iterator[tuple[str, int]]:
+    """The cells that ran, and their numbers. Run All ends at the first that fails."""
+    failed = outcome.error.cell if outcome.error else None
+    for cell in cells:
+        yield cell.cell, cell.cell_index + 1
+        if cell.cell == failed:
+            break
+
+
+def _outputs(
+    cells: Iterable[tuple[str, int]], found: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, str]:
+    """What the cells show, by the name that people know a cell by."""
+    placed = list(cells)
+    final = settled(found, (cell for cell, _ in placed))
+    return {f"cell {n}": "\n".join(shown(final.get(cell, ()))) for cell, n in placed}
 
 
 def _run_values(run: Run) -> dict[str, str]:
@@ -251,17 +288,44 @@ def _files(root: Path) -> dict[str, str]:
 
 
 def _differences(one: _Side, other: _Side) -> Iterator[Difference]:
+    """What is not the same. `one` is Run All: a cell that it did not come to is not compared."""
     if one.status != other.status:
         yield Difference(name="status", kind="status", run_all=one.status, workflow=other.status)
-    for kind, left, right in (
+    for name, expected in one.outputs.items():
+        if expected != (found := other.outputs.get(name, "")):
+            left, right = _where_they_part(expected, found)
+            yield Difference(name=name, kind="output", run_all=left, workflow=right)
+    held = _held(one, other)
+    for kind, before, after in (
         ("variable", one.values, other.values),
         ("file", one.files, other.files),
     ):
-        for name in sorted({*left, *right}):
-            if left.get(name) != right.get(name):
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name) and not (kind == "variable" and name in held):
                 yield Difference(
                     name=name,
                     kind=kind,
-                    run_all=left.get(name, "not there"),
-                    workflow=right.get(name, "not there"),
+                    run_all=before.get(name, "not there"),
+                    workflow=after.get(name, "not there"),
                 )
+
+
+def _held(one: _Side, other: _Side) -> frozenset[str]:
+    """Variables that could not be stored on both sides: they share objects with what no file can
+    hold, perhaps with something that came later."""
+    return (one.unstorable | other.unstorable) - (one.values.keys() & other.values.keys())
+
+
+def _where_they_part(one: str, other: str) -> tuple[str, str]:
+    """A few words of both, from a little before the first difference."""
+    same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    start = max(0, (min(len(one), len(other)) if same is None else same) - _WORDS_BEFORE)
+    return _excerpt(one, start), _excerpt(other, start)
+
+
+def _excerpt(text: str, start: int) -> str:
+    if not text:
+        return "nothing"
+    piece = text[start : start + _LONGEST_EXCERPT]
+    rest = "…" if start + _LONGEST_EXCERPT < len(text) else ""
+    return f"{'…' if start else ''}{piece}{rest}"

@@ -25,7 +25,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -35,24 +34,13 @@ from nbformat import NotebookNode
 
 from nbflow.core.errors import NbflowError, NotebookError
 from nbflow.core.run import Run, Status
+from nbflow.notebook.shown import shown
 from nbflow.project import Project
 
 CASES_FOLDER = Path(__file__).parent / "cases"
 NOTEBOOK = "case.ipynb"
 CELL_TIMEOUT_SECONDS = 120
 _NOT_COMPARED = frozenset({".nbflow", "__pycache__", ".ipynb_checkpoints", NOTEBOOK})
-
-# What differs between any two runs or kernels: object addresses, tables in the making, a counter in
-# scikit-learn's HTML, the kernel's scratch files, durations.
-_UNSTEADY = (
-    (re.compile(r"0x[0-9a-f]{6,}"), "0x…"),
-    (re.compile(r"nbflow_new_[0-9a-f]{32}"), "<new>"),
-    (re.compile(r"\b(sk-\w+-id)-\d+"), r"\1"),
-    (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "<cell>"),
-    (re.compile(r"^(CPU times|Wall time): .*$", re.MULTILINE), r"\1"),
-    # A lane keeps of a progress bar what a screen shows in the end.
-    (re.compile(r"[^\n]*\r(?!\n)"), ""),
-)
 
 
 # -- the corpus ------------------------------------------------------------------------------------
@@ -165,11 +153,11 @@ def run_all(notebook: Path) -> Seen:
         client.execute()
     except CellExecutionError:
         ended_well = False
-    shown = _shown(node)
-    stopped = [name for name, outputs in shown.items() if _has_error(outputs)]
+    cells = _shown(node)
+    stopped = [name for name, outputs in cells.items() if _has_error(outputs)]
     return Seen(
         ended_well=ended_well,
-        cells=shown,
+        cells=cells,
         files=_files(notebook.parent),
         failed_cell=None if ended_well else stopped[-1],
     )
@@ -209,55 +197,14 @@ def _reasons(run: Run) -> str:
 
 def _shown(node: NotebookNode) -> dict[str, tuple[str, ...]]:
     return {
-        cell.id: tuple(_texts(cell.outputs))
+        cell.id: shown(cell.outputs)
         for cell in node.cells
         if cell.cell_type == "code" and "skip" not in cell.metadata.get("tags", [])
     }
 
 
-def _texts(outputs: list[NotebookNode]) -> Iterator[str]:
-    """Outputs as comparable text; neighbouring pieces of one stream are one."""
-    stream, text = "", ""
-    for output in outputs:
-        kind = output["output_type"]
-        if text and (kind != "stream" or output["name"] != stream):
-            yield f"{stream}: {steady(text)}"
-            text = ""
-        if kind == "stream":
-            stream, text = output["name"], text + output["text"]
-        elif kind == "error":
-            yield steady(f"error: {output['ename']}: {output['evalue']}")
-        else:
-            yield steady(f"{kind}: {_data(output['data'])}")
-    if text:
-        yield f"{stream}: {steady(text)}"
-
-
-def _data(data: Mapping[str, Any]) -> str:
-    """All representations; images by digest."""
-    return "\n".join(
-        f"[{kind}] {_digest(str(value)) if kind.startswith('image/') else value}"
-        for kind, value in sorted(data.items())
-    )
-
-
-def steady(text: str) -> str:
-    """The text without what differs between any two runs.
-
-    >>> steady("<Thing at 0x7f0012345678>")
-    '<Thing at 0x…>'
-    """
-    for pattern, instead in _UNSTEADY:
-        text = pattern.sub(instead, text)
-    return text
-
-
 def _has_error(outputs: tuple[str, ...]) -> bool:
     return any(text.startswith("error: ") for text in outputs)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -217,6 +217,7 @@ def test_json_is_one_document_and_nothing_else(
         equal=True,
         differences=(),
         nondeterministic=(),
+        not_compared=(),
         refused=(),
         run_all_seconds=1.0,
         workflow_seconds=1.0,
@@ -461,6 +462,7 @@ def test_verify_exits_1_where_the_two_ways_differ(nbflow: Call, project: Any, ma
         equal=False,
         differences=[difference],
         nondeterministic=("noise",),
+        not_compared=("model",),
         refused=(),
         run_all_seconds=2.0,
         workflow_seconds=1.0,
@@ -476,6 +478,8 @@ def test_verify_exits_1_where_the_two_ways_differ(nbflow: Call, project: Any, ma
         "  workflow  4 rows\n"
         "\n"
         "differs between two Run Alls too: noise\n"
+        "\n"
+        "not compared, as no file can hold them: model\n"
     )
 
 
@@ -486,6 +490,7 @@ def test_verify_says_that_a_refused_notebook_was_not_compared(
         equal=True,
         differences=(),
         nondeterministic=(),
+        not_compared=(),
         refused=(make.answer(cell="c3", code="bad-tag", message="no tag 'retires:3'"),),
         run_all_seconds=None,
         workflow_seconds=None,

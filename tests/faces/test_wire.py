@@ -36,6 +36,7 @@ def documents(graph: Graph, good: Run, bad: Run, make: SimpleNamespace) -> dict[
         equal=False,
         differences=[make.answer(name="m", kind="table", run_all="3 rows", workflow="4 rows")],
         nondeterministic=("x",),
+        not_compared=("model",),
         refused=[make.answer(cell="c9", code="unstorable", message="a generator")],
         run_all_seconds=2.0,
         workflow_seconds=None,
@@ -77,7 +78,7 @@ CONTRACT = {
     "plan.json": "notebook parameters tasks",
     "run-failed.json": "run status notebook notebook_hash parameters trigger actor started finished"
     " seconds result reason message steps learned",
-    "verify.json": "equal differences nondeterministic refused seconds",
+    "verify.json": "equal differences nondeterministic not_compared refused seconds",
 }
 
 PARTS = {

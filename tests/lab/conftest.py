@@ -137,7 +137,7 @@ class Window:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab with the extension, for all tests of the session, at an address such as a hub's."""
+    """JupyterLab with the extension, for all tests of the session; below an address as a hub's."""
     with serving(tmp_path_factory.mktemp("lab"), base="/user/ana/") as lab:
         yield lab
 
