@@ -11,11 +11,12 @@ import { Signal } from '@lumino/signaling';
 
 import type { IApi } from './api';
 import type { EventFeed } from './models/feed';
+import { exchanged, placeOf } from './models/mending';
 import { RunModel } from './models/run';
 import type { ISource } from './models/workflow';
 import { WorkflowModel } from './models/workflow';
 import type { INotebookWorkflow } from './tokens';
-import type { Content, ContentCell } from './wire';
+import type { Content, ContentCell, Fix } from './wire';
 
 /** The unsaved text of a notebook: what the analysis reads, and nothing else. */
 class PanelSource implements ISource {
@@ -114,8 +115,18 @@ export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
     return this._cell(cell)?.sharedModel.getSource() ?? null;
   }
 
-  setCellSource(cell: string, source: string): void {
-    this._cell(cell)?.sharedModel.setSource(source);
+  mend(cell: string, fix: Fix): boolean {
+    const shared = this._cell(cell)?.sharedModel;
+    const place = fix.line === null ? null : placeOf(shared?.getSource() ?? '', fix);
+    if (place !== null) {
+      shared?.updateSource(place.from, place.to, fix.new);
+      return true;
+    }
+    const tags = fix.line === null ? exchanged(this.cellTags(cell), fix) : null;
+    if (tags !== null) {
+      this.setCellTags(cell, tags);
+    }
+    return tags !== null;
   }
 
   cellTags(cell: string): readonly string[] {

@@ -11,7 +11,7 @@ import type { IApi } from './api';
 import type { EventFeed } from './models/feed';
 import type { RunModel } from './models/run';
 import type { WorkflowModel } from './models/workflow';
-import type { Features } from './wire';
+import type { Features, Fix } from './wire';
 
 /** An open notebook: what it says, how its latest run goes, and where its cells are. */
 export interface INotebookWorkflow {
@@ -27,8 +27,8 @@ export interface INotebookWorkflow {
   jump(cell: string, line?: number | null): Promise<void>;
   /** The text of a cell as it stands, null where there is no such cell. */
   cellSource(cell: string): string | null;
-  /** Replace a cell's text (as one step of undo). */
-  setCellSource(cell: string, source: string): void;
+  /** Change a piece of a cell's text (as one step of undo), or a tag; false: it is not there. */
+  mend(cell: string, fix: Fix): boolean;
   cellTags(cell: string): readonly string[];
   setCellTags(cell: string, tags: readonly string[]): void;
 }

@@ -66,7 +66,17 @@ export interface Edge {
   because: string;
 }
 
-/** `fix` is the cell's whole source as it should be. */
+/**
+ * A change of a cell that mends a finding: `old` becomes `new`. With a line (from 1) and a column (from
+ * 0, in characters) it is a piece of the cell's text, without them one of its tags.
+ */
+export interface Fix {
+  old: string;
+  new: string;
+  line: number | null;
+  column: number;
+}
+
 export interface Diagnostic {
   code: string;
   severity: Severity;
@@ -75,7 +85,7 @@ export interface Diagnostic {
   cell_index: number | null;
   line: number | null;
   hint: string | null;
-  fix: string | null;
+  fix: Fix | null;
 }
 
 /** `show`: what the notebook says. */

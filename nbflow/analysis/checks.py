@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -14,15 +14,17 @@ from nbflow.analysis.facts import Effect
 from nbflow.analysis.lint.hidden import first_hiding
 from nbflow.analysis.lint.ignores import kept
 from nbflow.analysis.lint.look import is_session_object
+from nbflow.analysis.mending import exchanged
 from nbflow.analysis.standing import Standing
-from nbflow.analysis.trust import pure_lines
+from nbflow.analysis.trust import PURE, pure_lines
 from nbflow.analysis.versions import Defined, Version
-from nbflow.core.diagnostic import Diagnostic, Place, Severity
+from nbflow.core.diagnostic import Diagnostic, Fix, Place, Severity
 from nbflow.core.graph import Graph
 from nbflow.core.names import Name
 from nbflow.core.notebook import Notebook
 from nbflow.core.step import StepId
 
+_PURE: Final = re.compile(rf"\s*{PURE.pattern}")
 _ASKS: Final = re.compile(r"\b(input|getpass|breakpoint|set_trace)\s*\(")
 
 
@@ -82,13 +84,15 @@ def _undefined(linked: Linked) -> Iterator[Diagnostic]:
                 hint="Run All fails here with a NameError; move the cell that writes it up",
             )
         else:
+            near = _nearest(use.name, linked.standing.current)
             yield _finding(
                 "undefined-name",
                 Severity.WARNING,
                 f"nothing above writes `{use.name}`",
                 link,
                 line=use.line,
-                hint=_nearest(use.name, linked.standing.current),
+                hint=_meant(near),
+                fix=exchanged(link.cell.source, use.line, use.name, near[0]) if near else None,
             )
 
 
@@ -98,14 +102,16 @@ def _unknown_table(
     # A database that code attached, or text nobody could read, may know the table all the same.
     certain = not linked.graph.one_lane and not any(g.facts.opaque for g in _links(linked))
     known = f"; cell {below} writes it, but stands below" if below is not None else ""
+    near = _nearest(name, linked.standing.current)
     return _finding(
         "unknown-table",
         Severity.ERROR if certain else Severity.WARNING,
         f"nothing above writes the table or variable `{name}`{known}",
         link,
         line=line,
-        hint=_nearest(name, linked.standing.current)
+        hint=_meant(near)
         or "give the cell that makes it a name (`%%sql NAME`), or quote a file: FROM 'data.csv'",
+        fix=exchanged(link.cell.source, line, name, near[0], any_case=True) if near else None,
     )
 
 
@@ -210,19 +216,26 @@ def _split(group: Group, link: CellLink, message: str) -> Diagnostic:
 
 def _after_tags(linked: Linked) -> Iterator[Diagnostic]:
     names = {step.name for step in linked.graph.steps}
-    for step in linked.graph.steps:
-        for wanted in step.options.after:
+    for link in _links(linked):
+        for wanted in link.tags.options.after:
             if wanted not in names:
                 near = get_close_matches(wanted, names, n=1)
-                yield Diagnostic(
-                    code="unknown-step",
-                    severity=Severity.ERROR,
-                    message=f"the tag `after:{wanted}` names no step",
-                    place=Place(cell=step.cells[0], cell_index=step.cell_indexes[0]),
+                yield _finding(
+                    "unknown-step",
+                    Severity.ERROR,
+                    f"the tag `after:{wanted}` names no step",
+                    link,
                     hint=f"did you mean `after:{near[0]}`?"
                     if near
                     else f"steps are: {', '.join(sorted(names))}",
+                    fix=Fix(old=_after_tag(link, wanted), new=f"after:{near[0]}") if near else None,
                 )
+
+
+def _after_tag(link: CellLink, wanted: str) -> str:
+    """The tag as it is written."""
+    same = re.compile(rf"\s*after\s*:\s*{re.escape(wanted)}\s*")
+    return next((tag for tag in link.cell.tags if same.fullmatch(tag)), f"after:{wanted}")
 
 
 def _opaque(linked: Linked) -> Iterator[Diagnostic]:
@@ -244,7 +257,14 @@ def _not_pure(linked: Linked) -> Iterator[Diagnostic]:
                 link,
                 line=min(lines),
                 hint="remove `# nbflow: pure` from the line that changes it",
+                fix=_without_pure(link, min(lines)) if len(lines) == 1 else None,
             )
+
+
+def _without_pure(link: CellLink, line: int) -> Fix | None:
+    text = link.cell.source.split("\n")[line - 1]
+    found = list(_PURE.finditer(text))
+    return Fix(old=found[-1][0], new="", line=line, column=found[-1].start()) if found else None
 
 
 def _one_lane(linked: Linked) -> Iterator[Diagnostic]:
@@ -305,9 +325,13 @@ def _first_writer_below(linked: Linked, name: Name, link: CellLink) -> int | Non
     return None
 
 
-def _nearest(name: Name, known: Mapping[Name, object]) -> str | None:
-    near = get_close_matches(name, known.keys() - {name}, n=3)
-    return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
+def _nearest(name: Name, known: Mapping[Name, object]) -> list[Name]:
+    return [Name(near) for near in get_close_matches(name, known.keys() - {name}, n=3)]
+
+
+def _meant(near: Iterable[Name]) -> str | None:
+    names = " or ".join(f"`{name}`" for name in near)
+    return f"did you mean {names}?" if names else None
 
 
 def _finding(
@@ -318,6 +342,7 @@ def _finding(
     *,
     line: int | None = None,
     hint: str | None = None,
+    fix: Fix | None = None,
 ) -> Diagnostic:
     return Diagnostic(
         code=code,
@@ -325,4 +350,5 @@ def _finding(
         message=message,
         place=Place(cell=link.cell.id, cell_index=link.cell.index, line=line),
         hint=hint,
+        fix=fix,
     )

@@ -178,6 +178,10 @@ def _finding(one: Checked, found: Diagnostic) -> "Text":
         shown.append("\n").append_text(
             Text.assemble(("  hint: ", "bold cyan"), text.visible(found.hint))
         )
+    if found.fix is not None:
+        shown.append("\n").append_text(
+            Text.assemble(("  fix: ", "bold green"), text.visible(text.fix_text(found.fix)))
+        )
     return shown
 
 

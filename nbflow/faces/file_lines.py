@@ -28,10 +28,11 @@ class Line:
 
 @dataclass(slots=True, kw_only=True)
 class FileLines:
-    """The lines of all cells, by id and by position."""
+    """The lines of all cells, by id and by position; `file` has those of the file."""
 
     by_index: dict[int, list[Line]] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
+    file: list[str] = field(default_factory=list)
 
     def at(self, place: Place) -> Line | None:
         """The line of a place; the cell's first line where the place names none."""
@@ -39,6 +40,13 @@ class FileLines:
         lines = self.by_index.get(index, []) if index is not None else []
         number = place.line or 1
         return lines[number - 1] if 0 < number <= len(lines) else None
+
+    def column_of(self, line: Line, start: int, piece: str) -> int | None:
+        """Where in the file's line (from 0) a piece of a cell's line stands; None where the file
+        writes it in another way than one text for each line of a cell."""
+        written = self.file[line.number - 1]
+        column = written.find('"') + 1 + len(_as_json(line.text[:start]))
+        return column if _as_json(piece) == piece and written.startswith(piece, column) else None
 
 
 def read_lines(path: Path) -> FileLines:
@@ -56,7 +64,7 @@ def cell_lines(text: str) -> FileLines:
     >>> found.by_index[0]
     [Line(number=3, text='x'), Line(number=4, text='y')]
     """
-    found = FileLines()
+    found = FileLines(file=text.split("\n"))
     for path, token, number in _values(text):
         match path:
             case ("cells", int(index), "id"):
@@ -64,6 +72,11 @@ def cell_lines(text: str) -> FileLines:
             case ("cells", int(index), "source", *_):
                 _add(found.by_index.setdefault(index, []), json.loads(token), number)
     return found
+
+
+def _as_json(text: str) -> str:
+    """A text as it stands between quotes."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _add(lines: list[Line], piece: str, number: int) -> None:

@@ -6,6 +6,7 @@ location. No line is quoted, so a secret does not travel.
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.faces import pages
 from nbflow.faces.checked import Checked
+from nbflow.faces.text import fix_text
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -58,7 +60,27 @@ def _result(one: Checked, found: Diagnostic, codes: Sequence[str]) -> _Json:
     also = [place for place in found.also if place.cell_index is not None]
     if also:
         result["relatedLocations"] = _related(one, also)
+    replaced = _replacement(one, found)
+    if replaced is not None:
+        result["fixes"] = [replaced]
     return result
+
+
+def _replacement(one: Checked, found: Diagnostic) -> _Json | None:
+    """A fix of a cell's text, as a change of the file."""
+    fix, place = found.fix, found.place
+    line = one.lines.at(replace(place, line=fix.line)) if fix is not None and fix.line else None
+    column = one.lines.column_of(line, fix.column, fix.old) if fix and line is not None else None
+    if fix is None or line is None or column is None:
+        return None
+    deleted = {
+        "startLine": line.number,
+        "startColumn": column + 1,
+        "endColumn": column + 1 + len(fix.old),
+    }
+    change = {"deletedRegion": deleted, "insertedContent": {"text": fix.new}}
+    changes = [{"artifactLocation": _artifact(one.path), "replacements": [change]}]
+    return {"description": {"text": fix_text(fix)}, "artifactChanges": changes}
 
 
 def _related(one: Checked, places: Iterable[Place]) -> list[_Json]:

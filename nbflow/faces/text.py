@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
-from nbflow.core.diagnostic import Diagnostic, Place
+from nbflow.core.diagnostic import Diagnostic, Fix, Place
 from nbflow.core.run import Status
 from nbflow.core.task import Blob, StepError
 
@@ -193,6 +193,15 @@ def diagnostic_text(diagnostic: Diagnostic, notebook: str) -> str:
         places=places,
         hint=diagnostic.hint,
     )
+
+
+def fix_text(fix: Fix) -> str:
+    """What a fix does, in words.
+
+    >>> fix_text(Fix(old="saels", new="sales", line=2, column=6)), fix_text(Fix(old="x", new=""))
+    ('write `sales` instead of `saels`', 'remove `x`')
+    """
+    return f"write `{fix.new}` instead of `{fix.old}`" if fix.new else f"remove `{fix.old.strip()}`"
 
 
 def step_error_text(error: StepError) -> str:

@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from pathlib import PurePath
 from typing import Any, Final, Protocol
 
-from nbflow.core.diagnostic import Diagnostic
+from nbflow.core.diagnostic import Diagnostic, Fix
 from nbflow.core.errors import NotebookError
 from nbflow.core.graph import Definition, Edge, Graph
 from nbflow.core.plan import Plan, Task
@@ -217,8 +217,12 @@ def diagnostic(value: Diagnostic) -> Json:
         "cell_index": value.place.cell_index,
         "line": value.place.line,
         "hint": value.hint,
-        "fix": value.fix,
+        "fix": None if value.fix is None else _fix(value.fix),
     }
+
+
+def _fix(value: Fix) -> Json:
+    return {"old": value.old, "new": value.new, "line": value.line, "column": value.column}
 
 
 def checks(found: Iterable[tuple[str, Diagnostic]]) -> Json:

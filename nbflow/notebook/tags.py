@@ -10,9 +10,10 @@ person wanted to stop.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
-from nbflow.core.diagnostic import Diagnostic, Place, Severity
+from nbflow.core.diagnostic import Diagnostic, Fix, Place, Severity
 from nbflow.core.errors import UsageError
 from nbflow.core.step import CachePolicy, CellTags, CheckMode, StepOptions
 from nbflow.core.tag import TagKind
@@ -311,6 +312,9 @@ _OPTIONS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 }
 """Heads that set one field of `StepOptions`, and how their value is read."""
 
+_CHOICES: Final = {"check": ("warn",), "cache": ("never", "always")}
+"""The words that a value may be."""
+
 _HEADS: Final = ("step", "after", *_OPTIONS, *sorted(_NOT_YET_HEADS))
 _WORDS: Final = (*_FLAGS, *sorted(_NOT_YET_WORDS), *sorted(_ACCEPTED))
 
@@ -339,10 +343,15 @@ class _Draft:
     findings: list[Diagnostic]
     place: Place
 
-    def complain(self, code: str, message: str, hint: str | None) -> None:
+    def complain(self, code: str, message: str, hint: str | None, fix: Fix | None = None) -> None:
         self.findings.append(
             Diagnostic(
-                code=code, severity=Severity.ERROR, message=message, place=self.place, hint=hint
+                code=code,
+                severity=Severity.ERROR,
+                message=message,
+                place=self.place,
+                hint=hint,
+                fix=fix,
             )
         )
 
@@ -383,10 +392,13 @@ def _read_tag(draft: _Draft, tag: str) -> None:
     elif colon and head in _HEADS:
         _read_valued(draft, tag, head, value)
     elif colon and head in _WORDS:
-        draft.complain("bad-tag", f"the tag {tag!r} takes no value", f"write {head}")
+        fix = Fix(old=tag, new=head)
+        draft.complain("bad-tag", f"the tag {tag!r} takes no value", f"write {head}", fix)
     elif colon and (meant := _nearest(head)) is not None:
         suggestion = f"{meant}:{value}" if meant in _HEADS else meant
-        draft.complain("unknown-tag", f"there is no tag {tag!r}", f"did you mean {suggestion}?")
+        fix = Fix(old=tag, new=suggestion)
+        hint = f"did you mean {suggestion}?"
+        draft.complain("unknown-tag", f"there is no tag {tag!r}", hint, fix)
 
 
 def _is_schema(head: str, value: str) -> bool:
@@ -412,7 +424,9 @@ def _read_valued(draft: _Draft, tag: str, head: str, value: str) -> None:
             case _:
                 _set_option(draft, head, tag, _OPTIONS[head][1](value))
     except _BadValueError as error:
-        draft.complain("bad-tag", f"the tag {tag!r} cannot be read: {error}", error.hint)
+        near = get_close_matches(value, _CHOICES.get(head, ()), n=1)
+        fix = Fix(old=tag, new=f"{head}:{near[0]}") if near else None
+        draft.complain("bad-tag", f"the tag {tag!r} cannot be read: {error}", error.hint, fix)
 
 
 def _add_after(draft: _Draft, name: str) -> None:

@@ -8,9 +8,9 @@ from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import link
 from nbflow.analysis.lint.linting import lint
 from nbflow.analysis.lint.plain_sight import secret_in
-from nbflow.core.diagnostic import Diagnostic, Severity
+from nbflow.core.diagnostic import Diagnostic, Fix, Severity
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
-from nbflow.core.step import CellTags
+from nbflow.core.step import CellTags, StepOptions
 
 
 def found(
@@ -358,7 +358,41 @@ def test_steps_whose_names_differ_in_case_only() -> None:
 def test_a_fix_seeds_the_generator_and_changes_nothing_else() -> None:
     source = "é = 'ü'; rng = np.random.default_rng()  # draws\nprint(rng.normal(), é)"
     (finding,) = found("import numpy as np", source)
-    assert finding.fix == source.replace("default_rng()", "default_rng(0)")
+    assert finding.fix is not None
+    assert finding.fix.applied(source) == source.replace("default_rng()", "default_rng(0)")
+
+
+@pytest.mark.parametrize(
+    ("source", "mended"),
+    [
+        ("é = 'ü'; print(saels, é)", "é = 'ü'; print(sales, é)"),
+        ("%%sql best\nSELECT *\nFROM saels", "%%sql best\nSELECT *\nFROM sales"),
+        ("def f():\n    return saels\nprint(f())", "def f():\n    return sales\nprint(f())"),
+        (
+            "exec('x = 1')  # nbflow: ignore[opaqe]\nprint(sales)",
+            "exec('x = 1')  # nbflow: ignore[opaque]\nprint(sales)",
+        ),
+    ],
+)
+def test_a_fix_writes_the_name_that_was_meant(source: str, mended: str) -> None:
+    fixes = [d.fix for d in found("sales = [1]\nprint(sales)", source) if d.fix is not None]
+    assert [fix.applied(source) for fix in fixes] == [mended]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["print(saels, 'saels')", "print(saels, saels)", "print(wholly_other)"],
+)
+def test_where_it_is_not_clear_what_is_meant_there_is_no_fix(source: str) -> None:
+    seen = found("sales = [1]\nprint(sales)", source)
+    assert [d.fix for d in seen if d.place.cell_index == 1 and d.fix is not None] == []
+
+
+def test_a_fix_exchanges_a_tag_that_names_no_step() -> None:
+    tags = {0: CellTags(step="load"), 1: CellTags(options=StepOptions(after=("laod",)))}
+    seen = found("x = [1]\nprint(x)", "print(2)", tags=tags)
+    (finding,) = [d for d in seen if d.code == "unknown-step"]
+    assert finding.fix == Fix(old="after:laod", new="after:load")
 
 
 def test_a_cell_with_a_secret_has_no_fix_that_would_repeat_it() -> None:

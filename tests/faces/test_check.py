@@ -258,6 +258,27 @@ def test_every_sarif_result_leads_to_its_rule_and_place(
     }
 
 
+def test_sarif_brings_fixes_as_changes_of_the_file(check: Check, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ipynb", "sales = [1]\nprint(sales)", 'print("ü", saels)')
+    (run,) = check("a.ipynb", "--format", "sarif").json["runs"]
+    (fix,) = run["results"][0]["fixes"]
+    (change,) = fix["artifactChanges"]
+    (replacement,) = change["replacements"]
+    region, lines = replacement["deletedRegion"], path.read_text("utf-8").split("\n")
+    line = lines[region["startLine"] - 1]
+    kept = line[: region["startColumn"] - 1], line[region["endColumn"] - 1 :]
+    lines[region["startLine"] - 1] = replacement["insertedContent"]["text"].join(kept)
+    path.write_text("\n".join(lines), "utf-8")
+    assert nbformat.read(path, 4).cells[1].source == 'print("ü", sales)'
+    assert fix["description"]["text"] == "write `sales` instead of `saels`"
+    assert check("a.ipynb").code == 0
+
+
+def test_people_are_told_of_fixes(check: Check, tmp_path: Path) -> None:
+    write(tmp_path / "a.ipynb", "sales = [1]\nprint(sales)", "print(saels)")
+    assert "  fix: write `sales` instead of `saels`\n" in check("a.ipynb").out
+
+
 def _check_location(location: dict[str, Any], folder: Path) -> None:
     physical = location["physicalLocation"]  # §3.29
     uri = physical["artifactLocation"]["uri"]

@@ -99,3 +99,47 @@ def test_a_finding_leads_to_its_line(window: Any, lab: Any) -> None:
     panel.get_by_role("tab", name="Problems 1").click()
     panel.locator('[data-code="bad-tag"] button').first.click()
     window.wait_active(2)
+
+
+def test_a_finding_is_mended_by_one_click(window: Any, lab: Any) -> None:
+    wrong = {
+        "cell_type": "code",
+        "source": "print(saels)",
+        "execution_count": None,
+        "outputs": [],
+        "metadata": {"tags": ["retires:2"]},
+    }
+    window.open(lab.write("mended.ipynb", "sales = [1]", wrong))
+    panel = window.panel()
+    panel.get_by_role("tab", name="Problems 2").click()
+    fixes = panel.locator(".nbflow-Problems").get_by_role("button", name="Fix", exact=True)
+    panel.locator('[data-code="undefined-name"]').get_by_role("button", name="Fix").click()
+    text = window.cell(2).locator(".cm-content")
+    text.get_by_text("print(sales)").wait_for()
+    panel.get_by_role("tab", name="Problems 1").wait_for()
+    fixes.click()
+    panel.locator(".nbflow-Problems", has_text="this notebook can run").wait_for()
+
+    # A change of the text is undone as if it had been typed.
+    text.click()
+    window.page.keyboard.press("Control+z")
+    text.get_by_text("print(saels)").wait_for()
+    panel.get_by_role("tab", name="Problems 1").wait_for()
+
+
+def test_an_edge_that_is_not_true_is_denied(window: Any, lab: Any) -> None:
+    cells = ("from drawing import plot\n\nsales = [1]", "plot(sales)", "print(sales)")
+    window.open(lab.write("denied.ipynb", *cells))
+    graph = as_drawing(window.panel())
+    doubtful = graph.locator('.nbflow-mod-may[data-edge="c2→c3"]')
+    doubtful.locator(".nbflow-Line-reach").click(force=True)
+    graph.get_by_role("button", name="Not true").click()
+    text = window.cell(2).locator(".cm-content")
+    text.get_by_text("plot(sales)  # nbflow: pure").wait_for()
+    graph.locator('[data-edge="c1→c3"]').wait_for(state="attached")
+    doubtful.wait_for(state="detached")
+
+    text.click()
+    window.page.keyboard.press("Control+z")
+    doubtful.wait_for(state="attached")
+    assert text.inner_text() == "plot(sales)"

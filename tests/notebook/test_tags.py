@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbflow.core.diagnostic import Place, Severity
+from nbflow.core.diagnostic import Fix, Place, Severity
 from nbflow.core.notebook import CellId
 from nbflow.core.step import CachePolicy, CellTags, CheckMode, StepOptions
 from nbflow.core.tag import TagKind
@@ -113,6 +113,21 @@ def test_a_tag_is_refused(tags: list[str], code: str, hint: str) -> None:
     assert findings[0].place == HERE
     assert hint in (findings[0].hint or "")
     assert repr(tags[-1].strip()) in findings[0].message or code == "conflicting-tags"
+
+
+@pytest.mark.parametrize(
+    ("tag", "meant"),
+    [
+        ("retires:2", "retries:2"),
+        ("setup:x", "setup"),
+        ("check:wrn", "check:warn"),
+        ("cache:nevr", "cache:never"),
+        ("retries:many", None),
+    ],
+)
+def test_a_tag_is_exchanged_for_the_one_that_was_meant(tag: str, meant: str | None) -> None:
+    (finding,) = parse_tags([tag], place=HERE)[1]
+    assert finding.fix == (None if meant is None else Fix(old=tag, new=meant))
 
 
 @pytest.mark.parametrize(

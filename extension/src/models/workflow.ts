@@ -13,7 +13,9 @@ import { Signal } from '@lumino/signaling';
 import type { IApi } from '../api';
 import type { RequestError } from '../request';
 import { asRequestError } from '../request';
-import type { Content, Graph } from '../wire';
+import type { Content, Edge, Graph } from '../wire';
+import type { Denial } from './denial';
+import { denial } from './denial';
 
 /** A notebook in an editor, seen from here. */
 export interface ISource {
@@ -75,6 +77,13 @@ export class WorkflowModel implements IDisposable {
   /** The notebook as it stands, for whoever asks the server about it. */
   read(): Content {
     return this._source.read();
+  }
+
+  /** Where its author can say that an edge is not true; null where that would not help. */
+  async denial(edge: Edge): Promise<Denial | null> {
+    const [graph, path] = [this._graph, this._source.path];
+    const ask = (content: Content) => this._api.graph(path, content);
+    return graph === null ? null : denial(edge, graph, this._source.read(), ask);
   }
 
   /** Read the notebook now, if its text is not the one that was read last. */

@@ -78,7 +78,7 @@ const diagnosticShape: Shape<wire.Diagnostic> = {
   cell_index: maybe(number),
   line: maybe(number),
   hint: maybe(text),
-  fix: maybe(text)
+  fix: maybe(object<wire.Fix>({ old: text, new: text, line: maybe(number), column: number }))
 };
 const diagnostic = object<wire.Diagnostic>(diagnosticShape);
 

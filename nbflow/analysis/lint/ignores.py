@@ -7,12 +7,13 @@ contradicted, because then the run goes on and asks Python itself.
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
 from nbflow.analysis.ipython import read_code
 from nbflow.analysis.lint.codes import CODES
+from nbflow.analysis.mending import exchanged
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 
@@ -96,7 +97,9 @@ def unknown_codes(notebook: Notebook) -> Iterator[Diagnostic]:
                 if code not in CODES:
                     near = get_close_matches(code, CODES, n=1)
                     hint = f"did you mean {near[0]}?" if near else "`nbflow check` shows the codes"
-                    yield _complaint(cell, comment.line, f"there is no code {code!r}", hint)
+                    found = _complaint(cell, comment.line, f"there is no code {code!r}", hint)
+                    fix = exchanged(cell.source, comment.line, code, near[0]) if near else None
+                    yield replace(found, fix=fix)
 
 
 def _complaint(cell: Cell, line: int, message: str, hint: str) -> Diagnostic:

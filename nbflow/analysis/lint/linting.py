@@ -77,7 +77,7 @@ def _other_language(notebook: Notebook) -> Diagnostic:
 
 
 def _without_secrets(found: tuple[Diagnostic, ...]) -> Iterator[Diagnostic]:
-    """A fix repeats its cell, so there is none where the cell holds a secret."""
+    """A fix repeats a piece of its cell, so there is none where the cell holds a secret."""
     cells = {each.place.cell for each in found if each.code == "secret"}
     for each in found:
         yield replace(each, fix=None) if each.place.cell in cells else each

@@ -9,7 +9,7 @@ from typing import Final
 from nbflow.analysis.facts import CellFacts
 from nbflow.analysis.ipython import read_code
 from nbflow.analysis.lint.hidden import first_hiding
-from nbflow.core.diagnostic import Diagnostic, Place, Severity
+from nbflow.core.diagnostic import Diagnostic, Fix, Place, Severity
 from nbflow.core.graph import Graph
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 from nbflow.core.sql import ObjectKind
@@ -49,7 +49,7 @@ class CodeCell:
         *,
         line: int | None = None,
         hint: str | None = None,
-        fix: str | None = None,
+        fix: Fix | None = None,
         also: tuple[Place, ...] = (),
     ) -> Diagnostic:
         """A finding in this cell."""

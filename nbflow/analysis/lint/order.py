@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from nbflow.analysis.facts import Certainty, Use
 from nbflow.analysis.lint.certain import bound_in, deletes, first_line, sure_reads
 from nbflow.analysis.lint.look import CodeCell, Look, is_session_object
+from nbflow.analysis.mending import exchanged
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.names import Name, NameKind, kind_of
 
@@ -137,6 +138,7 @@ def _never_written(cell: CodeCell, use: Use, known: dict[str, CodeCell]) -> Diag
         f"nothing in the notebook writes `{use.name}`, which this function reads",
         line=use.line,
         hint=f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None,
+        fix=exchanged(cell.cell.source, use.line, use.name, near[0]) if near else None,
     )
 
 

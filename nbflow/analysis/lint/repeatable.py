@@ -7,7 +7,7 @@ from typing import Final
 
 from nbflow.analysis.facts import Certainty, Effect
 from nbflow.analysis.lint.look import CodeCell, Look, lines_of
-from nbflow.core.diagnostic import Diagnostic, Severity
+from nbflow.core.diagnostic import Diagnostic, Fix, Severity
 from nbflow.core.names import Name
 
 _NUMPY: Final = Name("@numpy.random")
@@ -102,7 +102,7 @@ def _is_none(node: ast.expr | None) -> bool:
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
-def _finding(cell: CodeCell, line: int, how: str, fix: str | None = None) -> Diagnostic:
+def _finding(cell: CodeCell, line: int, how: str, fix: Fix | None = None) -> Diagnostic:
     return cell.finding(
         "unseeded-random",
         Severity.WARNING,
@@ -130,17 +130,16 @@ def _bare_generators(tree: ast.Module | None) -> Iterator[ast.Call]:
                     yield node
 
 
-def _fixed(cell: CodeCell, call: ast.Call) -> str | None:
-    """The cell's text with a seed in the call; None where the text is not what was parsed."""
+def _fixed(cell: CodeCell, call: ast.Call) -> Fix | None:
+    """A seed in the call; None where the text is not what was parsed."""
     lines = cell.cell.source.split("\n")
     line, end = (call.end_lineno or 0) - 1, call.end_col_offset or 0
     if not 0 <= line < len(lines):
         return None
-    data = lines[line].encode()
-    if data[end - 2 : end] != b"()":
+    before = lines[line].encode()[:end].decode(errors="replace")
+    if not before.endswith("()"):
         return None
-    lines[line] = (data[: end - 1] + b"0" + data[end - 1 :]).decode()
-    return "\n".join(lines)
+    return Fix(old="()", new="(0)", line=line + 1, column=len(before) - 2)
 
 
 def _unseeded_sql(cell: CodeCell) -> Iterator[Diagnostic]:

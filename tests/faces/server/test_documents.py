@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nbflow.core.diagnostic import Diagnostic, Place, Severity
+from nbflow.core.diagnostic import Diagnostic, Fix, Place, Severity
 from nbflow.core.notebook import CellId
 from nbflow.core.run import EventKind, Run, Status
 from nbflow.core.table import Column, ColumnProfile, TablePage
@@ -59,6 +59,14 @@ def served(good: Run, make: SimpleNamespace) -> dict[str, str]:
         place=Place(cell=CellId("c5"), cell_index=4),
         hint="write a number from 0 to 1000",
     )
+    misspelt = Diagnostic(
+        code="unknown-tag",
+        severity=Severity.ERROR,
+        message="there is no tag 'retires:2'",
+        place=Place(cell=CellId("c5"), cell_index=4),
+        hint="did you mean retries:2?",
+        fix=Fix(old="retires:2", new="retries:2"),
+    )
     told = make.event(
         EventKind.STEP_FINISHED,
         2,
@@ -71,7 +79,7 @@ def served(good: Run, make: SimpleNamespace) -> dict[str, str]:
     made = {
         "capabilities.json": documents.capabilities("0.1.0"),
         "tags.json": documents.tags(TAGS),
-        "tags-checked.json": documents.diagnostics([wrong]),
+        "tags-checked.json": documents.diagnostics([wrong, misspelt]),
         "runs-served.json": documents.runs(
             [good], {"shop.ipynb": "reports/shop.ipynb"}, {good.id: {"reused": 1, "succeeded": 4}}
         ),

@@ -8,17 +8,18 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
 import { useSize } from '../../hooks';
-import type { Direction, Layout, LayoutRequest } from '../../models/layout';
+import type { Direction, Layout, LayoutRequest, Placed } from '../../models/layout';
 import { moved, NOTHING, walk } from '../../models/layout';
 import type { Items } from '../../models/run';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
 import type { Mark } from '../../status';
 import { markOf, statusWord } from '../../status';
-import type { StepResult } from '../../wire';
+import type { Edge, StepResult } from '../../wire';
 import { arranged, arrangedNow } from './arrange';
 import type { Light } from './card';
 import { Card, CARD_WIDTH, cardHeight } from './card';
+import { EdgeLabel } from './edge-label';
 import { Line, middle } from './lines';
 import type { Size, View } from './view';
 import { around, FAR, fitted, meets, opened, seen, showing, zoomed } from './view';
@@ -43,6 +44,8 @@ export interface IGraphProps {
   onMenu: (node: PictureNode, x: number, y: number) => void;
   onUnfold: (section: string) => void;
   onKey: (node: PictureNode, key: string) => boolean;
+  /** Say that an edge is not true; null where nothing can be said. */
+  onDeny: ((edge: Edge) => Promise<boolean>) | null;
 }
 
 export function GraphView(props: IGraphProps): React.JSX.Element {
@@ -73,11 +76,11 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
 
   const area = seen(view, size);
   const areaKey = `${area.x} ${area.y} ${area.width} ${area.height}`;
-  const cards = useMemo(
+  const boxes = useMemo(
     () => [...layout.boxes.values()].filter(box => meets(box, area)),
     [layout, areaKey]
   );
-  const lines = useMemo(
+  const edges = useMemo(
     () => picture.edges.filter(edge => meets(around(layout.lines.get(edge.id) ?? []), area)),
     [layout, picture, areaKey]
   );
@@ -85,8 +88,6 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
   const shown = [...new Set([hovered, pinned])].flatMap(
     id => picture.edges.find(edge => edge.id === id) ?? []
   );
-  const labelOf = (node: PictureNode) => describe(node, picture, props.results, trans);
-  const tabStop = focus ?? props.active ?? picture.nodes[0]?.id;
 
   return (
     <div
@@ -100,58 +101,30 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
         className="nbflow-Graph-drawing"
         style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.zoom})` }}
       >
-        <svg width={layout.width} height={layout.height} aria-hidden="true">
-          <defs>
-            <marker
-              id="nbflow-arrow"
-              viewBox="0 0 8 8"
-              refX="7"
-              refY="4"
-              markerWidth="7"
-              markerHeight="7"
-              orient="auto"
-            >
-              <path d="M0.5 0.8L7 4L0.5 7.2z" fill="context-stroke" />
-            </marker>
-          </defs>
-          {lines.map(edge => (
-            <Line
-              key={edge.id}
-              edge={edge}
-              points={layout.lines.get(edge.id) ?? []}
-              direction={direction}
-              light={lineLight(edge, props, hovered, pinned)}
-              implied={layout.implied.has(edge.id)}
-              label={edgeNames(edge).join(', ')}
-              onHover={setHovered}
-              onPin={onPin}
-            />
-          ))}
-        </svg>
-        {cards.map(box => {
-          const node = picture.byId.get(box.id);
-          return (
-            node && (
-              <Card
-                key={box.id}
-                node={node}
-                box={box}
-                result={node.kind === 'step' ? props.results.get(node.label) : undefined}
-                items={node.kind === 'step' ? props.items.get(node.label) : undefined}
-                marks={marksOf(node, props.results)}
-                light={lights.get(box.id) ?? null}
-                trouble={troubleOf(node, props.trouble)}
-                focusable={box.id === tabStop}
-                label={labelOf(node)}
-                trans={trans}
-                onOpen={onOpen}
-                onFocus={setFocus}
-                onMenu={onMenu}
-                onUnfold={onUnfold}
-              />
-            )
-          );
-        })}
+        <Drawing
+          picture={picture}
+          layout={layout}
+          boxes={boxes}
+          edges={edges}
+          direction={direction}
+          results={props.results}
+          items={props.items}
+          trouble={props.trouble}
+          active={props.active}
+          found={props.found}
+          path={props.path}
+          lights={lights}
+          hovered={hovered}
+          pinned={pinned}
+          tabStop={focus ?? props.active ?? picture.nodes[0]?.id}
+          trans={trans}
+          onOpen={onOpen}
+          onFocus={setFocus}
+          onMenu={onMenu}
+          onUnfold={onUnfold}
+          onHover={setHovered}
+          onPin={onPin}
+        />
       </div>
       {shown.map(edge => (
         <EdgeLabel
@@ -162,11 +135,94 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
           open={edge.id === pinned}
           trans={trans}
           onClose={() => setPinned(null)}
+          onDeny={props.onDeny}
         />
       ))}
     </div>
   );
 }
+
+type Shared =
+  'picture' | 'results' | 'items' | 'trouble' | 'direction' | 'active' | 'found' | 'path' | 'trans';
+
+interface IDrawingProps extends Pick<IGraphProps, Shared> {
+  layout: Layout;
+  /** The cards and lines that are seen. */
+  boxes: readonly Placed[];
+  edges: readonly PictureEdge[];
+  lights: ReadonlyMap<string, Light>;
+  hovered: string | null;
+  pinned: string | null;
+  /** The card that the keyboard comes to. */
+  tabStop: string | undefined;
+  onOpen: (id: string) => void;
+  onFocus: (id: string) => void;
+  onMenu: (id: string, x: number, y: number) => void;
+  onUnfold: (section: string) => void;
+  onHover: (id: string | null) => void;
+  onPin: (id: string) => void;
+}
+
+/** What is drawn. It does not know where it stands: while it is moved, nothing of it is looked at. */
+const Drawing = React.memo(function Drawing(props: IDrawingProps): React.JSX.Element {
+  const { picture, layout, direction, trans, hovered, pinned } = props;
+  return (
+    <>
+      <svg width={layout.width} height={layout.height} aria-hidden="true">
+        <defs>
+          <marker
+            id="nbflow-arrow"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="7"
+            markerHeight="7"
+            orient="auto"
+          >
+            <path d="M0.5 0.8L7 4L0.5 7.2z" fill="context-stroke" />
+          </marker>
+        </defs>
+        {props.edges.map(edge => (
+          <Line
+            key={edge.id}
+            edge={edge}
+            points={layout.lines.get(edge.id) ?? []}
+            direction={direction}
+            light={lineLight(edge, props, hovered, pinned)}
+            implied={layout.implied.has(edge.id)}
+            label={edgeNames(edge).join(', ')}
+            onHover={props.onHover}
+            onPin={props.onPin}
+          />
+        ))}
+      </svg>
+      {props.boxes.map(box => {
+        const node = picture.byId.get(box.id);
+        return (
+          node && (
+            <Card
+              key={box.id}
+              node={node}
+              box={box}
+              result={node.kind === 'step' ? props.results.get(node.label) : undefined}
+              items={node.kind === 'step' ? props.items.get(node.label) : undefined}
+              marks={marksOf(node, props.results)}
+              light={props.lights.get(box.id) ?? null}
+              trouble={troubleOf(node, props.trouble)}
+              focusable={box.id === props.tabStop}
+              label={describe(node, picture, props.results, trans)}
+              trans={trans}
+              onOpen={props.onOpen}
+              onFocus={props.onFocus}
+              onMenu={props.onMenu}
+              onUnfold={props.onUnfold}
+            />
+          )
+        );
+      })}
+    </>
+  );
+});
 
 /** A function that is the same one as long as the component lives, and does what it says now. */
 function useStable<A extends unknown[]>(act: (...args: A) => void): (...args: A) => void {
@@ -396,7 +452,7 @@ function lightsOf({ picture, active, found, path }: IGraphProps): ReadonlyMap<st
 
 function lineLight(
   edge: PictureEdge,
-  { active, found, path }: IGraphProps,
+  { active, found, path }: Pick<IGraphProps, 'active' | 'found' | 'path'>,
   hovered: string | null,
   pinned: string | null
 ): 'lit' | 'dim' | 'path' | null {
@@ -456,54 +512,4 @@ export function describe(
 
 function screen(point: { x: number; y: number }, view: View): { x: number; y: number } {
   return { x: view.x + point.x * view.zoom, y: view.y + point.y * view.zoom };
-}
-
-interface IEdgeLabelProps {
-  edge: PictureEdge;
-  at: { x: number; y: number };
-  size: Size;
-  open: boolean;
-  trans: TranslationBundle;
-  onClose: () => void;
-}
-
-/** The names that cause an edge; opened, the sentences, too. */
-function EdgeLabel({ edge, at, size, open, trans, onClose }: IEdgeLabelProps): React.JSX.Element {
-  const names = edgeNames(edge).join(', ') || trans.__('order');
-  const left = Math.min(Math.max(at.x, 8), Math.max(size.width - 8, 8));
-  const side = left < size.width / 3 ? 'left' : left > (2 * size.width) / 3 ? 'right' : 'middle';
-  if (!open) {
-    return (
-      <div className={`nbflow-EdgeLabel nbflow-mod-${side}`} style={{ left, top: at.y }}>
-        {names}
-      </div>
-    );
-  }
-  return (
-    <div
-      className={`nbflow-Popover nbflow-mod-${side}`}
-      role="dialog"
-      aria-label={names}
-      style={{ left, top: Math.min(at.y + 8, Math.max(size.height - 120, 0)) }}
-    >
-      <button
-        className="nbflow-Popover-close jp-Button"
-        aria-label={trans.__('Close')}
-        onClick={onClose}
-      >
-        ×
-      </button>
-      {edge.edges.map((each, at) => (
-        <div key={at} className="nbflow-Popover-cause">
-          <strong>{each.names.join(', ') || trans.__('order')}</strong>
-          {each.certainty !== 'sure' && (
-            <span className="nbflow-Chip">
-              {each.certainty === 'may' ? trans.__('may') : trans.__('learned by a run')}
-            </span>
-          )}
-          <div>{each.because}</div>
-        </div>
-      ))}
-    </div>
-  );
 }

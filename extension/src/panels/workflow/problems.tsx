@@ -8,7 +8,7 @@ import React from 'react';
 
 import { useSignals } from '../../hooks';
 import type { INotebookWorkflow, IWorkflows } from '../../tokens';
-import type { Diagnostic, Severity } from '../../wire';
+import type { Diagnostic, Fix, Severity } from '../../wire';
 
 export class ProblemsWidget extends ReactWidget {
   constructor(
@@ -87,10 +87,10 @@ function Problem({ found, workflow, trans }: IProblemProps): React.JSX.Element {
       {cell !== null && fix !== null && (
         <button
           className="nbflow-Problem-fix jp-mod-styled jp-Button"
-          title={trans.__('Change the cell accordingly; Ctrl+Z takes it back')}
+          title={fixWords(fix, trans)}
           onClick={() => {
-            workflow.setCellSource(cell, fix);
-            void workflow.jump(cell, found.line);
+            workflow.mend(cell, fix);
+            void workflow.jump(cell, fix.line);
           }}
         >
           {trans.__('Fix')}
@@ -98,4 +98,11 @@ function Problem({ found, workflow, trans }: IProblemProps): React.JSX.Element {
       )}
     </li>
   );
+}
+
+/** What a fix does. A change of the text can be undone in the cell as if it had been typed. */
+function fixWords(fix: Fix, trans: TranslationBundle): string {
+  return fix.new === ''
+    ? trans.__('Remove %1', fix.old.trim())
+    : trans.__('Write %1 instead of %2', fix.new, fix.old);
 }

@@ -12,7 +12,7 @@ import { sections } from '../../models/sections';
 import type { RequestError } from '../../request';
 import { asRequestError } from '../../request';
 import type { INotebookWorkflow } from '../../tokens';
-import type { Diagnostic, Graph, Run, StepResult } from '../../wire';
+import type { Diagnostic, Edge, Graph, Run, StepResult } from '../../wire';
 
 export interface ISubject {
   readonly name: string;
@@ -29,6 +29,8 @@ export interface ISubject {
   /** The open notebook; null for a run of the past. */
   readonly workflow: INotebookWorkflow | null;
   jump(cell: string, line?: number | null): void;
+  /** Write into the notebook that an edge is not true; false: no word of the author would help. */
+  deny(edge: Edge): Promise<boolean>;
   retry(): void;
 }
 
@@ -86,6 +88,15 @@ export class OpenSubject implements ISubject {
     void this.workflow.jump(cell, line);
   }
 
+  async deny(edge: Edge): Promise<boolean> {
+    const found = await this.workflow.graph.denial(edge);
+    if (found === null || !this.workflow.mend(found.cell, found.fix)) {
+      return false;
+    }
+    this.jump(found.cell, found.fix.line);
+    return true;
+  }
+
   retry(): void {
     void this.workflow.graph.retry();
   }
@@ -130,6 +141,11 @@ export class RunSubject implements ISubject {
   jump(cell: string): void {
     this.activeCell = cell;
     this._changed.emit();
+  }
+
+  /** What has run is as it was. */
+  deny(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   retry(): void {

@@ -130,6 +130,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
           fit={fit}
           {...shared}
           onKey={(node, key) => onKey(node, key, setQuery)}
+          onDeny={subject.workflow === null ? null : edge => subject.deny(edge)}
         />
       )}
       {drawn !== null && activeNode !== undefined && (
