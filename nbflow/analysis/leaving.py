@@ -14,6 +14,7 @@ from nbflow.analysis.defining import define
 from nbflow.analysis.facts import Certainty, Use
 from nbflow.analysis.parameter_cell import injected_fragments
 from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP, read_channel, read_more
+from nbflow.analysis.sharing import untold
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.values import TABLES
 from nbflow.analysis.versions import PLAIN_TYPES, Defined, Version, fold_match
@@ -76,6 +77,8 @@ class _Leaving:
         index, live = self.link.cell.index, self.standing.liveness.is_live_below
         for group in facts.aliases_among([name for name in facts.bound if live(name, index)]):
             self._join(group, load)
+        if shared := untold(self.link.lessons, facts):
+            self._join(shared, load)
         self._make_versions(self._load())
         groups = {self.standing.aliases.of(n) for n in self.link.left.keys() | self.link.spared}
         self.link.together |= {group for group in groups if len(group) > 1}
@@ -267,10 +270,21 @@ class _Leaving:
             if free and load.has_classes and dict(facts.value_types).get(name) in TABLES:
                 free = False  # instances may stand in its columns
             link.writes[name] = use
+            if self._is_steady(name, use):
+                link.steady.add(name)
             link.left[name] = self._version(name, use, _NOTHING if free else load, why.get(name))
         self._even_out()
         self.standing.hold(link.left)
         self._pass_doubts_on()
+
+    def _is_steady(self, name: Name, use: Use) -> bool:
+        """It is left because of those that share with it, and no run has seen it change."""
+        return (
+            use.certainty is Certainty.MAY
+            and name in self.link.kept - self.link.facts.bound
+            and kind_of(name) is NameKind.VARIABLE
+            and self.standing.of_step(name)
+        )
 
     def _pass_doubts_on(self) -> None:
         """What rests on a doubt hands it on; and the cell's own begin below it."""
@@ -296,6 +310,8 @@ class _Leaving:
             affinity=affinity or load.pinned or (old.affinity if old else None),
             pinned=load.pinned,
             sql=self.link.facts.sql,
+            content=old if name in self.link.steady else None,
+            together=self.standing.aliases.of(name),
         )
 
     def _affinities(self) -> dict[Name, str]:

@@ -12,11 +12,12 @@ from dataclasses import replace
 from nbflow.analysis.affinity import lanes_of, load_together, overtaken
 from nbflow.analysis.cell_link import CellLink, grouped
 from nbflow.analysis.checks import findings
+from nbflow.analysis.contents import read_contents
 from nbflow.analysis.edges import Edges
 from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.analysis.labels import label, unique
 from nbflow.analysis.liveness import drop_idle, liveness_in
-from nbflow.analysis.sharing import heard, sharing_in
+from nbflow.analysis.sharing import sharing_in
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.steps import StepMaker, replay_of, top_modules, versions_read
 from nbflow.analysis.versions import Defined, in_order
@@ -49,7 +50,7 @@ def link(
     `learned` are lessons of former runs that still hold; `one_lane` asks for one kernel for the
     whole notebook. Nothing is raised for trouble in the notebook: it is in the graph's diagnostics.
     """
-    lessons = tuple(heard(learned, facts))
+    lessons = tuple(learned)
     walked = _walk(notebook, facts, tags, injected, lessons, replaying=not one_lane)
     reasons = list(dict.fromkeys(walked[0].one_lane))
     reasons += [lesson.reason for lesson in lessons if lesson.what == "one_lane"]
@@ -61,6 +62,8 @@ def link(
         load_together(groups, lanes)
         why = overtaken(groups, lanes)
         reasons += [why] if why else []
+        if not why:
+            read_contents(walked[1], grouped(walked[1]), lanes)
     if reasons and not one_lane:
         walked = _walk(notebook, facts, tags, injected, lessons, replaying=False, hidden=True)
     return _Linker(notebook, parameters, *walked, tuple(dict.fromkeys(reasons))).graph()

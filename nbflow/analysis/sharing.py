@@ -9,7 +9,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts, Certainty
@@ -86,6 +86,10 @@ class Seers:
                     if other != name and not objects.isdisjoint(reached)
                 )
         return Seers(known)
+
+    def without(self, names: frozenset[Name]) -> "Seers":
+        """When a run has seen these share, though the text does not say how."""
+        return Seers({n: seen for n, seen in self.known.items() if names.isdisjoint({n, *seen})})
 
 
 def _reaching(facts: CellFacts) -> dict[Name, set[Name]]:
@@ -166,19 +170,17 @@ def sharing_in(
     )
 
 
-def heard(lessons: Iterable[Learned], facts: Iterable[CellFacts]) -> Iterator[Learned]:
-    """Lessons as they are to be obeyed. That names share objects is a write of both, unless the
-    text says so, too: then it also says who sees a change of which."""
-    by_cell = {str(one.cell): one for one in facts}
-    for lesson in lessons:
-        facts_of = by_cell.get(lesson.step)
-        told = lesson.what != "shares" or (facts_of and _says(facts_of, lesson.name))
-        yield lesson if told else replace(lesson, what="writes")
+def untold(lessons: Iterable[Learned], facts: CellFacts) -> frozenset[Name]:
+    """The names that runs have seen share with what the cell writes, together with what it writes,
+    unless its text says so, too: then that also says who sees a change of which."""
+    written = frozenset(u.name for u in facts.writes if kind_of(u.name) is NameKind.VARIABLE)
+    shared = {ls.name for ls in lessons if ls.what == "shares"}
+    found = frozenset(name for name in shared if not _says(facts, name, written))
+    return found | written if found else found
 
 
-def _says(facts: CellFacts, name: Name) -> bool:
+def _says(facts: CellFacts, name: Name, written: frozenset[Name]) -> bool:
     """By its text, all that a cell writes may share objects with the name."""
-    written = {use.name for use in facts.writes if kind_of(use.name) is NameKind.VARIABLE}
     return bool(written) and all(
         any({name, one} <= group for group in facts.aliases) for one in written
     )
@@ -198,8 +200,10 @@ def _moments(
     cells: Iterable[Cell], facts: Iterable[CellFacts], lessons: Iterable[Learned]
 ) -> Iterator[Moment]:
     writes, keeps = _taught(lessons, "writes"), _taught(lessons, "keeps", "lends")
+    shares = [*filter(lambda lesson: lesson.what == "shares", lessons)]
     seers = Seers({})
     for cell, one in zip(cells, facts, strict=True):
+        found = untold((ls for ls in shares if ls.step.split("+")[-1] == cell.id), one)
         binds = frozenset[Name]() if _may_not_end(cell) else one.binds
         seen = writes.get(cell.id, frozenset())
         yield Moment(
@@ -207,10 +211,11 @@ def _moments(
             changed=seen | _changed(one, keeps.get(cell.id, frozenset())),
             own=one.own - seen,
             seers=seers,
-            groups=one.aliases,
+            groups=(*one.aliases, *([found] if found else [])),
             binds=binds,
         )
         seers = seers.after(one, binds)
+        seers = seers.without(found) if found else seers
 
 
 def _changed(facts: CellFacts, kept: frozenset[Name]) -> frozenset[Name]:

@@ -59,7 +59,7 @@ class StepMaker:
             passes=_unique(n for link in links for n in link.passed),
             may_reads=_guessed(group),
             unasked=_unasked(links),
-            spared=_unique(n for link in links for n in link.spared if n not in writes),
+            spared=_spared(links),
             together=tuple(sorted({tuple(sorted(g)) for link in links for g in link.together})),
             defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
@@ -212,6 +212,14 @@ def _unasked(links: Iterable[CellLink]) -> tuple[Name, ...]:
     """Channels that stand above a step, and that none of its cells looks at or changes."""
     touched = {name for link in links for name in (*link.inputs, *link.left)}
     return tuple(sorted({name for link in links for name in link.unasked} - touched))
+
+
+def _spared(links: Iterable[CellLink]) -> tuple[Name, ...]:
+    """What the step is not expected to change, whether it leaves it or not."""
+    known = list(links)
+    changed = {name for link in known for name in link.left.keys() - link.steady}
+    found = (name for link in known for name in (*link.spared, *sorted(link.steady)))
+    return _unique(name for name in found if name not in changed)
 
 
 def _unique(names: Iterable[Name]) -> tuple[Name, ...]:

@@ -143,7 +143,9 @@ class Version:
 
     `carried` are definitions that the value may hold by reference, `late` and `late_writes` globals
     that functions inside the value may read or write when they are called. `affinity` says why the
-    value cannot leave its lane, `pinned` why what is made with it cannot either.
+    value cannot leave its lane, `pinned` why what is made with it cannot either. `content` is the
+    version before, if runs have shown that the step did not change it, but only leaves it because
+    it shares objects with what else it leaves: with those of `together`.
     """
 
     name: Name
@@ -158,6 +160,8 @@ class Version:
     affinity: str | None = None
     pinned: str | None = None
     sql: bool = False
+    content: "Version | None" = None
+    together: frozenset[Name] = frozenset()
 
 
 @dataclass(slots=True)

@@ -117,10 +117,10 @@ class Step:
         whose effect is not known. may_reads: settings that it perhaps never looks at. unasked:
         ambient channels that steps above have set, and which it is not expected to look at; it is
         watched that it does not. spared: names that it might change by its text, though runs have
-        shown that it does not; it is watched that this stays so. together: groups of names that, as
-        far as its text tells, may share objects when it has ended. passes: names that it binds on
-        some path only, and whose earlier values nobody needs: where it does not bind them, it
-        leaves nothing.
+        shown that it does not; it is watched that this stays so, even where it hands them on,
+        because others share with them. together: groups of names that may share objects when it has
+        ended, as far as that is known. passes: names that it binds on some path only, and whose
+        earlier values nobody needs: where it does not bind them, it leaves nothing.
     defines: functions, classes and imports of its own cells that other lanes replay; values refer
         to them by name.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.

@@ -61,7 +61,7 @@ def _from_report(step: Step, graph: Graph, report: TaskReport) -> Iterator[Learn
             what = own if module == "__main__" else f"the module `{module}`"
             why = f"`{step.name}` changes {what}"
             yield _learned(step, name, "one_lane", why)
-        elif name not in step.declared_writes:
+        elif name not in step.declared_writes or name in step.spared:
             yield _learned(step, name, "writes", f"`{step.name}` changed `{name}` when it ran")
     for name in report.found_reads:
         yield _learned(step, name, "reads", f"`{step.name}` looked at `{name}` when it ran")

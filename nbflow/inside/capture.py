@@ -136,7 +136,7 @@ class _Seen:
     # -- what changed
 
     def mutations(self, changed_tables: frozenset[str]) -> Iterator[str]:
-        declared = set(self.spec.declared_writes)
+        declared = set(self.spec.declared_writes) - set(self.spec.spared)
         for watched in self.loaded.watched:
             if watched.name not in declared and self._changed(watched):
                 yield watched.name

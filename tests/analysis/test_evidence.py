@@ -204,11 +204,66 @@ def test_sharing_that_the_text_tells_is_left_to_the_text() -> None:
     assert edges(linked(changing, shares(1, "xs"))) == edges(linked(changing))
 
 
-def test_sharing_that_only_a_run_has_seen_is_a_write() -> None:
-    cells = [HEAD, "xs = [1]", "n = stranger.look(xs)", "m = len(xs)"]
-    cells[2] += "  # nbflow: pure"
-    assert ("c2", "c3", "data") not in edges(linked(cells))
-    assert ("c2", "c3", "data") in edges(linked(cells, shares(2, "xs")))
+UNTOLD = [HEAD, "xs = [1]", "n = stranger.look(xs)  # nbflow: pure", "m = len(xs)"]
+
+
+def test_sharing_that_only_a_run_has_seen_is_obeyed_where_somebody_changes_one() -> None:
+    lesson = shares(2, "xs")
+    assert edges(linked(UNTOLD, lesson)) == edges(linked(UNTOLD))
+    for change in ("n.append(2)", "xs.append(2)"):
+        cells = [*UNTOLD, change, "print(xs)", "print(n)"]
+        assert ("c2", "c3", "data") not in edges(linked(cells))
+        found = edges(linked(cells, lesson))
+        assert {("c2", "c4", "data"), ("c4", "c5", "data"), ("c4", "c6", "data")} <= found
+
+
+def test_what_a_run_has_seen_share_is_foreseen_in_the_next() -> None:
+    step = linked([*UNTOLD, "n.append(2)"], shares(2, "xs")).step(StepId("c2"))
+    assert step.together == (("n", "xs"),)
+    assert step.may_writes == ("xs",)
+
+
+MODEL = [
+    HEAD,
+    "xs = [[1]]",
+    "model = stranger.Model(xs)",
+    "print(xs)",
+    "model.fit()",
+    "print(xs, 1)",
+    "print(model)",
+]
+
+
+def test_who_looks_at_an_unchanged_input_alone_reads_it_where_it_was_made() -> None:
+    before = {("c2", "c3", "data"), ("c4", "c5", "data")}
+    assert before <= edges(linked(MODEL))
+    seen = (*lends(2, "xs"), *lends(4, "xs"), changes(4, "model"))
+    graph = linked(MODEL, *seen)
+    # What the model holds stays with the model, and is watched there.
+    assert not before & edges(graph)
+    assert {("c1", "c3", "data"), ("c1", "c5", "data"), ("c2", "c4", "data")} <= edges(graph)
+    assert all("xs" in graph.step(StepId(cell)).spared for cell in ("c2", "c4"))
+    assert "xs" in graph.step(StepId("c2")).declared_writes
+    given = {one.name: one.writer for one in graph.step(StepId("c4")).inputs}
+    assert given == {"model": "c2", "xs": "c2"}
+    assert ("c4", "c5", "data") in edges(linked(MODEL, *seen, changes(4, "xs")))
+
+
+@pytest.mark.parametrize(
+    "cell", ["print(xs, model)", "xs.append(1)", "ys = xs\nys.append(1)", "stranger.look(xs)"]
+)
+def test_who_looks_at_more_or_changes_it_waits(cell: str) -> None:
+    cells = [*MODEL[:3], cell, *MODEL[4:]]
+    seen = (*lends(2, "xs"), *lends(4, "xs"), changes(4, "model"))
+    assert ("c2", "c3", "data") in edges(linked(cells, *seen))
+
+
+def test_what_reaches_outside_waits_for_those_who_only_seem_to_leave_it_alone() -> None:
+    cells = [*MODEL[:3], "n = len(xs)", "open('out.txt', 'w').write(str(n))", "model.fit()"]
+    seen = (*lends(2, "xs"), *lends(5, "xs"), changes(5, "model"))
+    found = edges(linked(cells, *seen))
+    assert ("c2", "c3", "data") not in found
+    assert ("c2", "c4", "order") in found
 
 
 STYLED = [

@@ -559,6 +559,15 @@ CASES = (
         needs={(1, 3), (2, 3)},
     ),
     miss(
+        "a random generator holds the list that seeds it",
+        "import numpy as np",
+        "entropy = [1, 2]",
+        "rng = np.random.default_rng(entropy)",
+        "entropy.append(3)",
+        "print(rng.bit_generator.seed_seq.entropy)",
+        needs={(2, 3), (3, 4)},
+    ),
+    miss(
         "a generator half used up goes on with the list that it found",
         "xs = [1, 2]\n\ndef gen():\n    for x in xs:\n        yield x",
         "g = gen()",

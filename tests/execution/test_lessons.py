@@ -57,6 +57,13 @@ def test_what_was_left_alone_and_shared_is_evidence_of_its_own() -> None:
     assert (lesson.step, lesson.name, lesson.what) == ("c", "xs", "lends")
 
 
+def test_a_change_of_what_the_step_was_to_hand_on_is_a_lesson() -> None:
+    outcome = replace(ended("succeeded"), report=TaskReport(found_mutations=("xs",)))
+    assert lessons_of(STEP, GRAPH, outcome) == ()
+    (lesson,) = lessons_of(replace(STEP, spared=(Name("xs"),)), GRAPH, outcome)
+    assert (lesson.name, lesson.what) == ("xs", "writes")
+
+
 def test_a_sure_write_of_the_same_content_is_none() -> None:
     assert evidence_of(STEP, ended("succeeded", "df")) == ()
 

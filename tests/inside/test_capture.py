@@ -793,6 +793,16 @@ def test_what_shares_with_a_result_as_foreseen_was_not_changed(bench: Bench) -> 
     assert (report.untouched, report.lent) == (("b",), ())
 
 
+def test_a_change_of_what_is_only_handed_on_is_found(bench: Bench) -> None:
+    made = bench.made("a = [1]; c = [a]", "a", "c")
+    given: dict[str, Any] = {
+        "inputs": made, "input_names": ("a", "c"), "outputs": ("a", "c"),
+        "declared_writes": ("a", "c"), "spared": ("a",),
+    }  # fmt: skip
+    assert bench.run("c.append(1)", **given).found_mutations == ()
+    assert bench.run("c[0].append(1)", **given).found_mutations == ("a",)
+
+
 def test_sharing_that_the_text_tells_is_no_news(bench: Bench) -> None:
     made = bench.made("a = [[1]]", "a")
     given: dict[str, Any] = {

@@ -109,6 +109,38 @@ def test_an_input_that_lives_on_in_a_result_is_known_to_be_unchanged(bench: Benc
     assert ("look", "sum") in waits(bench)
 
 
+MODELS = (
+    "import json, helpers",
+    ("xs = [json.load(open('numbers.json'))]", ["step:numbers"]),
+    ("model = vars(helpers)['model'](xs)", ["step:model"]),
+    ("print('sum', sum(xs[0]))", ["step:sum"]),
+    ("n = vars(helpers)['fit'](model)", ["step:fit"]),
+    ("print('again', xs[0])", ["step:again"]),
+    ("print('model', model)", ["step:show"]),
+)
+
+
+def test_who_looks_at_data_does_not_wait_for_a_model_of_it_until_that_changes_it(
+    bench: Bench,
+) -> None:
+    fit = "def fit(m):\n    m['n'] = 1\n    if len(m['xs'][0]) > 2:\n        m['xs'][0].append(0)\n"
+    bench.path("helpers.py").write_text(f"def model(xs):\n    return {{'xs': xs}}\n\n{fit}")
+    bench.path("numbers.json").write_text("[1, 2]")
+    bench.notebook(*MODELS)
+    before = {("model", "sum"), ("fit", "again")}
+    assert before <= waits(bench)
+    assert "sum 3" in shown(bench)
+    assert not before & waits(bench)
+    assert ("fit", "show") in waits(bench)
+
+    bench.path("numbers.json").write_text("[1, 2, 4]")
+    told = shown(bench)
+    assert "sum 7" in told
+    assert "again [1, 2, 4, 0]" in told
+    assert "model {'xs': [[1, 2, 4, 0]], 'n': 1}" in told
+    assert ("fit", "again") in waits(bench)
+
+
 SETTERS = (
     "import json, helpers\nimport matplotlib.pyplot as plt",
     ("plt.rcParams['lines.linewidth'] = 8", ["step:style"]),
