@@ -17,6 +17,9 @@ from nbflow.analysis.trust import mark_trusted
 
 _CELL_MAGIC: Final = re.compile(r"\s*%%([\w.]+)[ \t]*(.*)")
 _FIRST_WORD: Final = re.compile(r"\s*([A-Za-z_]\w*)(\s+[^=\s(.\[].*)?\s*")
+_PLAIN_MAGIC: Final = re.compile(r"^%(\w+)(?: (\w+(?: \w+)*))?$", re.MULTILINE | re.ASCII)
+_CLEANED_UP: Final = re.compile(r"\A\s|^[^\S\n]+$|>>>|\.\.\.|In \[|[^\S\n ]", re.MULTILINE)
+"""Where IPython may change a cell before it looks for magics: blank lines, prompts, tabs …"""
 
 AUTOMAGICS: Final = frozenset(
     {
@@ -132,12 +135,39 @@ def _transformed(source: str) -> CellCode:
     if single is not None and single[1] in AUTOMAGICS:
         source = f"%{source.strip()}"
     try:
+        if (simple := _with_plain_magics(source)) is not None:
+            return simple
         plain = _transformer().transform_cell(source)
         return CellCode(tree=_parse(plain), source=plain)
     except SyntaxError as error:
         return CellCode(source=source, error=(error.lineno or 1, error.msg))
     except (ValueError, RecursionError, MemoryError) as error:
         return CellCode(source=source, error=(1, str(error) or type(error).__name__))
+
+
+def _with_plain_magics(source: str) -> CellCode | None:
+    """What IPython makes of a cell whose only magics are lines like `%load_ext nbflow`; None where
+    that is not plain to see. IPython takes longer to import than such a cell to read.
+
+    >>> _with_plain_magics("%load_ext nbflow\nx = 1").source
+    "get_ipython().run_line_magic('load_ext', 'nbflow')\\nx = 1\\n"
+    >>> _with_plain_magics("!ls") is None
+    True
+    """
+    magics = {source.count("\n", 0, m.start()) + 1 for m in _PLAIN_MAGIC.finditer(source)}
+    if not magics or _CLEANED_UP.search(source):
+        return None
+    plain = _PLAIN_MAGIC.sub(_as_call, source if source.endswith("\n") else f"{source}\n")
+    try:
+        tree = _parse(plain)
+    except SyntaxError:
+        return None
+    whole = {line.lineno for line in tree.body if line.col_offset == 0}
+    return CellCode(tree=tree, source=plain) if magics <= whole else None
+
+
+def _as_call(magic: "re.Match[str]") -> str:
+    return f"get_ipython().run_line_magic({magic[1]!r}, {magic[2] or ''!r})"
 
 
 @cache

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group
-from rich.live import Live
 from rich.text import Text
 
 from nbflow.core.graph import Graph
@@ -288,6 +287,8 @@ class RunView:
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
+        from rich.live import Live
+
         with Live(
             get_renderable=self._frame,
             console=self._screen.console,

@@ -16,7 +16,6 @@ from nbflow.core.why import RunDifference
 from nbflow.faces import text
 from nbflow.faces.drawing import cell_numbers
 from nbflow.faces.grid import columns, crop
-from nbflow.faces.live import mark_of_status
 from nbflow.faces.tree import Branch, branches, edge_label
 from nbflow.faces.wire import Cleaned, Health, Verified
 
@@ -124,6 +123,8 @@ def runs_lines(runs: Sequence[Run], width: int) -> list[Text]:
     """One line per run: id, state, when, how long, notebook and parameters."""
     if not runs:
         return [Text("no runs yet: nbflow run NOTEBOOK, or nbflow demo")]
+    from nbflow.faces.live import mark_of_status
+
     rows = [
         (
             text.short_id(run.id),

@@ -4,6 +4,9 @@ nbformat accepts unknown cell types and missing sources, and gives cells without
 one at every read. Steps are known by their cells' ids, so what is not clear is refused here, and
 missing ids are derived from what the cell says: from its kind, its source and its rank among equal
 cells. (Not from its place among all cells: a cell put in at the top must not rename all others.)
+
+A notebook of format 4 is read without nbformat, which takes longer to import than to show a graph;
+`Reading.node` is for those who need its nodes.
 """
 
 import errno
@@ -14,11 +17,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import nbformat
 from blake3 import blake3
-from nbformat import NotebookNode
 
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.errors import NotebookError
@@ -31,8 +32,8 @@ from nbflow.notebook.document import (
     refuse_depth,
 )
 
-_NBFORMAT: Final[Any] = nbformat
-"""Its functions carry no types; seen as Any, they can be called under mypy --strict."""
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 LARGE_BYTES: Final = 20 * 1024 * 1024
 """From here on the author is told that old outputs make the file heavy."""
@@ -53,6 +54,9 @@ _PAUSE_SECONDS: Final = 0.1
 
 _HALF_WRITTEN: Final = frozenset({"empty-file", "not-json"})
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_PASSING: Final = frozenset({"orig_nbformat", "orig_nbformat_minor", "signature"})
+"""Notes in a notebook's metadata that nbformat keeps in memory only."""
+
 _FIRST_MINOR_WITH_IDS: Final = 5
 _KNOWN_MINOR: Final = 5
 _TO_GIVE_IDS: Final = "open and save it once in a current Jupyter: it gives cells lasting ids"
@@ -60,14 +64,32 @@ _TO_GIVE_IDS: Final = "open and save it once in a current Jupyter: it gives cell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A notebook as it was read: our noun, its node (ids settled, outputs dropped), and notices."""
+    """A notebook as it was read: our noun, its JSON (ids settled, outputs dropped), and notices."""
 
     notebook: Notebook
-    node: NotebookNode
+    document: dict[str, Any]
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    @property
+    def node(self) -> "NotebookNode":
+        """A copy of the JSON as nbformat's node."""
+        return node_of(self.document)
 
-def read_notebook(path: Path, *, root: Path) -> tuple[Notebook, NotebookNode]:
+
+def node_of(document: dict[str, Any]) -> "NotebookNode":
+    """A copy of a notebook's JSON (format 4) as nbformat's node."""
+    node: NotebookNode = _nbformat().v4.to_notebook_json(document)
+    return node
+
+
+def _nbformat() -> Any:
+    """Its functions carry no types; seen as Any, they can be called under mypy --strict."""
+    import nbformat
+
+    return nbformat
+
+
+def read_notebook(path: Path, *, root: Path) -> "tuple[Notebook, NotebookNode]":
     """The notebook in a file, and its node. The file is never modified.
 
     Raises:
@@ -105,7 +127,7 @@ def read_document(document: dict[str, Any], path: Path, *, root: Path) -> Readin
     return _reading(document, _identity(path, root), 0)
 
 
-def from_node(node: NotebookNode, path: str) -> Notebook:
+def from_node(node: "NotebookNode", path: str) -> Notebook:
     """The notebook in a node, as papermill hands it over. `path` is its identity, for messages too.
 
     Raises:
@@ -114,7 +136,7 @@ def from_node(node: NotebookNode, path: str) -> Notebook:
     return _notebook(settle(node, path), path)
 
 
-def settle(node: NotebookNode, path: str) -> NotebookNode:
+def settle(node: "NotebookNode", path: str) -> "NotebookNode":
     """A copy of the node whose cells have the ids that `from_node` knows them by.
 
     Cells that nbflow or papermill put into an earlier result are left out, and so are outputs.
@@ -124,7 +146,7 @@ def settle(node: NotebookNode, path: str) -> NotebookNode:
     """
     _refuse_no_cells(node, path)
     cells = [_without_outputs(cell) for cell in node["cells"] if not _is_made(cell)]
-    settled: NotebookNode = _NBFORMAT.from_dict({**node, "cells": cells})
+    settled: NotebookNode = _nbformat().from_dict({**node, "cells": cells})
     _settle_cells(settled, path)
     return settled
 
@@ -196,7 +218,7 @@ def _reading(document: dict[str, Any], path: str, size: int) -> Reading:
     notebook = _notebook(node, path)
     if notebook.kernel_name is None:
         notices.append(_notice("no-kernelspec", "the notebook names no kernel", _KERNEL_HINT))
-    return Reading(notebook=notebook, node=node, diagnostics=tuple(notices))
+    return Reading(notebook=notebook, document=node, diagnostics=tuple(notices))
 
 
 _KERNEL_HINT: Final = "the default kernel is used; choose one in Jupyter and save to fix it"
@@ -255,20 +277,20 @@ def _size_notices(size: int) -> list[Diagnostic]:
     ]
 
 
-def _as_version_4(document: dict[str, Any], major: int, minor: int, path: str) -> NotebookNode:
+def _as_version_4(document: dict[str, Any], major: int, minor: int, path: str) -> dict[str, Any]:
     if major == 3:
         return _upgraded(document, minor, path)
     _refuse_no_cells(document, path)
     _refuse_bad_cells(document["cells"], path)
-    node: NotebookNode = _NBFORMAT.v4.to_notebook_json(_completed(document))
-    return node
+    return _completed(document)
 
 
-def _upgraded(document: dict[str, Any], minor: int, path: str) -> NotebookNode:
+def _upgraded(document: dict[str, Any], minor: int, path: str) -> "NotebookNode":
     """nbformat's own upgrade, which trips over damaged files with whatever error comes first."""
+    nbformat = _nbformat()
     try:
-        old = _NBFORMAT.versions[3].to_notebook_json(document, minor=minor)
-        node: NotebookNode = _NBFORMAT.v4.upgrade(old, 3, minor)
+        old = nbformat.versions[3].to_notebook_json(document, minor=minor)
+        node: NotebookNode = nbformat.v4.upgrade(old, 3, minor)
     except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError) as error:
         raise refusal(
             "not-a-notebook",
@@ -279,13 +301,16 @@ def _upgraded(document: dict[str, Any], minor: int, path: str) -> NotebookNode:
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
-    """With the empty boxes that the format demands and that carry no meaning."""
-    metadata = document.get("metadata")
+    """With the empty boxes that the format demands and that carry no meaning, and without what
+    nbformat drops when it reads a file."""
+    metadata = _box(document, "metadata")
     cells = [{"metadata": {}, **cell} for cell in document["cells"]]
     for cell in cells:
+        cell["source"] = _joined(cell["source"])
         if cell["cell_type"] == CellKind.CODE:
             cell["outputs"], cell["execution_count"] = [], None
-    return {**document, "metadata": metadata if isinstance(metadata, dict) else {}, "cells": cells}
+    lasting = {key: value for key, value in metadata.items() if key not in _PASSING}
+    return {**document, "metadata": lasting, "cells": cells}
 
 
 def _refuse_no_cells(document: dict[str, Any], path: str) -> None:
@@ -364,7 +389,7 @@ def _without_outputs(cell: Any) -> Any:
     return cell
 
 
-def _settle_cells(node: NotebookNode, path: str) -> list[Diagnostic]:
+def _settle_cells(node: dict[str, Any], path: str) -> list[Diagnostic]:
     """Check the cells and give each the id it is known by, in place; notices about the ids."""
     _refuse_bad_cells(node["cells"], path)
     metadata = node.setdefault("metadata", {})
@@ -381,7 +406,7 @@ def _settle_cells(node: NotebookNode, path: str) -> list[Diagnostic]:
     return _derive_ids(node["cells"], announce=had_ids)
 
 
-def _had_ids(node: NotebookNode) -> bool:
+def _had_ids(node: dict[str, Any]) -> bool:
     """nbformat's upgrade gives random ids, and leaves a note of the format that the file had."""
     metadata = node["metadata"]
     if "orig_nbformat" in metadata:
@@ -390,7 +415,7 @@ def _had_ids(node: NotebookNode) -> bool:
     return bool(minor >= _FIRST_MINOR_WITH_IDS)
 
 
-def _refuse_bad_ids(cells: list[NotebookNode], path: str) -> None:
+def _refuse_bad_ids(cells: list[dict[str, Any]], path: str) -> None:
     first: dict[str, int] = {}
     found: list[Diagnostic] = []
     for index, cell in enumerate(cells):
@@ -427,7 +452,7 @@ def _same_id(first: int, second: int, cell_id: str) -> Diagnostic:
     )
 
 
-def _derive_ids(cells: list[NotebookNode], *, announce: bool) -> list[Diagnostic]:
+def _derive_ids(cells: list[dict[str, Any]], *, announce: bool) -> list[Diagnostic]:
     taken = {cell["id"] for cell in cells if "id" in cell}
     ranks: dict[tuple[str, str], int] = {}
     without = [index for index, cell in enumerate(cells) if "id" not in cell]
@@ -465,11 +490,11 @@ def _joined(source: Any) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def _tags(cell: NotebookNode) -> tuple[str, ...]:
+def _tags(cell: dict[str, Any]) -> tuple[str, ...]:
     return tuple(cell.get("metadata", {}).get("tags", ()))
 
 
-def _notebook(node: NotebookNode, path: str) -> Notebook:
+def _notebook(node: dict[str, Any], path: str) -> Notebook:
     cells = tuple(
         Cell(
             id=CellId(cell["id"]),

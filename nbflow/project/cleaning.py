@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbflow.core.errors import StoreError
-from nbflow.project.conduct import Desk
+from nbflow.project.desk import Desk
 from nbflow.store.sweep import evictable, store_bytes, unreferenced
 
 

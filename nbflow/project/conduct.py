@@ -8,20 +8,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-import uuid_utils
 
-from nbflow.core.choices import Choices
 from nbflow.core.errors import UsageError
 from nbflow.core.graph import Graph, Learned
 from nbflow.core.plan import Plan
-from nbflow.core.run import Event, EventKind, Run, RunId, Status
+from nbflow.core.run import Event, EventKind, Run, Status
 from nbflow.execution.executor import LocalExecutor
 from nbflow.execution.room import Room
 from nbflow.execution.runner import Executed, Runner, SystemClock
@@ -29,54 +27,22 @@ from nbflow.execution.surroundings import files_in_text
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernel import kernel_command
 from nbflow.lanes.kernels import Kernels
-from nbflow.planning.build import build, decide
+from nbflow.planning.build import decide
 from nbflow.planning.changes import ABSENT
 from nbflow.planning.select import forced
 from nbflow.project.behind import LARGE_BYTES, Behind
-from nbflow.project.contents import Contents
-from nbflow.project.kept import Kept
-from nbflow.project.layout import Layout
+from nbflow.project.desk import Desk, process_lives, utc_now
 from nbflow.project.line import Ended, cold_keeper
-from nbflow.project.memory import Memory
-from nbflow.project.opened import Opened, refuse_errors
+from nbflow.project.opened import Opened
+from nbflow.project.order import Order
+from nbflow.project.plans import contents_of, make_plan, memory_of
 from nbflow.project.snapshot import keep_snapshot
 from nbflow.project.specs import SpecMaker
-from nbflow.store.blobs import BlobStore
-from nbflow.store.displays import Displays
-from nbflow.store.history import Ledger
-from nbflow.store.sketches import Sketches
-from nbflow.store.sweep import remove_stale_staging
 
 _DECIDE_IMPORTS = frozenset({"@environ", "@sys.path", "@locale"})
 
 RESERVE_BYTES = 64 << 20
 """A run does not start on a disk with less room than this."""
-
-
-def new_run_id() -> RunId:
-    """A UUIDv7: ids sort by time."""
-    return RunId(str(uuid_utils.uuid7()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a caller asks of one run.
-
-    `queued`: the run stands in the ledger and waits for this process. `resumed` are runs whose
-    finished steps are kept; `folder` is the steps' working directory where that is not the
-    notebook's own; `keep_all` stores every final value.
-    """
-
-    run: RunId = field(default_factory=new_run_id)
-    queued: bool = False
-    choices: Choices = field(default_factory=Choices)
-    jobs: int | None = None
-    actor: str = ""
-    trigger: str = "manual"
-    resumed: frozenset[str] = frozenset()
-    on_event: Callable[[Event], None] = lambda _: None
-    folder: Path | None = None
-    keep_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,54 +55,6 @@ class Conducted:
 
 Publish = Callable[[Conducted], str | None]
 """Leaves the result notebook behind, durably; its path comes back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """The open parts of a project that a run works with."""
-
-    layout: Layout
-    ledger: Ledger
-    blobs: BlobStore
-    displays: Displays
-
-
-def open_desk(layout: Layout) -> Desk:
-    """Open the project's store and history, and put right what a crash left.
-
-    Raises:
-        StoreError: they cannot be read or written.
-    """
-    layout.make()
-    ledger = Ledger(layout.ledger)
-    ledger.mark_lost(utc_now(), process_lives)
-    remove_stale_staging(ledger, layout.staging)
-    return Desk(
-        layout=layout,
-        ledger=ledger,
-        blobs=BlobStore(layout.state),
-        displays=Displays(layout.displays),
-    )
-
-
-def make_plan(
-    desk: Desk,
-    opened: Opened,
-    values: Mapping[str, Any],
-    order: Order,
-    lessons: frozenset[Learned] = frozenset(),
-) -> Plan:
-    """The plan of a run, with lessons of former runs and of this one.
-
-    Raises:
-        NotebookError: the notebook cannot be run.
-        UsageError: a chosen step does not exist.
-    """
-    past = desk.ledger.learned(opened.notebook.path)
-    graph = opened.graph(values=values, learned=(*past, *lessons), one_lane=order.choices.one_lane)
-    refuse_errors(graph)
-    known = _memory(desk, opened, order, graph).known()
-    return build(graph, order.choices, known, parameters=values)
 
 
 def conduct(
@@ -156,7 +74,7 @@ def conduct(
             f"there is no executor `{order.choices.executor}`", hint="the only one is `local`"
         )
     plan = make_plan(desk, opened, values, order)
-    kernel_command(kernel_name(opened))  # a missing kernel is told before anything starts
+    kernel_command(opened.kernel_name)  # a missing kernel is told before anything starts
     desk.blobs.check_room(RESERVE_BYTES)
     jobs = order.jobs or opened.config.jobs or _default_jobs()
     run = _new_run(opened, values, order)
@@ -182,22 +100,11 @@ def conduct(
     return replace(conducted, run=finished)
 
 
-def process_lives(pid: int, started: float | None) -> bool:
-    """Whether the process that had that pid at that start time is still there."""
-    try:
-        found = psutil.Process(pid)
-        if found.status() == psutil.STATUS_ZOMBIE:
-            return False  # it has ended, though its parent has not looked yet
-        return started is None or abs(found.create_time() - started) < 1.0
-    except psutil.Error:
-        return False
-
-
 def _kernels(desk: Desk, opened: Opened, order: Order, plan: Plan, jobs: int) -> Kernels:
     """The kernels of a run; none is started where nothing has to run."""
     expected = sum(task.action == "run" for task in plan.tasks)
     kernels = Kernels(
-        name=kernel_name(opened),
+        name=opened.kernel_name,
         folder=str(order.folder or opened.path.parent),
         modules=_preloaded(opened, plan.graph),
         ahead=jobs,
@@ -241,25 +148,6 @@ def _executor(desk: Desk, order: Order, kernels: Kernels, jobs: int) -> LocalExe
     return LocalExecutor(open_lane=partial(open_lane, kernels=kernels, logs=logs), capacity=jobs)
 
 
-def _memory(desk: Desk, opened: Opened, order: Order, graph: Graph) -> Memory:
-    folder = order.folder or opened.path.parent
-    writes = [path for step in graph.steps for path in step.files_written]
-    return Memory(
-        ledger=desk.ledger,
-        blobs=desk.blobs,
-        displays=desk.displays,
-        notebook=opened.notebook.path,
-        folder=folder,
-        now=datetime.now(UTC),
-        kept=Kept(desk.ledger, order.resumed, folder=folder, writes=writes),
-        contents=_contents(desk, folder),
-    )
-
-
-def _contents(desk: Desk, folder: Path) -> Contents:
-    return Contents(desk.ledger, desk.blobs, Sketches(desk.layout.sketches), folder)
-
-
 def _remember_contents(desk: Desk, executed: Executed, folder: Path) -> None:
     """Sketch what the steps that ran had read, so that the next run can say what changed in it."""
     found: dict[str, str] = {}
@@ -269,7 +157,7 @@ def _remember_contents(desk: Desk, executed: Executed, folder: Path) -> None:
             recorded = desk.ledger.recorded(result.fingerprint)
             for touch in recorded.files_read if recorded else ():
                 found[f"file:{touch.path}"] = touch.digest or ABSENT
-    _contents(desk, folder).remember(found.items())
+    contents_of(desk, folder).remember(found.items())
 
 
 def _runner(
@@ -283,7 +171,7 @@ def _runner(
     fence: int,
     jobs: int,
 ) -> Runner:
-    known = _memory(desk, opened, order, plan.graph).known()
+    known = memory_of(desk, opened, order, plan.graph).known()
     behind.follow(plan.graph)
     folder = order.folder or opened.path.parent
 
@@ -314,7 +202,7 @@ def _runner(
             fence=fence,
             notebook=opened.notebook.path,
             folder=folder,
-            kernel_name=kernel_name(opened),
+            kernel_name=opened.kernel_name,
             jobs=jobs,
             keep_all=order.keep_all,
         ),
@@ -330,11 +218,6 @@ def _runner(
         force=forced(plan.graph, order.choices),
         room=Room(known=lambda step: desk.ledger.peak_memory(opened.notebook.path, step.id)),
     )
-
-
-def kernel_name(opened: Opened) -> str:
-    """The kernel that the notebook asks for, `python3` if it does not say."""
-    return opened.notebook.kernel_name or "python3"
 
 
 def _default_jobs() -> int:
@@ -410,8 +293,3 @@ def _seconds(started: str | None, finished: str) -> float | None:
     if started is None:
         return None
     return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
-
-
-def utc_now() -> str:
-    """Now, as records have it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

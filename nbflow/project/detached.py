@@ -17,9 +17,10 @@ import psutil
 from nbflow.core.errors import NbflowError
 from nbflow.core.run import Event, EventKind, Run, RunId, Status
 from nbflow.planning.select import forced, selected
-from nbflow.project.conduct import Desk, Order, utc_now
+from nbflow.project.desk import Desk, utc_now
 from nbflow.project.layout import Layout
 from nbflow.project.opened import Opened, refuse_errors
+from nbflow.project.order import Order
 from nbflow.project.snapshot import keep_snapshot
 from nbflow.store.history import Ledger
 

@@ -7,9 +7,10 @@ from nbformat import NotebookNode
 from nbflow.core.errors import UsageError
 from nbflow.notebook.coerce import coerce
 from nbflow.notebook.read import Reading, from_node, settle
-from nbflow.project.conduct import Order, open_desk
+from nbflow.project.desk import open_desk
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.opened import Opened, open_notebook, understand
+from nbflow.project.order import Order
 from nbflow.project.through_papermill import make_writes_atomic
 from nbflow.project.ticket import Ticket
 
@@ -48,7 +49,7 @@ def _opened(node: NotebookNode, path: Path, layout: Layout) -> Opened:
         return open_notebook(path, layout.root)
     author = _without_injected(node)
     identity = layout.relative(path)
-    reading = Reading(notebook=from_node(author, identity), node=settle(author, identity))
+    reading = Reading(notebook=from_node(author, identity), document=settle(author, identity))
     return understand(reading, path, layout.root)
 
 

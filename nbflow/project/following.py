@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final
 
 from nbflow.core.run import Event
-from nbflow.project.conduct import process_lives, utc_now
+from nbflow.project.desk import process_lives, utc_now
 from nbflow.project.layout import Layout
 from nbflow.store.history import Ledger
 

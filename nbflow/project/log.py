@@ -10,7 +10,7 @@ from pathlib import Path
 from nbflow.core.errors import NotFound
 from nbflow.core.run import Event, Run, StepResult
 from nbflow.lanes.log import log_name
-from nbflow.project.conduct import Desk
+from nbflow.project.desk import Desk
 
 _POLL_SECONDS = 0.3
 

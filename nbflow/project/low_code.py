@@ -20,7 +20,7 @@ from nbflow.core.step import Parameter
 from nbflow.core.table import Column, TablePage
 from nbflow.core.task import Blob
 from nbflow.notebook.coerce import coerce
-from nbflow.project.conduct import Desk
+from nbflow.project.desk import Desk
 from nbflow.project.opened import Opened
 from nbflow.recipes.gallery import write
 from nbflow.recipes.python import SQL

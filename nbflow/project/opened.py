@@ -4,10 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
-
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.facts import CellFacts
@@ -22,10 +19,14 @@ from nbflow.core.step import CellTags, Parameter, Step
 from nbflow.execution import surroundings
 from nbflow.notebook.literals import injected_source
 from nbflow.notebook.parameters import parameters_cell, read_parameters
-from nbflow.notebook.read import INJECTED_ID, Reading, read_document, read_file
+from nbflow.notebook.read import INJECTED_ID, Reading, node_of, read_document, read_file
 from nbflow.notebook.tags import parse_tags
 from nbflow.planning.fingerprint import digest, step_parts, text_digest
 from nbflow.project.config import Config, read_config, with_defaults
+from nbflow.project.readings import read_sql
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 class ReadCells(Protocol):
@@ -36,18 +37,32 @@ class ReadCells(Protocol):
     ) -> tuple[CellFacts, ...]: ...
 
 
+def _read_cells(notebook: Notebook, *, find_source: FindSource | None) -> tuple[CellFacts, ...]:
+    return read_cells(notebook, parse_sql=read_sql, find_source=find_source)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A notebook with all that its text says. `node` is the author's, unchanged."""
+    """A notebook with all that its text says. `document` is the author's JSON, unchanged."""
 
     path: Path
     notebook: Notebook
-    node: NotebookNode
+    document: dict[str, Any]
     facts: tuple[CellFacts, ...]
     tags: Mapping[CellId, CellTags]
     parameters: tuple[Parameter, ...]
     diagnostics: tuple[Diagnostic, ...]
     config: Config
+
+    @property
+    def node(self) -> "NotebookNode":
+        """A copy of the author's notebook as nbformat has it."""
+        return node_of(self.document)
+
+    @property
+    def kernel_name(self) -> str:
+        """The kernel that it asks for, `python3` if it does not say."""
+        return self.notebook.kernel_name or "python3"
 
     def graph(
         self,
@@ -149,7 +164,7 @@ class Opened:
         cell, _ = parameters_cell(self.notebook)
         return injected_source(cell, values) if values else ""
 
-    def with_injected(self, values: Mapping[str, Any]) -> NotebookNode:
+    def with_injected(self, values: Mapping[str, Any]) -> "NotebookNode":
         """The author's node with papermill's injected cell in its place, if values were given."""
         source = self.injected(values)
         return with_injected_cell(self.node, source) if source else self.node
@@ -184,7 +199,7 @@ def open_document(
 
 
 def understand(
-    reading: Reading, path: Path, root: Path, *, reader: ReadCells = read_cells
+    reading: Reading, path: Path, root: Path, *, reader: ReadCells = _read_cells
 ) -> Opened:
     """Parse tags and parameters and read what every cell means.
 
@@ -206,7 +221,7 @@ def understand(
     return Opened(
         path=path,
         notebook=notebook,
-        node=reading.node,
+        document=reading.document,
         facts=reader(notebook, find_source=partial(_find_source, path.parent)),
         tags=tags,
         parameters=parameters,
@@ -241,9 +256,11 @@ def open_snapshot(snapshot: Path, path: Path, root: Path) -> Opened:
     return understand(replace(reading, notebook=notebook), path, root)
 
 
-def with_injected_cell(node: NotebookNode, source: str) -> NotebookNode:
+def with_injected_cell(node: "NotebookNode", source: str) -> "NotebookNode":
     """A copy of the node with the given values below its parameters cell, as papermill places
     them."""
+    from nbformat import NotebookNode
+
     cells: list[NotebookNode] = []
     for cell in node["cells"]:
         tags = cell["metadata"].get("tags", [])
@@ -255,7 +272,9 @@ def with_injected_cell(node: NotebookNode, source: str) -> NotebookNode:
     return NotebookNode({**node, "cells": cells})  # type: ignore[no-untyped-call]
 
 
-def _injected_cell(source: str) -> NotebookNode:
+def _injected_cell(source: str) -> "NotebookNode":
+    from nbformat.v4 import new_code_cell
+
     factory: Any = new_code_cell  # nbformat's functions carry no types
     made: NotebookNode = factory(source, id=INJECTED_ID, metadata={"tags": ["injected-parameters"]})
     return made

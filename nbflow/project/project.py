@@ -1,5 +1,9 @@
 """`Project`: the verbs that every face calls. A verb is a few lines; the work lies in the
-stations."""
+stations.
+
+What makes things run (lanes, papermill) is imported by the verbs that run something: those that
+only look answer sooner.
+"""
 
 import shutil
 import threading
@@ -9,53 +13,42 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, Self
 
-from nbflow.analysis.lint.linting import lint
 from nbflow.core.choices import Choices
 from nbflow.core.diagnostic import Diagnostic
 from nbflow.core.errors import NotFound, UsageError
 from nbflow.core.graph import Graph
 from nbflow.core.plan import Plan
-from nbflow.core.recipe import NamedTable, Recipe
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
-from nbflow.core.table import Column, TablePage
-from nbflow.core.tag import TagKind
-from nbflow.core.task import Blob
-from nbflow.core.why import RunDifference, Why
-from nbflow.lanes.warmth import Warmth, keep_warm
 from nbflow.notebook.coerce import coerce
 from nbflow.notebook.document import parse_document, with_tags
 from nbflow.notebook.tags import TAGS
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
-from nbflow.project import detached
 from nbflow.project.cleaning import Cleaned, clean
-from nbflow.project.conduct import (
-    Desk,
-    Order,
-    kernel_name,
-    make_plan,
-    open_desk,
-    process_lives,
-    utc_now,
-)
 from nbflow.project.config import read_config
+from nbflow.project.desk import Desk, open_desk, process_lives, utc_now
 from nbflow.project.drafts import Drafts
 from nbflow.project.following import Told, follow
-from nbflow.project.health import HealthCheck, examine
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
 from nbflow.project.opened import Opened, open_notebook, open_snapshot
-from nbflow.project.reasons import compare, why
+from nbflow.project.order import Order
+from nbflow.project.plans import make_plan
 from nbflow.project.snapshot import snapshot_path
-from nbflow.project.through_papermill import check_output, run_through_papermill
-from nbflow.project.ticket import Ticket
-from nbflow.project.verify import Verification, verify_notebook
-from nbflow.store.query import SqlResult, query, tables_of
 
 if TYPE_CHECKING:
+    from nbflow.core.recipe import NamedTable, Recipe
+    from nbflow.core.table import Column, TablePage
+    from nbflow.core.tag import TagKind
+    from nbflow.core.task import Blob
+    from nbflow.core.why import RunDifference, Why
+    from nbflow.lanes.warmth import Warmth
+    from nbflow.project.health import HealthCheck
     from nbflow.project.low_code import Draft, LowCode
     from nbflow.project.stored import StoredValue
+    from nbflow.project.verify import Verification
+    from nbflow.store.query import SqlResult
 
 _RESUME = "resume:"
 """The trigger of a resumed run names the run that it goes on with."""
@@ -121,7 +114,7 @@ class Project:
         """
         return self._graph(self._drafts.open(content, notebook, self.root))
 
-    def tags(self, *, actor: str = "") -> tuple[TagKind, ...]:
+    def tags(self, *, actor: str = "") -> "tuple[TagKind, ...]":
         """Every tag of the language, as a form offers it."""
         return TAGS
 
@@ -145,7 +138,7 @@ class Project:
 
     # -- low code ----------------------------------------------------------------------------
 
-    def recipes(self, *, actor: str = "") -> tuple[Recipe, ...]:
+    def recipes(self, *, actor: str = "") -> "tuple[Recipe, ...]":
         """The gallery: what choices can be made into cells."""
         from nbflow.recipes.gallery import RECIPES  # only an editor asks
 
@@ -182,7 +175,7 @@ class Project:
         *,
         below: str | None = None,
         actor: str = "",
-    ) -> tuple[NamedTable, ...]:
+    ) -> "tuple[NamedTable, ...]":
         """The tables that are there for a cell that comes below another one.
 
         Raises:
@@ -199,7 +192,7 @@ class Project:
         file: str = "",
         table: str = "",
         actor: str = "",
-    ) -> tuple[Column, ...]:
+    ) -> "tuple[Column, ...]":
         """The columns of a file beside a notebook, or of a table of its last runs.
 
         Raises:
@@ -228,6 +221,8 @@ class Project:
         Raises:
             NotebookError: the file cannot be read as a notebook.
         """
+        from nbflow.analysis.lint.linting import lint
+
         opened = self._open(notebook)
         return lint(opened.notebook, self._graph(opened), opened.facts, opened.tags)
 
@@ -269,6 +264,8 @@ class Project:
             NotebookError, UsageError: nothing was started.
             MachineError: no kernel, no disk, no access.
         """
+        from nbflow.project.through_papermill import check_output
+
         opened = self._open(notebook)
         values = given_values(opened, parameters)
         check_output(output, values, source=opened.path)
@@ -276,7 +273,7 @@ class Project:
         with self._desk() as desk:
             return self._execute(desk, opened, values, order, output)
 
-    def keep_warm(self, notebook: Path, *, actor: str = "") -> Warmth:
+    def keep_warm(self, notebook: Path, *, actor: str = "") -> "Warmth":
         """Have what a notebook imports ready, so that its runs start sooner, until the value that
         comes back is closed or this process ends.
 
@@ -286,9 +283,11 @@ class Project:
         Raises:
             NotebookError: the file cannot be read as a notebook.
         """
+        from nbflow.lanes.warmth import keep_warm
+
         opened = self._open(notebook)
         return keep_warm(
-            name=kernel_name(opened), folder=str(opened.path.parent), modules=opened.imports()
+            name=opened.kernel_name, folder=str(opened.path.parent), modules=opened.imports()
         )
 
     def resume(
@@ -332,6 +331,8 @@ class Project:
         Raises:
             NotebookError, UsageError: nothing was started. StoreError: no disk, no access.
         """
+        from nbflow.project import detached
+
         opened = self._open(notebook)
         values = given_values(opened, parameters)
         order = Order(choices=choices or Choices(), jobs=jobs, actor=actor)
@@ -346,6 +347,8 @@ class Project:
         Raises:
             UsageError: no such run, or it has not ended. NotebookError: nothing was started.
         """
+        from nbflow.project import detached
+
         with self._past() as desk:
             old = self._resumable(desk, run)
             opened = self._opened_again(desk, old, latest_code=latest_code)
@@ -365,6 +368,8 @@ class Project:
         Raises:
             UsageError: no such run. StoreError: it is not queued. And all that `run` raises.
         """
+        from nbflow.project import detached
+
         with self._past() as desk:
             queued = desk.ledger.run(run)
             try:
@@ -429,6 +434,9 @@ class Project:
         order: Order,
         output: str | None,
     ) -> Run:
+        from nbflow.project.through_papermill import run_through_papermill
+        from nbflow.project.ticket import Ticket
+
         ticket = Ticket(desk, opened, values, order)
         return run_through_papermill(ticket, output)
 
@@ -489,7 +497,7 @@ class Project:
         limit: int = 100,
         profile: bool = False,
         actor: str = "",
-    ) -> TablePage:
+    ) -> "TablePage":
         """Some rows of a stored table; `STEP.NAME` asks for that step's version.
 
         Raises:
@@ -516,7 +524,7 @@ class Project:
         blocks until `stop` is set."""
         return follow(self.layout, after, stop)
 
-    def stored(self, run: str, name: str, *, actor: str = "") -> tuple[Blob, Path, Path]:
+    def stored(self, run: str, name: str, *, actor: str = "") -> "tuple[Blob, Path, Path]":
         """What is known of a stored value, its file, and the file of the key that it is sealed
         with.
 
@@ -562,21 +570,25 @@ class Project:
         with self._past() as desk:
             yield from run_log(desk, desk.ledger.run(run), step, follow=follow)
 
-    def why(self, run: str, step: str, *, actor: str = "") -> Why:
+    def why(self, run: str, step: str, *, actor: str = "") -> "Why":
         """Why a step ran, was reused or was skipped, down to the first cause, and how it ended.
 
         Raises:
             UsageError: no such run or step.
         """
+        from nbflow.project.reasons import why
+
         with self._past() as desk:
             return why(desk, desk.ledger.run(run), step)
 
-    def diff(self, before: str, after: str, *, actor: str = "") -> RunDifference:
+    def diff(self, before: str, after: str, *, actor: str = "") -> "RunDifference":
         """What differs between two runs of a notebook.
 
         Raises:
             UsageError: no such run, or runs of two notebooks.
         """
+        from nbflow.project.reasons import compare
+
         with self._past() as desk:
             return compare(desk, desk.ledger.run(before), desk.ledger.run(after))
 
@@ -595,12 +607,14 @@ class Project:
             blob = find_output(desk.ledger.run(run), name)
             return stored_value(desk.blobs, blob, name, output)
 
-    def sql(self, sql: str, *, run: str | None = None, actor: str = "") -> SqlResult:
+    def sql(self, sql: str, *, run: str | None = None, actor: str = "") -> "SqlResult":
         """Query the stored tables of a run (default: the latest).
 
         Raises:
             UsageError: no such run, or DuckDB refuses the query.
         """
+        from nbflow.store.query import query, tables_of
+
         with self._past() as desk:
             found = desk.ledger.run(run or "latest")
             outputs = (
@@ -613,15 +627,19 @@ class Project:
 
     def verify(
         self, notebook: Path, *, parameters: Mapping[str, Any] | None = None, actor: str = ""
-    ) -> Verification:
+    ) -> "Verification":
         """Run it both ways on copies of the project, Run All and as a workflow, and compare."""
+        from nbflow.project.verify import verify_notebook
+
         opened = self._open(notebook)
         return verify_notebook(self.root, opened, given_values(opened, parameters))
 
     # -- setting up --------------------------------------------------------------------------
 
-    def doctor(self, *, actor: str = "") -> tuple[HealthCheck, ...]:
+    def doctor(self, *, actor: str = "") -> "tuple[HealthCheck, ...]":
         """What has to be right for runs to work."""
+        from nbflow.project.health import examine
+
         return examine(self.layout)
 
     def init(self, *, actor: str = "") -> tuple[Path, ...]:

@@ -11,8 +11,8 @@ from nbflow.core.why import Cause, Change, RunDifference, StepDifference, Why
 from nbflow.notebook.read import read_file
 from nbflow.planning.changes import changes, clause
 from nbflow.planning.explain import SEE_ABOVE, standing, story, with_causes
-from nbflow.project.conduct import Desk
 from nbflow.project.contents import Contents
+from nbflow.project.desk import Desk
 from nbflow.project.log import run_events
 from nbflow.project.opened import open_snapshot
 from nbflow.project.snapshot import snapshot_path

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from nbflow.notebook.save import write_atomic
 from nbflow.project.layout import Layout
 from nbflow.project.opened import Opened
 
@@ -14,6 +13,8 @@ def snapshot_path(layout: Layout, run: str) -> Path:
 
 def keep_snapshot(layout: Layout, opened: Opened, run: str) -> None:
     """Write the snapshot of a run that is about to start."""
+    from nbflow.notebook.save import write_atomic  # brings nbformat
+
     target = snapshot_path(layout, run)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(opened.node, target)

@@ -21,7 +21,6 @@ from nbflow.core.errors import UsageError
 from nbflow.core.run import Run
 from nbflow.notebook.coerce import papermill_values
 from nbflow.notebook.save import refuse_target, save_atomically, write_atomic
-from nbflow.project.conduct import kernel_name
 from nbflow.project.ticket import Ticket
 
 ENGINE = "nbflow"
@@ -45,7 +44,7 @@ def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
             parameters=papermill_values(ticket.values),
             engine_name=ENGINE,
             request_save_on_cell_execute=False,
-            kernel_name=kernel_name(ticket.opened),
+            kernel_name=ticket.opened.kernel_name,
             language="python",
             progress_bar=False,
             nbflow_ticket=ticket,

@@ -10,8 +10,10 @@ from nbflow.notebook.assemble import assemble, expected_errors_as_text
 from nbflow.notebook.read import drift
 from nbflow.notebook.report import with_report
 from nbflow.notebook.save import write_atomic
-from nbflow.project.conduct import Conducted, Desk, Order, conduct
+from nbflow.project.conduct import Conducted, conduct
+from nbflow.project.desk import Desk
 from nbflow.project.opened import Opened
+from nbflow.project.order import Order
 
 
 @dataclass(slots=True)

@@ -27,10 +27,11 @@ from nbflow.execution.surroundings import file_digest
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernels import Kernels
 from nbflow.notebook.shown import shown
-from nbflow.project.conduct import Order, kernel_name, open_desk
 from nbflow.project.demo import copy_project
+from nbflow.project.desk import open_desk
 from nbflow.project.layout import STATE_FOLDER, Layout
 from nbflow.project.opened import Opened, open_notebook
+from nbflow.project.order import Order
 from nbflow.project.through_papermill import run_through_papermill
 from nbflow.project.ticket import Ticket
 from nbflow.store.blobs import BlobStore
@@ -211,7 +212,7 @@ def _whole_notebook(
         key_file=str(blobs.key()),
         working_directory=str(opened.path.parent),
         timeout=_LONGEST_SECONDS,
-        kernel_name=kernel_name(opened),
+        kernel_name=opened.kernel_name,
     )
 
 

@@ -7,12 +7,13 @@ version of a name needs no schema.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from nbflow.core.errors import UsageError
 from nbflow.core.task import Blob
+
+if TYPE_CHECKING:
+    import duckdb
 
 _DATA = "data"
 """The table inside an output's file."""
@@ -44,8 +45,10 @@ def tables_of(outputs: Iterable[tuple[str, Blob, Path]]) -> tuple[StoredTable, .
     )
 
 
-def connect() -> duckdb.DuckDBPyConnection:
+def connect() -> "duckdb.DuckDBPyConnection":
     """An empty in-memory DuckDB that never downloads an extension."""
+    import duckdb  # takes longer than most questions to the history
+
     return duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     )
@@ -57,6 +60,8 @@ def query(sql: str, tables: Iterable[StoredTable]) -> SqlResult:
     Raises:
         UsageError: DuckDB refuses the query; its words are the message.
     """
+    import duckdb
+
     known = tuple(tables)
     connection = connect()
     try:
@@ -77,7 +82,7 @@ def _result(relation: "duckdb.DuckDBPyRelation | None") -> SqlResult:
     return SqlResult(columns=tuple(relation.columns), rows=tuple(relation.fetchall()))
 
 
-def attach(connection: duckdb.DuckDBPyConnection, number: int, table: StoredTable) -> None:
+def attach(connection: "duckdb.DuckDBPyConnection", number: int, table: StoredTable) -> None:
     """Show a stored table under its name, and under its step's; each needs a number of its own."""
     alias = f"nbflow_{number}"
     path = str(table.path).replace("'", "''")

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from difflib import unified_diff
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 import msgspec
 
 from nbflow.core.task import Blob
 from nbflow.store.query import connect
+
+if TYPE_CHECKING:
+    import duckdb
 
 LARGEST_BYTES: Final = 32 << 20
 """Larger tables are only counted."""
@@ -107,6 +109,8 @@ def sketch_of(path: Path, *, largest: int = LARGEST_COUNTED_BYTES) -> Sketch | N
         return None
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
+        import duckdb  # only who sketches a table waits for it
+
         with suppress(duckdb.Error):
             return _table(path, reader, size)
     return _text(path.read_bytes()) if size <= LARGEST_TEXT_BYTES else Sketch(size=size)
@@ -129,6 +133,8 @@ def sketch_of_stored(blob: Blob, path: Path) -> Sketch:
     known = Sketch(columns=dict(blob.schema), rows=blob.rows)
     if blob.kind != "table" or (blob.rows or 0) > MOST_ROWS:
         return known
+    import duckdb
+
     try:
         with connect() as connection:
             connection.execute(f"ATTACH {_text_in_sql(path)} AS stored (READ_ONLY)").fetchall()
@@ -149,7 +155,9 @@ def _table(path: Path, reader: str, size: int) -> Sketch:
         return _with_hashes(connection, source, known)
 
 
-def _with_hashes(connection: duckdb.DuckDBPyConnection, source: str, known: Sketch) -> Sketch:
+def _with_hashes(connection: "duckdb.DuckDBPyConnection", source: str, known: Sketch) -> Sketch:
+    import duckdb
+
     sums = f"SELECT sum(hash(COLUMNS(*)) % {_PRIME})::BIGINT FROM {source}"
     ((*found,),) = connection.execute(sums).fetchall()
     hashes = connection.execute(f"SELECT hash(told) FROM {source} AS told").fetchall()

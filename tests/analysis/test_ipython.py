@@ -1,11 +1,13 @@
 """Cells as IPython reads them."""
 
 import ast
+from itertools import product
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from nbflow.analysis.cells import read_cells
-from nbflow.analysis.ipython import read_code
+from nbflow.analysis.ipython import _with_plain_magics, read_code
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 
 
@@ -37,6 +39,42 @@ def plain(source: str) -> str:
 )
 def test_python(source: str, wanted: str) -> None:
     assert plain(source) == wanted
+
+
+PIECES = (
+    "%load_ext nbflow",
+    "%matplotlib",
+    "%time x",
+    "%load_ext  two",
+    "%cd a/b",
+    "x = 1",
+    "x = (",
+    ")",
+    'y = """',
+    '"""',
+    "    z = 2",
+    "if x:",
+    "\\",
+    "x = 1 + \\",
+    "@decorate",
+    "",
+    "  ",
+    "\t",
+    ">>> x",
+    "# %load_ext nbflow",
+)
+
+
+def test_simple_magics_are_read_as_ipython_reads_them() -> None:
+    """What is known without IPython is what IPython says."""
+    known = 0
+    for lines in (*product(PIECES, repeat=2), *product(PIECES, repeat=3)):
+        for source in ("\n".join(lines), "\n".join(lines) + "\n"):
+            simple = _with_plain_magics(source)
+            if simple is not None:
+                known += 1
+                assert simple.source == TransformerManager().transform_cell(source), source
+    assert known > 500
 
 
 def test_a_variable_comes_before_a_magic_of_its_name() -> None:

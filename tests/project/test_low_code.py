@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nbflow.project.conduct import open_desk
+from nbflow.project.desk import open_desk
 from nbflow.project.layout import Layout
 from nbflow.project.low_code import Draft, LowCode
 from nbflow.project.opened import open_notebook
