@@ -15,7 +15,8 @@ Action = Literal["run", "reuse", "skip"]
 class Recorded:
     """What the ledger remembers of a step that succeeded under a fingerprint.
 
-    `outputs` by name; `files_read` and `files_written` with their digests then.
+    `outputs` by name; `asked`: the names that were to be outputs, of which those that nobody reads
+    are left out where they are large. `files_read` and `files_written` with their digests then.
     """
 
     fingerprint: str
@@ -23,6 +24,7 @@ class Recorded:
     step: StepId
     finished: str
     outputs: Mapping[str, Blob]
+    asked: tuple[str, ...] = ()
     files_read: tuple[FileTouch, ...] = ()
     files_written: tuple[FileTouch, ...] = ()
     never_reuse: str | None = None

@@ -401,7 +401,7 @@ class Runner:
         step = self._step(command.step)
         if not command.reusable or decision.action != "reuse" or recorded is None:
             return False
-        if not step.needed_outputs <= set(recorded.outputs):
+        if not _has_what_is_asked(recorded, step):
             return False
         self._touches[step.id] = touch_again(step, recorded, at=self._clock.monotonic())
         shown = self._displays.load(recorded.fingerprint)
@@ -661,6 +661,7 @@ class Runner:
             step=step.id,
             finished=attempt.finished or self._now(),
             outputs={str(name): blob for name, blob in task.outputs.items()},
+            asked=tuple(str(name) for name in step.outputs),
             files_read=outcome.report.files_read,
             files_written=self._all_written(step, outcome.report),
             never_reuse=_never_reuse(step, task, outcome),
@@ -739,6 +740,13 @@ class Runner:
 
 
 # -- small decisions -------------------------------------------------------------------------------
+
+
+def _has_what_is_asked(recorded: Recorded, step: Step) -> bool:
+    """Whether its outputs serve for this step: a cell with the same code, or this one before cells
+    below it were changed, had other outputs to leave."""
+    was_asked = {*recorded.outputs, *recorded.asked}
+    return step.needed_outputs <= set(recorded.outputs) and was_asked.issuperset(step.outputs)
 
 
 def _each_once(blobs: Iterable[Blob]) -> tuple[Blob, ...]:

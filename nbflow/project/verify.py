@@ -137,7 +137,7 @@ def _layout(opened: Opened) -> Layout:
 
 def _final_names(graph: Graph) -> tuple[str, ...]:
     names = {name for step in graph.steps for name in step.outputs}
-    return tuple(sorted(n for n in names if kind_of(n) is NameKind.VARIABLE))
+    return tuple(sorted(n for n in names if kind_of(n) is NameKind.VARIABLE and n[0] != "_"))
 
 
 def _run_all(opened: Opened, values: Mapping[str, Any]) -> _Side:
@@ -268,9 +268,7 @@ def _run_values(run: Run) -> dict[str, str]:
     for result in run.steps:
         for blob in result.outputs:
             found.update(dict.fromkeys(blob.names, blob))
-    return {
-        name: _comparable(blob) for name, blob in found.items() if not name.startswith(("@", "_"))
-    }
+    return {name: _comparable(blob) for name, blob in found.items() if name[0] not in "@_"}
 
 
 def _comparable(blob: Blob) -> str:

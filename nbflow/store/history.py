@@ -655,6 +655,7 @@ class Ledger:
             step=StepId(row["step_id"]),
             finished=row["finished"],
             outputs={found["name"]: _from_json(found["blob"], Blob) for found in outputs},
+            asked=tuple(json.loads(row["asked"])),
             files_read=tuple(_file(found) for found in files if not found["written"]),
             files_written=tuple(_file(found) for found in files if found["written"]),
             never_reuse=row["never_reuse"],
@@ -853,6 +854,7 @@ def _fingerprint_columns(
         "seconds": recorded.seconds,
         "never_reuse": recorded.never_reuse,
         "parts": None if parts is None else json.dumps(dict(parts)),
+        "asked": json.dumps(recorded.asked),
     }
 
 

@@ -257,10 +257,16 @@ _LEASES: Final = (
     "CREATE INDEX lease_run ON lease (run)",
 )
 
+_ASKED: Final = (
+    # the names that were to be outputs when a result was made
+    "ALTER TABLE fingerprint ADD COLUMN asked TEXT NOT NULL DEFAULT '[]'",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         title="runs, steps, events and what they left",
         statements=(*_RUNS_AND_STEPS, *_EVENTS, *_MEMORY, *_VIEWS),
     ),
     Migration(title="why a step runs, and who makes a result", statements=(*_GROUNDS, *_LEASES)),
+    Migration(title="which outputs a result was asked for", statements=_ASKED),
 )

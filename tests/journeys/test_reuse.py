@@ -100,6 +100,13 @@ def test_cells_with_the_same_code_show_each_their_own(bench: Bench) -> None:
     assert printed(bench.result(again)) == printed(bench.result(first)) == "[1, 2]\n" * 2
 
 
+def test_a_cell_with_the_code_of_one_above_leaves_its_value(bench: Bench) -> None:
+    """The one above leaves nothing: nobody reads what it binds before it is bound anew."""
+    bench.notebook("n = 3 * len('ab')", "n = 3 * len('ab')")
+    bench.run()
+    assert bench.say("get", "latest", "n").out.strip() == "6"
+
+
 @LONG
 def test_a_touched_file_is_not_a_changed_one(bench: Bench, first: Said) -> None:
     bench.path("sales.csv").touch()

@@ -173,6 +173,7 @@ def a_recorded(fingerprint: str = "f", **changes: Any) -> Recorded:
         "step": StepId("c-df"),
         "finished": LATER,
         "outputs": {"df": TABLE},
+        "asked": ("df", "model"),
     }
     return Recorded(**{**fields, **changes})
 
