@@ -4,7 +4,9 @@
 
 import type { Connection } from './request';
 import type {
+  Attempts,
   Capabilities,
+  Changes,
   Code,
   Columns,
   Content,
@@ -50,6 +52,10 @@ export interface IApi {
   remove(at: RunAt): Promise<void>;
   cancel(at: RunAt): Promise<Run>;
   resume(at: RunAt, latestCode: boolean): Promise<Started>;
+  /** Guard a run from being deleted, or let go of it. */
+  keep(at: RunAt, kept: boolean, label: string): Promise<Run>;
+  changes(at: RunAt, content: Content): Promise<Changes>;
+  timeline(at: RunAt): Promise<Attempts>;
   runGraph(at: RunAt): Promise<Graph>;
   runNotebook(at: RunAt): Promise<Result>;
   logs(at: RunAt, step: string): Promise<Lines>;
@@ -120,6 +126,13 @@ export class Api implements IApi {
 
   resume = (at: RunAt, latestCode: boolean) =>
     this._post<Started>(below(at, 'resume'), { latest_code: latestCode });
+
+  keep = (at: RunAt, kept: boolean, label: string) =>
+    this._post<Run>(below(at, 'keep'), { kept, label });
+
+  changes = (at: RunAt, content: Content) => this._post<Changes>(below(at, 'changes'), { content });
+
+  timeline = (at: RunAt) => this._get<Attempts>(below(at, 'timeline'));
 
   runGraph = (at: RunAt) => this._get<Graph>(below(at, 'graph'));
 

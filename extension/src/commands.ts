@@ -28,7 +28,7 @@ export const CommandIDs = {
   showHistory: 'nbflow:show-history',
   /** `{run?, name?, step?}`: the tables of a run. */
   showTables: 'nbflow:show-tables',
-  /** `{run}`: the result notebook, read-only. */
+  /** `{run, cell?, step?}`: the result notebook, read-only, at a cell. */
   openResult: 'nbflow:open-result',
   /** `{run, step}`: a step's output in the user's own kernel. */
   loadOutput: 'nbflow:load-output',

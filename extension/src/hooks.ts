@@ -4,6 +4,9 @@ import type { ISignal } from '@lumino/signaling';
 import type { RefObject } from 'react';
 import { useEffect, useLayoutEffect, useState } from 'react';
 
+import type { RequestError } from './request';
+import { asRequestError } from './request';
+
 /** Draw again whenever one of these signals is told; null is no signal. */
 export function useSignals(...signals: (ISignal<unknown, unknown> | null | undefined)[]): void {
   const [, draw] = useState(0);
@@ -13,6 +16,28 @@ export function useSignals(...signals: (ISignal<unknown, unknown> | null | undef
     return () => signals.forEach(signal => signal?.disconnect(slot));
     // The signals themselves are what the effect depends on.
   }, signals);
+}
+
+export interface IAnswer<T> {
+  answer: T | null;
+  error: RequestError | null;
+}
+
+/** What the server says; asked again when one of `of` changes, the last answer standing till then. */
+export function useAnswer<T>(ask: () => Promise<T | null>, of: readonly unknown[]): IAnswer<T> {
+  const [found, set] = useState<IAnswer<T>>({ answer: null, error: null });
+  useEffect(() => {
+    let current = true;
+    const settle = (next: IAnswer<T>) => (current ? set(next) : undefined);
+    ask().then(
+      answer => settle({ answer, error: null }),
+      (reason: unknown) => settle({ answer: null, error: asRequestError(reason) })
+    );
+    return () => {
+      current = false;
+    };
+  }, of);
+  return found;
 }
 
 /** The time, in milliseconds, told anew every second while `ticking`. */

@@ -24,3 +24,14 @@ export const runWorkflowIcon = icon(
     <path d="M12 6v12l9-6z"/>
   </g>`
 );
+
+/** A run that is kept, or may be. */
+export const keepIcon = icon(
+  'keep',
+  `<path class="jp-icon3" fill="#616161" d="M17 3H7a2 2 0 0 0-2 2v16l7-3 7 3V5a2 2 0 0 0-2-2m0 15-5-2.2L7 18V5h10z"/>`
+);
+
+export const keptIcon = icon(
+  'kept',
+  `<path class="jp-icon3" fill="#616161" d="M17 3H7a2 2 0 0 0-2 2v16l7-3 7 3V5a2 2 0 0 0-2-2"/>`
+);

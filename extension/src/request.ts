@@ -14,7 +14,9 @@ export class RequestError extends Error {
     readonly code: string,
     message: string,
     readonly hint: string | null = null,
-    readonly diagnostics: readonly Diagnostic[] = []
+    readonly diagnostics: readonly Diagnostic[] = [],
+    /** What is wrong with each field of what was filled in. */
+    readonly fields: Readonly<Record<string, string>> = {}
   ) {
     super(message);
     this.name = 'RequestError';
@@ -99,6 +101,7 @@ async function failure(response: Response): Promise<RequestError> {
     error.code,
     error.message,
     error.hint,
-    error.diagnostics ?? []
+    error.diagnostics ?? [],
+    error.fields ?? {}
   );
 }

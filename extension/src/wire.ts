@@ -21,6 +21,14 @@ export type Severity = 'error' | 'warning' | 'info';
 /** A JSON value, such as a parameter's. */
 export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
 
+/** How small or large a number may be: at least, more than, at most, less than. */
+export interface Bounds {
+  ge?: number;
+  gt?: number;
+  le?: number;
+  lt?: number;
+}
+
 export interface Parameter {
   name: string;
   type: string;
@@ -28,6 +36,7 @@ export interface Parameter {
   required: boolean;
   help: string | null;
   choices: Value[];
+  bounds: Bounds;
   cell: string | null;
 }
 
@@ -166,6 +175,10 @@ export interface RunSummary {
   result: string | null;
   reason?: string | null;
   message?: string | null;
+  /** It cannot be deleted. */
+  kept: boolean;
+  /** What somebody calls it, or nothing. */
+  label: string;
   /** How many steps have which status or were reused. */
   counts?: Record<string, number>;
 }
@@ -179,6 +192,33 @@ export interface Run extends RunSummary {
 export interface Runs {
   schema_version: number;
   runs: RunSummary[];
+}
+
+/** One attempt at a step: what was reused or skipped never started. */
+export interface Attempt {
+  step: string;
+  item: string | null;
+  number: number;
+  queued: string;
+  started: string | null;
+  finished: string | null;
+  status: Status;
+  reused: boolean;
+}
+
+export interface Attempts {
+  schema_version: number;
+  run: string;
+  attempts: Attempt[];
+}
+
+/** The code cells in which a notebook differs from what was run. */
+export interface Changes {
+  schema_version: number;
+  run: string;
+  changed: string[];
+  added: string[];
+  removed: string[];
 }
 
 export type EventKind =
@@ -254,10 +294,16 @@ export interface RunDifference {
   steps: StepDifference[];
 }
 
-/** What went wrong, as every face says it. */
+/** What went wrong, as every face says it; `fields`: with each field of what was filled in. */
 export interface Failure {
   schema_version: number;
-  error: { code: string; message: string; hint: string | null; diagnostics: Diagnostic[] };
+  error: {
+    code: string;
+    message: string;
+    hint: string | null;
+    fields: Record<string, string>;
+    diagnostics: Diagnostic[];
+  };
 }
 
 export interface Features {

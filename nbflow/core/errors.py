@@ -1,6 +1,8 @@
 """Exceptions, by who must act. Facts are attributes; the text is made from them."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 from nbflow.core.diagnostic import Diagnostic
 
@@ -29,8 +31,20 @@ def _rebuild(kind: type[NbflowError], state: dict[str, Any]) -> NbflowError:
     return kind._restore(state)
 
 
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class UsageError(NbflowError):
-    """The caller asked for something that cannot be: a bad parameter, an unknown run. Exit 2."""
+    """The caller asked for something that cannot be: a bad parameter, an unknown run. Exit 2.
+
+    `fields`: of a form that was filled in wrongly, what is wrong with each field.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, fields: Mapping[str, str] = _NOTHING
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.fields = dict(fields)
 
 
 class NotFound(UsageError):

@@ -39,6 +39,15 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The code cells in which a later state of a notebook differs from an earlier one."""
+
+    changed: tuple[CellId, ...] = ()
+    added: tuple[CellId, ...] = ()
+    removed: tuple[CellId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notebook:
     """A notebook that was read and found well formed.
 

@@ -110,7 +110,8 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as the ledger tells it. `result` is the path of the result notebook."""
+    """A run as the ledger tells it. `result` is the path of the result notebook. A run that is
+    `kept` cannot be deleted; `label` is what somebody calls it."""
 
     id: RunId
     status: Status
@@ -130,3 +131,5 @@ class Run:
     pid: int | None = None
     pid_started: float | None = None
     heartbeat: str | None = None
+    kept: bool = False
+    label: str = ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NewType
+from typing import Any, Final, Literal, NewType
 
 from nbflow.core.names import Name
 from nbflow.core.notebook import CellId
@@ -64,12 +64,49 @@ class CellTags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Between which numbers a value has to lie, in the words of `annotated_types`: at least `ge`,
+    more than `gt`, at most `le`, less than `lt`.
+
+    >>> str(Bounds(ge=0, lt=1)), Bounds(ge=0, lt=1).hold(1)
+    ('at least 0, less than 1', False)
+    """
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+
+    def hold(self, value: float) -> bool:
+        """Whether the value lies between them; what is no number (nan) does not."""
+        return (
+            (self.ge is None or value >= self.ge)
+            and (self.gt is None or value > self.gt)
+            and (self.le is None or value <= self.le)
+            and (self.lt is None or value < self.lt)
+        )
+
+    def __str__(self) -> str:
+        words = (
+            ("at least", self.ge),
+            ("more than", self.gt),
+            ("at most", self.le),
+            ("less than", self.lt),
+        )
+        return ", ".join(f"{word} {limit}" for word, limit in words if limit is not None)
+
+
+UNBOUND: Final = Bounds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """One parameter of the notebook.
 
     `type` is one of int, float, bool, str, date, datetime, list, dict, any. `default` is the
     literal's value (JSON-able; dates as ISO text), None with `required` True where only an
-    annotation stands. `choices` come from `Literal[...]`; `help` from the trailing comment.
+    annotation stands. `choices` come from `Literal[...]`, `bounds` from `Annotated[...]`, `help`
+    from the trailing comment.
     """
 
     name: str
@@ -81,6 +118,7 @@ class Parameter:
     cell: CellId | None = None
     line: int | None = None
     optional: bool = False
+    bounds: Bounds = UNBOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

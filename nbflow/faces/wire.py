@@ -12,11 +12,11 @@ from pathlib import PurePath
 from typing import Any, Final, Protocol
 
 from nbflow.core.diagnostic import Diagnostic, Fix
-from nbflow.core.errors import NotebookError
+from nbflow.core.errors import NotebookError, UsageError
 from nbflow.core.graph import Definition, Edge, Graph
 from nbflow.core.plan import Plan, Task
 from nbflow.core.run import Event, Run, StepResult
-from nbflow.core.step import Parameter, Step, StepId
+from nbflow.core.step import Bounds, Parameter, Step, StepId
 from nbflow.core.task import Blob, StepError
 from nbflow.core.why import Cause, RunDifference, Why
 
@@ -166,8 +166,13 @@ def parameter(value: Parameter) -> Json:
         "required": value.required,
         "help": value.help,
         "choices": list(value.choices),
+        "bounds": {name: limit for name, limit in _limits(value.bounds) if limit is not None},
         "cell": value.cell,
     }
+
+
+def _limits(bounds: Bounds) -> tuple[tuple[str, float | None], ...]:
+    return (("ge", bounds.ge), ("gt", bounds.gt), ("le", bounds.le), ("lt", bounds.lt))
 
 
 def step(value: Step) -> Json:
@@ -275,6 +280,8 @@ def run_summary(value: Run) -> Json:
         "result": value.result,
         "reason": value.reason,
         "message": value.message,
+        "kept": value.kept,
+        "label": value.label,
     }
 
 
@@ -448,6 +455,7 @@ def failure(code: str, error: Exception, message: str, hint: str | None) -> Json
             "code": code,
             "message": message,
             "hint": hint,
+            "fields": error.fields if isinstance(error, UsageError) else {},
             "diagnostics": [diagnostic(each) for each in found],
         }
     }

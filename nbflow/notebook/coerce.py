@@ -65,21 +65,21 @@ def coerce(
     """
     named = {unicodedata.normalize("NFKC", str(name)): value for name, value in given.items()}
     known = {parameter.name: parameter for parameter in parameters}
-    troubles = [_unknown(name, known) for name in named if name not in known]
-    troubles += [
-        f"parameter {p.name} ({_described(p)}) needs a value"
+    troubles = {name: _unknown(name, known) for name in named if name not in known}
+    troubles |= {
+        p.name: f"parameter {p.name} ({_described(p)}) needs a value"
         for p in parameters
         if p.required and p.name not in named
-    ]
+    }
     values: dict[str, Any] = {}
     for parameter in parameters:
         if parameter.name in named:
             try:
                 values[parameter.name] = _value(parameter, named[parameter.name], from_text)
             except _UnfitError as error:
-                troubles.append(_unfit(parameter, named[parameter.name], str(error)))
+                troubles[parameter.name] = _unfit(parameter, named[parameter.name], str(error))
     if troubles:
-        raise UsageError("; ".join(troubles), hint=_hint(parameters))
+        raise UsageError("; ".join(troubles.values()), hint=_hint(parameters), fields=troubles)
     return values
 
 
@@ -136,7 +136,8 @@ def _shown(value: Any) -> str:
 def _described(parameter: Parameter) -> str:
     if parameter.choices:
         return "one of " + ", ".join(ascii(choice) for choice in parameter.choices)
-    return f"{parameter.type} or None" if parameter.optional else parameter.type
+    told = " ".join(filter(None, [parameter.type, str(parameter.bounds)]))
+    return f"{told} or None" if parameter.optional else told
 
 
 def _hint(parameters: Sequence[Parameter]) -> str:
@@ -156,9 +157,11 @@ def _value(parameter: Parameter, given: Any, from_text: bool) -> Any:
         raise _UnfitError("")
     if parameter.choices:
         return _chosen(parameter, given, from_text)
-    if from_text and isinstance(given, str):
-        return _FROM_TEXT[parameter.type](given)
-    return _FROM_VALUE[parameter.type](given)
+    is_text = from_text and isinstance(given, str)
+    value = (_FROM_TEXT if is_text else _FROM_VALUE)[parameter.type](given)
+    if parameter.type in ("int", "float") and not parameter.bounds.hold(value):
+        raise _UnfitError("")
+    return value
 
 
 def _unwrapped(value: Any) -> Any:

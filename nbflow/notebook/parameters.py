@@ -12,13 +12,13 @@ import operator
 import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
 from nbflow.core.diagnostic import Diagnostic, Place, Severity
 from nbflow.core.notebook import Cell, CellKind, Notebook
-from nbflow.core.step import Parameter
+from nbflow.core.step import UNBOUND, Bounds, Parameter
 from nbflow.notebook.coerce import coerce, papermill_values
 from nbflow.notebook.literals import injected_source, python_literal
 
@@ -52,6 +52,11 @@ _TYPES: Final[Mapping[str, str]] = {
 """The last word of an annotation, or of a call → our type."""
 
 _WRAPPERS: Final = frozenset({"Annotated", "Final", "ClassVar", "Required"})
+_LIMITS: Final = ("ge", "gt", "le", "lt")
+_LIMITED: Final = frozenset({"Ge", "Gt", "Le", "Lt", "Interval", "Field"})
+"""What says in an `Annotated[...]` how small or large a number may be, in the words of
+annotated_types, which pydantic's `Field` has, too."""
+
 _CLOCKS: Final = frozenset({"today", "now", "utcnow"})
 _NO_HELP: Final = re.compile(r"(?:noqa|pylint|fmt|type:\s*ignore|pyright|ruff)\b.*", re.I)
 _TYPE_COMMENT: Final = re.compile(r"type:\s*(?P<type>\S+)\s*(?P<help>.*)", re.S)
@@ -73,6 +78,7 @@ class _Kind:
     type: str
     optional: bool = False
     choices: tuple[Any, ...] = ()
+    bounds: Bounds = UNBOUND
 
 
 _ANY: Final = _Kind(type="any")
@@ -250,6 +256,7 @@ def _parameter(entry: _Entry, cell: Cell) -> Parameter:
         cell=cell.id,
         line=entry.line,
         optional=said.optional or is_none,
+        bounds=said.bounds,
     )
 
 
@@ -285,7 +292,7 @@ def _subscripted(base: str, inner: ast.expr) -> _Kind:
     if base == "Union":
         return _union(parts)
     if base in _WRAPPERS and parts:
-        return _annotated(parts[0])
+        return replace(_annotated(parts[0]), bounds=_bounds(parts[1:]))
     return _Kind(type=_TYPES.get(base, "any"))
 
 
@@ -300,7 +307,31 @@ def _union(parts: list[ast.expr]) -> _Kind:
         type=types.pop() if len(types) == 1 else "any",
         optional=optional,
         choices=tuple(c for kind in kinds for c in kind.choices) if closed else (),
+        bounds=kinds[0].bounds if len(kinds) == 1 else UNBOUND,
     )
+
+
+def _bounds(notes: Iterable[ast.expr]) -> Bounds:
+    """`Ge(0), Le(100)`, `Interval(ge=0, le=100)`, `Field(ge=0, le=100)`, `range(0, 101)`."""
+    found: dict[str, float] = {}
+    for note in notes:
+        if isinstance(note, ast.Call):
+            found |= {
+                name: limit for name, limit in _limits(note) if isinstance(limit, int | float)
+            }
+    return Bounds(**found)
+
+
+def _limits(note: ast.Call) -> Iterator[tuple[str, Any]]:
+    word = _last_word(note.func)
+    values = [_folded(argument) for argument in note.args]
+    if word == "range" and len(values) in (1, 2) and not note.keywords:
+        yield "ge", values[0] if len(values) == 2 else 0
+        yield "lt", values[-1]
+    if word in _LIMITED:
+        yield from ((k.arg, _folded(k.value)) for k in note.keywords if k.arg in _LIMITS)
+    if word.lower() in _LIMITS and len(values) == 1:
+        yield word.lower(), values[0]
 
 
 def _is_none(node: ast.expr) -> bool:
@@ -449,6 +480,7 @@ def _mismatches(
 ) -> Iterator[Diagnostic]:
     """Defaults that their own annotation would refuse: given and default values would differ."""
     for entry, parameter in zip(entries, parameters, strict=True):
+        yield from _outside(parameter, cell)
         shown = _valued(entry.value)[0].type if entry.value is not None else "any"
         fits = shown in ("any", parameter.type) or (shown, parameter.type) == ("int", "float")
         if not fits and parameter.type != "any":
@@ -460,3 +492,16 @@ def _mismatches(
                 place=Place(cell=cell.id, cell_index=cell.index, line=entry.line),
                 hint=f"a value that is given will be {parameter.type}: make the default one too",
             )
+
+
+def _outside(parameter: Parameter, cell: Cell) -> Iterator[Diagnostic]:
+    default = parameter.default
+    if isinstance(default, int | float) and not parameter.bounds.hold(default):
+        yield Diagnostic(
+            code="parameter-default",
+            severity=Severity.WARNING,
+            message=f"parameter {parameter.name} is annotated {parameter.bounds},"
+            f" but its default is {default}",
+            place=Place(cell=cell.id, cell_index=cell.index, line=parameter.line),
+            hint="this value would be refused if it were given: change it, or the bounds",
+        )

@@ -17,9 +17,11 @@ from nbflow.core.choices import Choices
 from nbflow.core.diagnostic import Diagnostic
 from nbflow.core.errors import NotFound, UsageError
 from nbflow.core.graph import Graph
+from nbflow.core.notebook import Changes
 from nbflow.core.plan import Plan
 from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
+from nbflow.notebook.changes import changes
 from nbflow.notebook.coerce import coerce
 from nbflow.notebook.document import parse_document, with_tags
 from nbflow.notebook.tags import TAGS
@@ -36,6 +38,7 @@ from nbflow.project.opened import Opened, open_notebook, open_snapshot
 from nbflow.project.order import Order
 from nbflow.project.plans import make_plan
 from nbflow.project.snapshot import snapshot_path
+from nbflow.project.timeline import Attempt, timeline
 
 if TYPE_CHECKING:
     from nbflow.core.recipe import NamedTable, Recipe
@@ -55,6 +58,9 @@ _RESUME = "resume:"
 
 
 _LOOK_AGAIN_SECONDS = 0.2
+
+_MOST_EVENTS = 100_000
+"""Of one run: ten for each of as many steps as a notebook can have."""
 
 
 def _ignore(event: Event) -> None:
@@ -466,12 +472,15 @@ class Project:
         """
         with self._past() as desk:
             found = desk.ledger.run(run)
-            snapshot = snapshot_path(desk.layout, found.id)
-            if not snapshot.exists():
-                raise NotFound(f"the notebook of run {found.id} was not kept")
-            opened = open_snapshot(snapshot, self.root / found.notebook, self.root)
+            opened = self._as_it_was(desk, found)
             learned = desk.ledger.learned(found.notebook)
             return opened.graph(values=found.parameters, learned=learned)
+
+    def _as_it_was(self, desk: Desk, run: Run) -> Opened:
+        snapshot = snapshot_path(desk.layout, run.id)
+        if not snapshot.exists():
+            raise NotFound(f"the notebook of run {run.id} was not kept")
+        return open_snapshot(snapshot, self.root / run.notebook, self.root)
 
     def result(self, run: str, *, actor: str = "") -> dict[str, Any]:
         """The result notebook of a run, as nbformat has it.
@@ -537,12 +546,45 @@ class Project:
             blob = find_output(desk.ledger.run(run), name)
             return blob, desk.blobs.path(blob), desk.blobs.key()
 
+    def keep(self, run: str, *, kept: bool, label: str = "", actor: str = "") -> Run:
+        """Guard a run from `forget`, or let go of it; `label` is what it is called from now on.
+
+        Raises:
+            UsageError: no such run.
+        """
+        with self._past() as desk:
+            found = desk.ledger.run(run)
+            desk.ledger.keep_run(found.id, kept=kept, label=label)
+            return desk.ledger.run(found.id)
+
+    def changes_since(self, run: str, content: dict[str, Any], *, actor: str = "") -> Changes:
+        """Which code cells of what an editor holds are others than those that were run.
+
+        Raises:
+            NotFound: no such run, or what it ran was not kept. NotebookError: it is no notebook.
+        """
+        with self._past() as desk:
+            found = desk.ledger.run(run)
+            before = self._as_it_was(desk, found).notebook
+        after = self._drafts.open(content, self.root / found.notebook, self.root).notebook
+        return changes(before, after)
+
+    def timeline(self, run: str, *, actor: str = "") -> tuple[Attempt, ...]:
+        """When each attempt of a run waited and ran.
+
+        Raises:
+            UsageError: no such run.
+        """
+        with self._past() as desk:
+            found = desk.ledger.run(run)
+            return timeline(desk.ledger.events(0, found.id, _MOST_EVENTS))
+
     def forget(self, run: str, *, actor: str = "") -> None:
         """Remove a run that has ended: its rows, result and logs. What its steps made can still be
         reused, until `gc` finds that nobody needs it.
 
         Raises:
-            UsageError: no such run, or it has not ended.
+            UsageError: no such run, or it has not ended, or it is kept.
         """
         with self._past() as desk:
             found = desk.ledger.run(run)

@@ -147,13 +147,20 @@ class Ledger:
         its steps for reuse stays.
 
         Raises:
-            UsageError: it has not ended.
+            UsageError: it has not ended, or is kept.
         """
         with self._db.writing():
             row = self._run_row(run)
             if not Status(row["status"]).ended:
                 raise UsageError(f"run {run} has not ended", hint=f"nbflow cancel {run}")
+            if row["kept"]:
+                raise UsageError(f"run {run} is kept", hint="let go of it first")
             self._db.execute("DELETE FROM run WHERE id = ?", run)
+
+    def keep_run(self, run: RunId, *, kept: bool, label: str) -> None:
+        """Guard a run from being forgotten, or let go of it; and call it something."""
+        with self._db.writing():
+            self._db.update("run", {"kept": int(kept), "label": label}, {"id": run})
 
     def append(self, event: Event) -> Event:
         """Record an event that changes no state; it comes back with its id."""
@@ -781,6 +788,7 @@ def _run_columns(run: Run) -> dict[str, object]:
 def _run(row: Row, steps: tuple[StepResult, ...]) -> Run:
     values = _without(row, "seq", "fence", "cancel_requested")
     values["status"] = Status(row["status"])
+    values["kept"] = bool(row["kept"])
     values["parameters"] = from_json(row["parameters"])
     values["learned"] = tuple(json.loads(row["learned"]))
     return Run(**values, steps=steps)

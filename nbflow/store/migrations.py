@@ -262,6 +262,12 @@ _ASKED: Final = (
     "ALTER TABLE fingerprint ADD COLUMN asked TEXT NOT NULL DEFAULT '[]'",
 )
 
+_KEEPING: Final = (
+    # runs that somebody wants to keep, and what they call them
+    "ALTER TABLE run ADD COLUMN kept INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE run ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         title="runs, steps, events and what they left",
@@ -269,4 +275,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(title="why a step runs, and who makes a result", statements=(*_GROUNDS, *_LEASES)),
     Migration(title="which outputs a result was asked for", statements=_ASKED),
+    Migration(title="runs that are kept, and their labels", statements=_KEEPING),
 )

@@ -239,6 +239,7 @@ def test_every_command_turns_an_error_into_its_exit_code(
         "code": "store",
         "message": "the ledger is locked",
         "hint": "stop run 7",
+        "fields": {},
         "diagnostics": [],
     }
     assert ended.err == "error[store]: the ledger is locked\nhint: stop run 7\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nbflow.core.errors import NotebookError
+from nbflow.core.errors import NotebookError, UsageError
 from nbflow.core.graph import Graph
 from nbflow.core.run import EventKind, Run, Status
 from nbflow.faces import wire
@@ -62,6 +62,11 @@ def documents(graph: Graph, good: Run, bad: Run, make: SimpleNamespace) -> dict[
     }
 
 
+def test_a_refused_form_tells_what_is_wrong_with_each_field() -> None:
+    error = UsageError("no", fields={"day": "takes a date"})
+    assert wire.failure("usage", error, "no", None)["error"]["fields"] == {"day": "takes a date"}
+
+
 def test_documents_are_those_of_the_golden_files(
     shop: Graph, good_run: Run, bad_run: Run, make: SimpleNamespace, write_expected: bool
 ) -> None:
@@ -77,12 +82,12 @@ CONTRACT = {
     "check.json": "diagnostics",
     "plan.json": "notebook parameters tasks",
     "run-failed.json": "run status notebook notebook_hash parameters trigger actor started finished"
-    " seconds result reason message steps learned",
+    " seconds result reason message kept label steps learned",
     "verify.json": "equal differences nondeterministic not_compared refused seconds",
 }
 
 PARTS = {
-    ("show.json", "parameters"): "name type default required help choices cell",
+    ("show.json", "parameters"): "name type default required help choices bounds cell",
     ("show.json", "steps"): "id name title language group cells cell_indexes reads writes effects"
     " when foreach tags",
     ("show.json", "definitions"): "cell cell_index names",

@@ -16,8 +16,9 @@ PARAMETERS = {
     "cell_type": "code",
     "source": (
         "from datetime import date\n"
+        "from typing import Annotated\n"
         "day: date = date(2026, 3, 14)  # the day to report\n"
-        "least: int = 4\n"
+        "least: Annotated[int, range(0, 101)] = 4\n"
         "loud: bool = False"
     ),
     "execution_count": None,
@@ -102,6 +103,16 @@ def test_run_with_parameters_and_open_the_result(window: Any, lab: Any) -> None:
     assert dialog.get_by_label("day", exact=True).get_attribute("type") == "date"
     least.fill("5.5")
     dialog.locator("button.jp-mod-accept:disabled").wait_for()
+    least.fill("101")
+    dialog.get_by_text("takes int at least 0, less than 101, not '101'").wait_for()
+    assert least.get_attribute("aria-invalid") == "true"
+    # The browser itself writes each answer to the console that is a refusal.
+    assert len(window.complaints) == 1
+    assert "api/plan" in window.complaints.pop()
+    dialog.locator("button.jp-mod-accept:disabled").wait_for()
+    least.fill("5")
+    dialog.get_by_text("will run").wait_for()
+    dialog.locator("button.jp-mod-accept:enabled").wait_for()
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
 
@@ -125,16 +136,52 @@ def test_runs_are_compared_repeated_and_deleted(window: Any, lab: Any) -> None:
     history.get_by_role("tab", name="Runs", exact=True).click()
 
     rows.first.click()
-    rows.first.get_by_role("button", name="Run again with the same parameters").click()
+    history.get_by_role("button", name="Run again with the same parameters").click()
     runner.ended()
     rows.nth(2).wait_for()
     rows.first.get_by_text("reused").wait_for()
-
     rows.nth(2).click()
-    rows.nth(2).get_by_role("button", name="Delete this run").click()
+    history.get_by_role("button", name="Delete this run").click()
     press_through(window, "Delete")
     rows.nth(2).wait_for(state="detached")
     assert rows.count() == 2
+
+
+def test_a_run_is_kept_seen_on_its_axis_and_opened_at_a_step(window: Any, lab: Any) -> None:
+    runner = opened(window, lab, "runs/kept.ipynb")
+    page = window.page
+    runner.run()
+    runner.run(least="5")
+    window.command("nbflow:show-history")
+    history = page.locator(".nbflow-History")
+    rows = history.locator(".nbflow-RunList [role=option]")
+    rows.nth(1).click()
+    history.get_by_text("the notebook is still the same").wait_for()
+    history.get_by_role("tab", name="Timeline").click()
+    history.get_by_role("listitem", name="totals: ").wait_for()
+
+    # What is kept stays, whatever else is deleted.
+    keep = history.get_by_role("button", name="Keep this run …")
+    keep.click()
+    page.locator(".jp-Dialog input").fill("as sent")
+    press_through(window, "Keep")
+    rows.nth(1).get_by_text("as sent").wait_for()
+    history.get_by_role("button", name="Delete this run").locator(":scope:disabled").wait_for()
+    history.get_by_label("Runs of which status").select_option("succeeded")
+    history.get_by_role("button", name="Delete the run listed here").click()
+    press_through(window, "Delete")
+    rows.nth(1).wait_for(state="detached")
+    rows.first.click()
+
+    # The step's result, at its cell, and with nothing to save.
+    history.get_by_role("tab", name="Steps", exact=True).click()
+    step = history.locator(".nbflow-StepList li", has_text="totals")
+    step.get_by_role("button", name="Result").click()
+    result = page.locator(".nbflow-Result")
+    result.locator(".jp-Cell.jp-mod-active", has_text="sum(units)").wait_for()
+    result.locator('.jp-CodeCell .cm-content[aria-readonly="true"]').first.wait_for()
+    page.locator(".lm-TabBar-tab", has_text="Result of kept").wait_for()
+    assert page.locator(".lm-TabBar-tab.jp-mod-dirty", has_text="Result of kept").count() == 0
 
 
 def press_through(window: Any, button: str) -> None:

@@ -19,7 +19,7 @@ from papermill.translators import PythonTranslator
 from nbflow.core.diagnostic import Severity
 from nbflow.core.errors import UsageError
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
-from nbflow.core.step import Parameter
+from nbflow.core.step import Bounds, Parameter
 from nbflow.notebook.parameters import (
     coerce,
     injected_source,
@@ -95,6 +95,27 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
         {"type": "str", "choices": ("a",), "required": True, "optional": True},
     ),
     ("x: Annotated[int, 'rows'] = 1", {"type": "int", "default": 1}),
+    (
+        "x: Annotated[int, Ge(0), at.Le(100)] = 1",
+        {"type": "int", "default": 1, "bounds": Bounds(ge=0, le=100)},
+    ),
+    (
+        "x: Annotated[float, at.Interval(gt=0, lt=1e3)] = 0.5",
+        {"type": "float", "default": 0.5, "bounds": Bounds(gt=0, lt=1000.0)},
+    ),
+    (
+        "x: Annotated[int, Field(ge=1, description='how many')] = 1",
+        {"type": "int", "default": 1, "bounds": Bounds(ge=1)},
+    ),
+    (
+        "x: Annotated[int, range(1, 24 * 60)] = 1",
+        {"type": "int", "default": 1, "bounds": Bounds(ge=1, lt=1440)},
+    ),
+    (
+        "x: Annotated[int, range(9)] | None = None",
+        {"type": "int", "optional": True, "bounds": Bounds(ge=0, lt=9)},
+    ),
+    ("x: Annotated[int, Ge(least), Mine(3)] = 1", {"type": "int", "default": 1}),
     ("x: Whatever = 1", {"type": "int", "default": 1}),
     ("x = 5  # how many rows", {"type": "int", "default": 5, "help": "how many rows"}),
     ("x = '#no help'", {"type": "str", "default": "#no help"}),
@@ -189,6 +210,8 @@ FROM_TEXT: list[tuple[Parameter, str, Any]] = [
     (parameter("any"), "text", "text"),
     (parameter("str", choices=("a", "b")), "b", "b"),
     (parameter("int", choices=(1, 2)), "2", 2),
+    (parameter("int", bounds=Bounds(ge=1, le=2)), "2", 2),
+    (parameter("float", bounds=Bounds(gt=0), optional=True), "None", None),
 ]
 
 
@@ -272,6 +295,11 @@ UNFIT: list[tuple[Parameter, Any, bool]] = [
     (parameter("any"), object(), False),
     (parameter("str", choices=("a", "b")), "c", True),
     (parameter("int", choices=(1, 2)), True, False),
+    (parameter("int", bounds=Bounds(ge=1)), "0", True),
+    (parameter("int", bounds=Bounds(gt=1)), 1, False),
+    (parameter("float", bounds=Bounds(le=1)), "1.5", True),
+    (parameter("float", bounds=Bounds(lt=1)), 1.0, False),
+    (parameter("float", bounds=Bounds(ge=0)), "nan", True),
 ]
 
 
@@ -315,6 +343,17 @@ def test_c70_every_trouble_is_told_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         coerce(parameters, {"a": "x", "c": "1"}, from_text=True)
     assert caught.value.message.count(";") == 2
+    assert set(caught.value.fields) == {"a", "b", "c"}
+
+
+def test_a_refusal_tells_the_bounds() -> None:
+    with pytest.raises(UsageError, match="takes int at least 0, less than 5, not '5'"):
+        coerce([parameter("int", bounds=Bounds(ge=0, lt=5))], {"x": "5"}, from_text=True)
+
+
+def test_a_default_beyond_its_own_bounds_is_told() -> None:
+    _, (found,) = read_parameters(cell("x: Annotated[int, Le(3)] = 4"))
+    assert found.message == "parameter x is annotated at most 3, but its default is 4"
 
 
 def test_nothing_given_and_nothing_required_is_fine() -> None:

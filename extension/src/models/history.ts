@@ -7,8 +7,9 @@ import type { FeedEvent, Run, RunSummary, Status, StepResult } from '../wire';
 import { ENDED } from '../wire';
 import type { EventFeed } from './feed';
 import { AskingModel } from './model';
+import { parametersText } from './words';
 
-export type HistoryApi = Pick<IApi, 'runs' | 'run' | 'remove'>;
+export type HistoryApi = Pick<IApi, 'runs' | 'run' | 'remove' | 'keep'>;
 
 const FIRST = 50;
 
@@ -67,10 +68,22 @@ export class HistoryModel extends AskingModel {
     await this._load(run);
   }
 
-  /** Forget a run that has ended, with its result and logs. */
-  async remove(run: string): Promise<void> {
-    await this._api.remove(this.at(run));
-    this._details.delete(run);
+  /** Forget runs that have ended, with their results and logs. */
+  async remove(...runs: readonly string[]): Promise<void> {
+    try {
+      for (const run of runs) {
+        await this._api.remove(this.at(run));
+        this._details.delete(run);
+      }
+    } finally {
+      await this.refresh();
+    }
+  }
+
+  /** Guard a run from being deleted, under a name; or let go of it. */
+  async keep(run: string, kept: boolean, label: string): Promise<void> {
+    const found = await this._api.keep(this.at(run), kept, label);
+    this._details.set(run, found);
     await this.refresh();
   }
 
@@ -165,6 +178,19 @@ function matrixOf(runs: readonly RunSummary[], details: readonly (Run | null)[])
 export function shares(runs: readonly RunSummary[]): number[] {
   const longest = Math.max(...runs.map(run => run.seconds ?? 0), Number.EPSILON);
   return runs.map(run => (run.seconds ?? 0) / longest);
+}
+
+/** Whether a run can be deleted. */
+export function removable(run: RunSummary): boolean {
+  return ENDED.has(run.status) && !run.kept;
+}
+
+/** Whether a run has that status (any, if it is empty) and all the words. */
+export function matches(run: RunSummary, status: string, words: string): boolean {
+  const told = [run.status, run.trigger, run.actor, run.label, parametersText(run.parameters)];
+  const text = [...told, run.run].join(' ').toLowerCase();
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  return (status === '' || run.status === status) && wanted.every(word => text.includes(word));
 }
 
 /** Whether a run can be gone on with. */

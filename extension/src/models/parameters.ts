@@ -18,6 +18,9 @@ export interface Question {
   input: Input;
   /** Of numbers: whole ones only, or any. */
   step: '1' | 'any';
+  /** Of numbers: the smallest and the largest that inputs may take. */
+  least?: number;
+  most?: number;
   choices: string[];
   required: boolean;
   help: string;
@@ -34,11 +37,26 @@ export function questions(parameters: readonly Parameter[]): Question[] {
     name: parameter.name,
     input: inputOf(parameter),
     step: parameter.type === 'int' ? '1' : 'any',
+    ...limits(parameter),
     choices: parameter.choices.map(asText),
     required: parameter.required,
     help: parameter.help ?? '',
     usual: usual(parameter)
   }));
+}
+
+/**
+ * Inputs have no word for "more than": of whole numbers it is one more, of others the server refuses
+ * the limit itself.
+ */
+function limits({ type, bounds: { ge, gt, le, lt } }: Parameter): Pick<Question, 'least' | 'most'> {
+  const next = type === 'int' ? 1 : 0;
+  const least = ge ?? (gt === undefined ? undefined : gt + next);
+  const most = le ?? (lt === undefined ? undefined : lt - next);
+  return {
+    ...(least === undefined ? {} : { least }),
+    ...(most === undefined ? {} : { most })
+  };
 }
 
 function inputOf(parameter: Parameter): Input {

@@ -1,6 +1,7 @@
 /** Figures that may be missing, sizes and moments, as people read them. */
 
 import { duration } from '../format';
+import type { Value } from '../wire';
 
 /** How long it took, where that is known. */
 export function took(seconds: number | null): string {
@@ -28,4 +29,11 @@ export function moment(iso: string | null, now: Date = new Date()): string {
   return at.toDateString() === now.toDateString()
     ? time
     : `${at.toLocaleDateString([], { day: 'numeric', month: 'short' })} ${time}`;
+}
+
+/** `day 2026-03-14, top 5`. */
+export function parametersText(parameters: Record<string, Value>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
 }

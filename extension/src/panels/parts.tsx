@@ -2,14 +2,25 @@
  * Small parts that several panels are made of.
  */
 
+import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { count } from '../format';
 import type { State } from '../models/history';
+import { asRequestError } from '../request';
 import { StatusMark, statusWord } from '../status';
 import type { Column, Table, Value } from '../wire';
+
+/** Do it; what goes wrong is told. */
+export async function attempt(act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (reason) {
+    Notification.error(asRequestError(reason).message);
+  }
+}
 
 /** A state by shape and colour; its word is for who hears it, or hovers. */
 export function Sign({ state, trans }: { state: State; trans: TranslationBundle }) {
@@ -45,6 +56,15 @@ export function Action({ label, icon, onClick, disabled, pressed, text }: IActio
       {icon ? <icon.react tag="span" elementSize="normal" /> : null}
       {text || !icon ? label : null}
     </button>
+  );
+}
+
+/** A choice, with the arrow that tells one; Lab's theme takes away the browser's own. */
+export function Select(props: React.SelectHTMLAttributes<HTMLSelectElement>): React.JSX.Element {
+  return (
+    <span className="nbflow-Select">
+      <select className="jp-mod-styled" {...props} />
+    </span>
   );
 }
 

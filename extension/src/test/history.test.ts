@@ -3,10 +3,29 @@ import { Signal } from '@lumino/signaling';
 
 import type { EventFeed } from '../models/feed';
 import type { HistoryApi } from '../models/history';
-import { countsOf, HistoryModel, resumable, shares, stateOf } from '../models/history';
+import {
+  countsOf,
+  HistoryModel,
+  matches,
+  removable,
+  resumable,
+  shares,
+  stateOf
+} from '../models/history';
+import { timelineOf } from '../models/timeline';
 import { nameOf, TablesModel } from '../models/tables';
 import { outlook, PlanModel } from '../models/plan';
-import type { FeedEvent, Outputs, Plan, Run, RunEvent, Runs, StoredOutput, Table } from '../wire';
+import type {
+  Attempt,
+  FeedEvent,
+  Outputs,
+  Plan,
+  Run,
+  RunEvent,
+  Runs,
+  StoredOutput,
+  Table
+} from '../wire';
 import { sample } from './sample';
 
 class Feed {
@@ -35,6 +54,10 @@ class Server implements HistoryApi {
   remove = ({ run }: { run: string }): Promise<void> => {
     this.known = this.known.filter(each => each.run !== run);
     return Promise.resolve();
+  };
+  keep = ({ run }: { run: string }, kept: boolean, label: string): Promise<Run> => {
+    this.known = this.known.map(each => (each.run === run ? { ...each, kept, label } : each));
+    return this.run({ run });
   };
 }
 
@@ -88,6 +111,14 @@ describe('the history of a notebook', () => {
     expect(model.selected).toBeNull();
   });
 
+  test('keeps a run under a name', async () => {
+    const { model } = await history();
+    await model.keep('bad', true, 'as sent');
+    expect(model.runs.filter(removable).map(each => each.run)).toEqual([GOOD.run]);
+    expect(model.runs.filter(each => matches(each, '', 'As Sent'))).toHaveLength(1);
+    expect(model.runs.filter(each => matches(each, 'succeeded', 'sent'))).toHaveLength(0);
+  });
+
   test('tells that the server did not answer', async () => {
     const { model } = await history();
     await model.select('nobody');
@@ -129,6 +160,47 @@ test('what failed can be gone on with, what goes on cannot', () => {
   expect(resumable(BAD)).toBe(true);
   expect(resumable(GOOD)).toBe(false);
   expect(resumable({ ...GOOD, status: 'running' })).toBe(false);
+});
+
+describe('a run on an axis of time', () => {
+  const attempt = (step: string, times: (number | null)[], given: Partial<Attempt> = {}) => {
+    const at = (seconds: number | null) =>
+      seconds === null ? null : new Date(seconds * 1000).toISOString();
+    const [queued, started, finished] = times.map(at);
+    const made = { step, item: null, number: 1, queued: queued ?? '', started, finished };
+    return { ...made, status: 'succeeded', reused: false, ...given };
+  };
+
+  test('has waiting and running as shares of the whole', () => {
+    const { rows, seconds } = timelineOf([attempt('b', [0, 5, 10]), attempt('a', [0, 0, 5])], 0);
+    expect(seconds).toBe(10);
+    expect(rows.map(row => row.step)).toEqual(['a', 'b']);
+    expect(rows[1].bars).toEqual([{ from: 0, begin: 0.5, end: 1, state: 'succeeded', seconds: 5 }]);
+  });
+
+  test('has each attempt as a bar of its own, and what goes on until now', () => {
+    const { rows } = timelineOf(
+      [
+        attempt('a', [0, 0, 4], { status: 'failed' }),
+        attempt('a', [4, 5, null], { status: 'running', number: 2 })
+      ],
+      10_000
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0].bars.map(bar => [bar.begin, bar.end])).toEqual([
+      [0, 0.4],
+      [0.5, 1]
+    ]);
+  });
+
+  test('has a mark where something was reused', () => {
+    const [row] = timelineOf([attempt('a', [0, null, 1], { reused: true })], 2000).rows;
+    expect(row.bars[0]).toMatchObject({ begin: 1, end: 1, state: 'reused', seconds: 0 });
+  });
+
+  test('is empty for what has not begun', () => {
+    expect(timelineOf([], 0).rows).toEqual([]);
+  });
 });
 
 describe('a plan', () => {

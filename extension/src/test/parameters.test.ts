@@ -11,6 +11,7 @@ function parameter(given: Partial<Parameter>): Parameter {
     required: false,
     help: null,
     choices: [],
+    bounds: {},
     cell: null,
     ...given
   };
@@ -30,6 +31,22 @@ describe('each parameter has the input that fits it', () => {
     [{ type: 'any', default: null }, 'text']
   ])('%j', (given, input) => {
     expect(questions([parameter(given)])[0].input).toBe(input);
+  });
+});
+
+describe('a number keeps within its bounds', () => {
+  test.each([
+    [
+      { type: 'int', bounds: { ge: 0, lt: 10 } },
+      { least: 0, most: 9 }
+    ],
+    [{ type: 'int', bounds: { gt: 0 } }, { least: 1 }],
+    [
+      { type: 'float', bounds: { gt: 0, le: 1 } },
+      { least: 0, most: 1 }
+    ]
+  ])('%j', (given, wanted) => {
+    expect(questions([parameter(given)])[0]).toMatchObject(wanted);
   });
 });
 

@@ -93,6 +93,12 @@ export const graph = object<wire.Graph>({
       required: yes,
       help: maybe(text),
       choices: list(value),
+      bounds: object<wire.Bounds>({
+        ge: optional(number),
+        gt: optional(number),
+        le: optional(number),
+        lt: optional(number)
+      }),
       cell: maybe(text)
     })
   ),
@@ -175,8 +181,35 @@ const summaryShape: Shape<wire.RunSummary> = {
   result: maybe(text),
   reason: optional(text),
   message: optional(text),
+  kept: yes,
+  label: text,
   counts: optional(record(number))
 };
+
+export const attempts = object<wire.Attempts>({
+  schema_version: number,
+  run: text,
+  attempts: list(
+    object<wire.Attempt>({
+      step: text,
+      item: maybe(text),
+      number,
+      queued: text,
+      started: maybe(text),
+      finished: maybe(text),
+      status,
+      reused: yes
+    })
+  )
+});
+
+export const changes = object<wire.Changes>({
+  schema_version: number,
+  run: text,
+  changed: list(text),
+  added: list(text),
+  removed: list(text)
+});
 
 export const runs = object<wire.Runs>({
   schema_version: number,
@@ -282,6 +315,7 @@ export const failure = object<wire.Failure>({
     code: text,
     message: text,
     hint: maybe(text),
+    fields: record(text),
     diagnostics: list(diagnostic)
   })
 });

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nbflow.core.diagnostic import Diagnostic
+from nbflow.core.notebook import Changes
 from nbflow.core.run import Event, Run, StepResult
 from nbflow.core.table import Column, TablePage
 from nbflow.core.tag import TagKind
 from nbflow.core.task import Blob
 from nbflow.faces import wire
 from nbflow.faces.wire import Json
+from nbflow.project.timeline import Attempt
 
 FEATURES: Final[Mapping[str, bool]] = {
     "runs": True,
@@ -58,6 +60,34 @@ def diagnostics(found: Iterable[Diagnostic]) -> Json:
 def started(run: Run) -> Json:
     """`POST runs`, `POST runs/ID/resume`."""
     return {"run": run.id}
+
+
+def timeline(run: str, attempts: Iterable[Attempt]) -> Json:
+    """`GET runs/ID/timeline`: when each attempt at a step waited and ran."""
+    found = (
+        {
+            "step": each.step,
+            "item": each.item,
+            "number": each.number,
+            "queued": each.queued,
+            "started": each.started,
+            "finished": each.finished,
+            "status": each.status.value,
+            "reused": each.reused,
+        }
+        for each in attempts
+    )
+    return {"run": run, "attempts": list(found)}
+
+
+def changes(run: str, found: Changes) -> Json:
+    """`POST runs/ID/changes`: the cells in which a notebook differs from what was run."""
+    return {
+        "run": run,
+        "changed": list(found.changed),
+        "added": list(found.added),
+        "removed": list(found.removed),
+    }
 
 
 def logs(run: str, step: str | None, lines: Iterable[str]) -> Json:

@@ -116,6 +116,24 @@ def _forget(call: Call) -> None:
     call.project.forget(call.seen_run().id, actor=call.actor)
 
 
+def _keep(call: Call) -> Json:
+    kept = call.project.keep(
+        call.seen_run().id, kept=call.flag("kept"), label=call.text("label", ""), actor=call.actor
+    )
+    return call.named(documents.run(kept))
+
+
+def _changes(call: Call) -> Json:
+    run = call.seen_run()
+    found = call.project.changes_since(run.id, call.content, actor=call.actor)
+    return documents.changes(run.id, found)
+
+
+def _timeline(call: Call) -> Json:
+    run = call.seen_run()
+    return documents.timeline(run.id, call.project.timeline(run.id, actor=call.actor))
+
+
 def _graph_of(call: Call) -> Json:
     return call.named(wire.graph(call.project.graph_of(call.seen_run().id, actor=call.actor)))
 
@@ -193,6 +211,9 @@ ROUTES: Final = (
         status=202,
         thinks=True,
     ),
+    Route(method="POST", path=f"runs/{_RUN}/keep", action="write", answer=_keep),
+    Route(method="POST", path=f"runs/{_RUN}/changes", action="read", answer=_changes, thinks=True),
+    Route(method="GET", path=f"runs/{_RUN}/timeline", action="read", answer=_timeline),
     Route(method="GET", path=f"runs/{_RUN}/graph", action="read", answer=_graph_of, thinks=True),
     Route(method="GET", path=f"runs/{_RUN}/notebook", action="read", answer=_result),
     Route(method="GET", path=f"runs/{_RUN}/logs", action="read", answer=_logs),

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from nbflow.core.diagnostic import Diagnostic, Fix, Place, Severity
-from nbflow.core.notebook import CellId
+from nbflow.core.notebook import CellId, Changes
 from nbflow.core.run import EventKind, Run, Status
 from nbflow.core.table import Column, ColumnProfile, TablePage
 from nbflow.faces import wire
 from nbflow.faces.server import documents
 from nbflow.notebook.tags import TAGS
+from nbflow.project.timeline import Attempt
 
 WIRE = Path(__file__).parents[2] / "wire"
 
@@ -30,6 +31,19 @@ PAGE = TablePage(
         ColumnProfile(name="revenue", nulls=1, distinct=11, min=17.25, max=1203.5),
         ColumnProfile(name="day", nulls=0, distinct=1, min="2026-01-05", max="2026-01-05"),
     ),
+)
+
+ATTEMPTS = (
+    Attempt(
+        step="metrics",
+        item=None,
+        number=1,
+        queued="2026-01-05T06:00:00Z",
+        started="2026-01-05T06:00:01Z",
+        finished="2026-01-05T06:00:03Z",
+        status=Status.SUCCEEDED,
+    ),
+    Attempt(step="report", item="north", number=1, queued="2026-01-05T06:00:00Z"),
 )
 
 NOTEBOOK = {
@@ -89,6 +103,8 @@ def served(good: Run, make: SimpleNamespace) -> dict[str, str]:
         "output.json": documents.table(PAGE),
         "columns.json": documents.columns(PAGE.columns),
         "result.json": documents.result(good, "reports/shop.ipynb", NOTEBOOK),
+        "timeline.json": documents.timeline(good.id, ATTEMPTS),
+        "changes.json": documents.changes(good.id, Changes(changed=(CellId("c5"),))),
         "open.json": documents.opening(good, good.steps[2]),
     }
     texts = {name: wire.document(document) for name, document in made.items()}

@@ -148,7 +148,7 @@ def test_a_body_that_makes_no_sense_is_refused_and_nothing_starts(
     answer = asking.post(route, **filled)
     error = answer.json()["error"]
     assert answer.status_code == status, error
-    assert set(error) == {"code", "message", "hint", "diagnostics"}
+    assert set(error) == {"code", "message", "hint", "fields", "diagnostics"}
     assert asking.get("runs", path=f"{home}/real.ipynb").json()["runs"] == []
 
 

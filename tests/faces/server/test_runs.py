@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faces.server.conftest import PATIENCE_SECONDS, TOKEN, Asking, start_server
+from tests.faces.server.conftest import PATIENCE_SECONDS, TOKEN, Asking, content, start_server
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +130,34 @@ def test_a_run_that_failed_is_resumed_with_the_code_that_was_mended(
     assert (ended["status"], ended["trigger"]) == ("succeeded", f"resume:{run}")
     actions = {step["step"]: step["action"] for step in ended["steps"]}
     assert actions == {"x": "reuse", "y": "run"}
+
+
+def test_a_run_is_kept_under_a_name_and_compared_with_what_is_typed_now(
+    asking: Asking, tale: str
+) -> None:
+    run = asking.post("runs", path=tale).json()["run"]
+    asking.ended(run, tale)
+    kept = asking.post(f"runs/{run}/keep", path=tale, kept=True, label="as sent").json()
+    assert (kept["kept"], kept["label"]) == (True, "as sent")
+    refused = asking.call("DELETE", f"runs/{run}", params={"path": tale})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "usage")
+    assert asking.get("runs", path=tale).json()["runs"][0]["label"] == "as sent"
+
+    now = content("a = [1]", "b = [*a, 3]", "print(b)", "print(a)")
+    found = asking.post(f"runs/{run}/changes", path=tale, content=now).json()
+    assert (found["changed"], found["added"], found["removed"]) == (["c2"], ["c4"], [])
+
+    attempts = asking.get(f"runs/{run}/timeline", path=tale).json()["attempts"]
+    assert [(each["step"], each["status"]) for each in attempts] == [
+        ("a", "succeeded"),
+        ("b", "succeeded"),
+        ("cell-3", "succeeded"),
+    ]
+    assert all(each["queued"] <= each["started"] <= each["finished"] for each in attempts)
+
+    asking.post(f"runs/{run}/keep", path=tale, kept=False)
+    gone = asking.call("DELETE", f"runs/{run}", params={"path": tale})
+    assert gone.status_code == 204
 
 
 def test_a_run_is_cancelled(asking: Asking, home: str) -> None:

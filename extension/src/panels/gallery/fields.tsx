@@ -9,7 +9,7 @@ import React from 'react';
 import type { GalleryModel, Values } from '../../models/gallery';
 import { isAsked, usual } from '../../models/gallery';
 import type { RecipeField, Value } from '../../wire';
-import { Action } from '../parts';
+import { Action, Select } from '../parts';
 
 interface IFieldsProps {
   model: GalleryModel;
@@ -95,13 +95,13 @@ function Control(props: IControlProps): React.JSX.Element {
   switch (field.type) {
     case 'choice':
       return (
-        <select {...common} onChange={change}>
+        <Select {...common} onChange={change}>
           {field.choices.map(choice => (
             <option key={choice.value} value={choice.value}>
               {choice.label}
             </option>
           ))}
-        </select>
+        </Select>
       );
     case 'table':
       return (
@@ -169,14 +169,14 @@ function Known({ names, empty, onChange, ...common }: IKnownProps): React.JSX.El
   }
   const known = names.includes(String(common.value));
   return (
-    <select {...common} onChange={onChange}>
+    <Select {...common} onChange={onChange}>
       {known ? null : <option value={common.value}>{common.value}</option>}
       {names.map(name => (
         <option key={name} value={name}>
           {name}
         </option>
       ))}
-    </select>
+    </Select>
   );
 }
 

@@ -2,21 +2,25 @@
  * One run: its steps, its log, and how it differs from another one.
  */
 
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { deleteIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import React from 'react';
 
 import { CommandIDs } from '../../commands';
+import { useAnswer } from '../../hooks';
+import { keepIcon, keptIcon } from '../../icons';
 import type { HistoryModel } from '../../models/history';
-import { stateOf } from '../../models/history';
-import { moment, took } from '../../models/words';
+import { removable, resumable, stateOf } from '../../models/history';
+import { moment, parametersText, took } from '../../models/words';
 import { asRequestError } from '../../request';
 import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
-import type { Cause, Run, RunDifference, StepResult } from '../../wire';
+import type { Cause, Run, RunDifference } from '../../wire';
 import { ENDED } from '../../wire';
-import { Action, Note, Sign, Tabs } from '../parts';
-import { parametersText } from './panel';
+import { Action, attempt, Note, Select, Sign, Tabs } from '../parts';
+import { Timeline } from './timeline';
 
 interface IProps {
   model: HistoryModel;
@@ -25,7 +29,7 @@ interface IProps {
   trans: TranslationBundle;
 }
 
-type View = 'steps' | 'log' | 'diff';
+type View = 'steps' | 'time' | 'log' | 'diff';
 
 export function RunDetail(props: IProps): React.JSX.Element {
   const { model, commands, trans } = props;
@@ -39,38 +43,48 @@ export function RunDetail(props: IProps): React.JSX.Element {
     <section className="nbflow-RunDetail" aria-label={trans.__('The selected run')}>
       <header>
         <Sign state={run.status} trans={trans} />
-        <span>
-          <strong>{statusWord(run.status, trans)}</strong> {moment(run.started)} {took(run.seconds)}
-          <small>{parametersText(run.parameters)}</small>
+        <span className="nbflow-RunDetail-what">
+          <span>
+            <strong>{run.label || statusWord(run.status, trans)}</strong> {moment(run.started)}{' '}
+            {took(run.seconds)}
+          </span>
+          <small>
+            {[parametersText(run.parameters), startedBy(run, trans)].filter(Boolean).join(' · ')}
+            <Since {...props} run={run} />
+          </small>
         </span>
-        <Action
-          text
-          label={trans.__('Open result')}
-          disabled={run.result === null}
-          onClick={() =>
-            void commands.execute(CommandIDs.openResult, { run: run.run, path: model.path })
-          }
-        />
-        <Action
-          text
-          label={trans.__('Graph')}
-          onClick={() =>
-            void commands.execute(CommandIDs.showRunGraph, { path: model.path, run: run.run })
-          }
-        />
-        <Action
-          text
-          label={trans.__('Tables')}
-          onClick={() =>
-            void commands.execute(CommandIDs.showTables, { run: run.run, path: model.path })
-          }
-        />
+        <span className="nbflow-RunDetail-actions" role="group" aria-label={trans.__('This run')}>
+          <Action
+            text
+            label={trans.__('Open result')}
+            disabled={run.result === null}
+            onClick={() =>
+              void commands.execute(CommandIDs.openResult, { run: run.run, path: model.path })
+            }
+          />
+          <Action
+            text
+            label={trans.__('Graph')}
+            onClick={() =>
+              void commands.execute(CommandIDs.showRunGraph, { path: model.path, run: run.run })
+            }
+          />
+          <Action
+            text
+            label={trans.__('Tables')}
+            onClick={() =>
+              void commands.execute(CommandIDs.showTables, { run: run.run, path: model.path })
+            }
+          />
+          <RunActions {...props} run={run} />
+        </span>
       </header>
       {run.message ? <Note error>{run.message}</Note> : null}
       <Tabs<View>
         label={trans.__('About this run')}
         tabs={[
           { id: 'steps', label: trans.__('Steps') },
+          { id: 'time', label: trans.__('Timeline') },
           { id: 'log', label: trans.__('Log') },
           { id: 'diff', label: trans.__('Compare') }
         ]}
@@ -87,6 +101,8 @@ export function RunDetail(props: IProps): React.JSX.Element {
               setView('log');
             }}
           />
+        ) : view === 'time' ? (
+          <Timeline {...props} run={run} />
         ) : view === 'log' ? (
           <Log {...props} run={run} step={step} onStep={setStep} />
         ) : (
@@ -95,6 +111,124 @@ export function RunDetail(props: IProps): React.JSX.Element {
       </div>
     </section>
   );
+}
+
+/** Who, or what, wanted the run. */
+function startedBy(run: Run, trans: TranslationBundle): string {
+  const by = run.actor ? trans.__('by %1', run.actor) : '';
+  return run.trigger === 'manual' ? by : [run.trigger, by].filter(Boolean).join(' ');
+}
+
+interface IRunProps extends IProps {
+  run: Run;
+}
+
+/** How far the notebook, if it is open, has moved away from what was run. */
+function Since({ model, workflows, commands, run, trans }: IRunProps): React.JSX.Element | null {
+  const workflow = workflows.all.find(each => each.path === model.path);
+  const { answer } = useAnswer(async () => {
+    return workflow ? workflows.api.changes(model.at(run.run), workflow.graph.read()) : null;
+  }, [run.run, workflow]);
+  if (answer === null) {
+    return null;
+  }
+  const there = [...answer.changed, ...answer.added];
+  const count = there.length + answer.removed.length;
+  if (count === 0) {
+    return <>{trans.__(' · the notebook is still the same')}</>;
+  }
+  const told = trans._n('%1 cell changed since', '%1 cells changed since', count);
+  return (
+    <>
+      {' · '}
+      {there.length === 0 ? (
+        told
+      ) : (
+        <button
+          type="button"
+          className="nbflow-Link"
+          onClick={() =>
+            void commands.execute(CommandIDs.jump, { path: model.path, cell: there[0], line: null })
+          }
+        >
+          {told}
+        </button>
+      )}
+    </>
+  );
+}
+
+function RunActions({ model, run, commands, trans }: IRunProps): React.JSX.Element {
+  if (!ENDED.has(run.status)) {
+    return (
+      <Action
+        icon={stopIcon}
+        label={trans.__('Cancel')}
+        onClick={() => void commands.execute(CommandIDs.cancel, { path: model.path })}
+      />
+    );
+  }
+  const at = { path: model.path, run: run.run };
+  return (
+    <>
+      {resumable(run) ? (
+        <Action
+          text
+          label={trans.__('Resume')}
+          onClick={() => void commands.execute(CommandIDs.resume, { ...at, latestCode: true })}
+        />
+      ) : null}
+      <Action
+        icon={runIcon}
+        label={trans.__('Run again with the same parameters')}
+        onClick={() =>
+          void commands.execute(CommandIDs.run, { path: model.path, parameters: run.parameters })
+        }
+      />
+      <Action
+        icon={run.kept ? keptIcon : keepIcon}
+        label={run.kept ? trans.__('Do not keep this run any longer') : trans.__('Keep this run …')}
+        pressed={run.kept}
+        onClick={() => void keep(model, run, trans)}
+      />
+      <Action
+        icon={deleteIcon}
+        label={trans.__('Delete this run')}
+        disabled={!removable(run)}
+        onClick={() => void remove(model, run, trans)}
+      />
+    </>
+  );
+}
+
+async function keep(model: HistoryModel, run: Run, trans: TranslationBundle): Promise<void> {
+  if (run.kept) {
+    await attempt(() => model.keep(run.run, false, ''));
+    return;
+  }
+  const answer = await InputDialog.getText({
+    title: trans.__('Keep this run'),
+    label: trans.__('It cannot be deleted while it is kept. A name for it, if you like:'),
+    text: run.label,
+    okLabel: trans.__('Keep')
+  });
+  if (answer.button.accept) {
+    await attempt(() => model.keep(run.run, true, answer.value?.trim() ?? ''));
+  }
+}
+
+async function remove(model: HistoryModel, run: Run, trans: TranslationBundle): Promise<void> {
+  const answer = await showDialog({
+    title: trans.__('Delete the run of %1?', moment(run.started)),
+    body: trans.__('Its result notebook and its logs are deleted. The notebook itself is not.'),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('Delete') })
+    ]
+  });
+  if (answer.button.accept) {
+    await attempt(() => model.remove(run.run));
+  }
 }
 
 interface IStepsProps extends IProps {
@@ -129,10 +263,22 @@ function Steps({ model, run, commands, trans, onLog }: IStepsProps): React.JSX.E
               step.message
             )}
           </span>
-          <Timeline run={run} step={step} />
           <span className="nbflow-StepList-time">{took(step.seconds)}</span>
           <span className="nbflow-StepList-actions">
             <Action text label={trans.__('Log')} onClick={() => onLog(step.step)} />
+            {run.result !== null && step.cells.length > 0 ? (
+              <Action
+                text
+                label={trans.__('Result')}
+                onClick={() =>
+                  void commands.execute(CommandIDs.openResult, {
+                    path: model.path,
+                    run: run.run,
+                    cell: step.cells.at(-1) ?? ''
+                  })
+                }
+              />
+            ) : null}
             {step.outputs.length > 0 ? (
               <Action
                 text
@@ -150,25 +296,6 @@ function Steps({ model, run, commands, trans, onLog }: IStepsProps): React.JSX.E
         </li>
       ))}
     </ul>
-  );
-}
-
-/** When a step ran, within its run. */
-function Timeline({ run, step }: { run: Run; step: StepResult }): React.JSX.Element {
-  const whole = run.seconds ?? 0;
-  if (run.started === null || step.started === null || whole <= 0 || step.action === 'reuse') {
-    return <span className="nbflow-Timeline" aria-hidden="true" />;
-  }
-  const begin = (Date.parse(step.started) - Date.parse(run.started)) / 1000 / whole;
-  const left = Math.min(Math.max(begin, 0), 0.99);
-  const width = Math.min(Math.max((step.seconds ?? 0) / whole, 0.01), 1 - left);
-  return (
-    <span className="nbflow-Timeline" aria-hidden="true">
-      <span
-        data-state={stateOf(step)}
-        style={{ left: `${left * 100}%`, width: `${width * 100}%` }}
-      />
-    </span>
   );
 }
 
@@ -214,8 +341,7 @@ function Log({ model, workflows, run, step, onStep, trans }: ILogProps): React.J
   }, [lines]);
   return (
     <>
-      <select
-        className="jp-mod-styled"
+      <Select
         aria-label={trans.__('Step')}
         value={step}
         onChange={event => onStep(event.target.value)}
@@ -226,7 +352,7 @@ function Log({ model, workflows, run, step, onStep, trans }: ILogProps): React.J
             {each.step}
           </option>
         ))}
-      </select>
+      </Select>
       {error ? <Note error>{error}</Note> : null}
       {lines?.length === 0 ? <Note>{trans.__('Nothing was printed.')}</Note> : null}
       <pre className="nbflow-Log" ref={end} tabIndex={0} aria-label={trans.__('Log')}>
@@ -236,30 +362,15 @@ function Log({ model, workflows, run, step, onStep, trans }: ILogProps): React.J
   );
 }
 
-interface IDifferenceProps extends IProps {
-  run: Run;
-}
-
-function Difference({ model, workflows, run, trans }: IDifferenceProps): React.JSX.Element {
+function Difference({ model, workflows, run, trans }: IRunProps): React.JSX.Element {
   const others = model.runs.filter(each => each.run !== run.run && ENDED.has(each.status));
   const [chosen, setOther] = React.useState<string | null>(null);
   const before = others.find(each => (each.started ?? '') < (run.started ?? ''));
   const other = chosen ?? before?.run ?? others[0]?.run;
-  const [difference, setDifference] = React.useState<RunDifference | null>(null);
-  const [error, setError] = React.useState<string | null>(null);
-  React.useEffect(() => {
-    let current = true;
-    setDifference(null);
-    if (other !== undefined) {
-      workflows.api.diff(model.path, other, run.run).then(
-        found => (current ? setDifference(found) : undefined),
-        (reason: unknown) => (current ? setError(asRequestError(reason).message) : undefined)
-      );
-    }
-    return () => {
-      current = false;
-    };
-  }, [run.run, other]);
+  const { answer: difference, error } = useAnswer(
+    async () => (other ? workflows.api.diff(model.path, other, run.run) : null),
+    [run.run, other]
+  );
   if (other === undefined) {
     return <Note>{trans.__('There is no other run to compare with.')}</Note>;
   }
@@ -267,19 +378,15 @@ function Difference({ model, workflows, run, trans }: IDifferenceProps): React.J
     <>
       <label className="nbflow-Compare">
         {trans.__('with the run of')}{' '}
-        <select
-          className="jp-mod-styled"
-          value={other}
-          onChange={event => setOther(event.target.value)}
-        >
+        <Select value={other} onChange={event => setOther(event.target.value)}>
           {others.map(each => (
             <option key={each.run} value={each.run}>
               {`${moment(each.started)} ${statusWord(each.status, trans)} ${parametersText(each.parameters)}`}
             </option>
           ))}
-        </select>
+        </Select>
       </label>
-      {error ? <Note error>{error}</Note> : null}
+      {error ? <Note error>{error.message}</Note> : null}
       {difference ? <Differences difference={difference} trans={trans} /> : null}
     </>
   );

@@ -2,22 +2,21 @@
  * The runs of a notebook: a list, or a matrix of steps and runs; and what is known of one of them.
  */
 
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { deleteIcon, ReactWidget, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
+import { deleteIcon, ReactWidget, refreshIcon, runIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import React from 'react';
 
 import { CommandIDs } from '../../commands';
+import { keptIcon } from '../../icons';
 import type { HistoryModel, Matrix } from '../../models/history';
-import { resumable, shares, stateOf } from '../../models/history';
-import { moment, took } from '../../models/words';
-import { asRequestError } from '../../request';
+import { matches, removable, shares, stateOf } from '../../models/history';
+import { moment, parametersText, took } from '../../models/words';
 import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
-import type { RunSummary, Value } from '../../wire';
-import { ENDED } from '../../wire';
-import { Action, Note, Sign, Tabs } from '../parts';
+import type { RunSummary, Status } from '../../wire';
+import { Action, attempt, Note, Select, Sign, Tabs } from '../parts';
 import { RunDetail } from './detail';
 
 export class HistoryPanel extends ReactWidget {
@@ -67,10 +66,14 @@ interface IProps {
 
 type View = 'list' | 'matrix';
 
+const STATUSES: readonly Status[] = ['succeeded', 'failed', 'running', 'cancelled', 'lost'];
+
 function History({ model, workflows, commands, trans }: IProps): React.JSX.Element {
   const [view, setView] = React.useState<View>('list');
-  const [filter, setFilter] = React.useState('');
-  const runs = model.runs.filter(run => matches(run, filter));
+  const [status, setStatus] = React.useState('');
+  const [words, setWords] = React.useState('');
+  const runs = model.runs.filter(run => matches(run, status, words));
+  const superfluous = runs.filter(removable);
   React.useEffect(() => {
     if (view === 'matrix') {
       void model.loadMatrix();
@@ -88,13 +91,35 @@ function History({ model, workflows, commands, trans }: IProps): React.JSX.Eleme
           current={view}
           onSelect={setView}
         />
+        <Select
+          aria-label={trans.__('Runs of which status')}
+          value={status}
+          onChange={event => setStatus(event.target.value)}
+        >
+          <option value="">{trans.__('all runs')}</option>
+          {STATUSES.map(each => (
+            <option key={each} value={each}>
+              {statusWord(each, trans)}
+            </option>
+          ))}
+        </Select>
         <input
           className="jp-mod-styled"
           type="search"
-          placeholder={trans.__('Filter by status or parameter')}
+          placeholder={trans.__('Filter by parameter, person, name')}
           aria-label={trans.__('Filter the runs')}
-          value={filter}
-          onChange={event => setFilter(event.target.value)}
+          value={words}
+          onChange={event => setWords(event.target.value)}
+        />
+        <Action
+          label={trans._n(
+            'Delete the run listed here',
+            'Delete the %1 runs listed here',
+            superfluous.length
+          )}
+          icon={deleteIcon}
+          disabled={superfluous.length === 0}
+          onClick={() => void removeAll(model, superfluous, trans)}
         />
         <Action
           label={trans.__('Refresh')}
@@ -116,7 +141,7 @@ function History({ model, workflows, commands, trans }: IProps): React.JSX.Eleme
       ) : null}
       <div className="nbflow-History-body">
         {view === 'list' ? (
-          <RunList model={model} runs={runs} commands={commands} trans={trans} />
+          <RunList model={model} runs={runs} trans={trans} />
         ) : (
           <RunMatrix model={model} matrix={model.matrix()} trans={trans} />
         )}
@@ -134,29 +159,13 @@ function History({ model, workflows, commands, trans }: IProps): React.JSX.Eleme
   );
 }
 
-function matches(run: RunSummary, filter: string): boolean {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = [run.status, run.trigger, run.actor, parametersText(run.parameters), run.run]
-    .join(' ')
-    .toLowerCase();
-  return words.every(word => text.includes(word));
-}
-
-/** `day 2026-03-14, top 5`. */
-export function parametersText(parameters: Record<string, Value>): string {
-  return Object.entries(parameters)
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(', ');
-}
-
 interface IListProps {
   model: HistoryModel;
   runs: readonly RunSummary[];
-  commands: CommandRegistry;
   trans: TranslationBundle;
 }
 
-function RunList({ model, runs, commands, trans }: IListProps): React.JSX.Element {
+function RunList({ model, runs, trans }: IListProps): React.JSX.Element {
   const lengths = shares(runs);
   const walk = (event: React.KeyboardEvent) => {
     const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
@@ -187,8 +196,21 @@ function RunList({ model, runs, commands, trans }: IListProps): React.JSX.Elemen
         >
           <Sign state={run.status} trans={trans} />
           <span className="nbflow-RunList-what">
-            <span>{moment(run.started) || statusWord(run.status, trans)}</span>
-            <small>{parametersText(run.parameters)}</small>
+            <span>
+              {run.label || moment(run.started) || statusWord(run.status, trans)}
+              {run.kept ? (
+                <keptIcon.react
+                  tag="span"
+                  className="nbflow-RunList-kept"
+                  title={trans.__('kept')}
+                />
+              ) : null}
+            </span>
+            <small>
+              {[run.label ? moment(run.started) : '', parametersText(run.parameters)]
+                .filter(Boolean)
+                .join(' · ')}
+            </small>
           </span>
           <span className="nbflow-RunList-bar" aria-hidden="true">
             <span style={{ width: `${Math.max(lengths[at] * 100, 1)}%` }} data-state={run.status} />
@@ -197,7 +219,6 @@ function RunList({ model, runs, commands, trans }: IListProps): React.JSX.Elemen
             <span>{took(run.seconds)}</span>
             <small>{reusedText(run, trans)}</small>
           </span>
-          <RunActions model={model} run={run} commands={commands} trans={trans} />
         </li>
       ))}
     </ul>
@@ -209,78 +230,24 @@ function reusedText(run: RunSummary, trans: TranslationBundle): string {
   return reused > 0 ? trans.__('%1 reused', reused) : '';
 }
 
-interface IActionsProps {
-  model: HistoryModel;
-  run: RunSummary;
-  commands: CommandRegistry;
-  trans: TranslationBundle;
-}
-
-function RunActions({ model, run, commands, trans }: IActionsProps): React.JSX.Element {
-  const ended = ENDED.has(run.status);
-  return (
-    <span className="nbflow-RunList-actions" onClick={event => event.stopPropagation()}>
-      {ended ? (
-        <>
-          {resumable(run) ? (
-            <Action
-              text
-              label={trans.__('Resume')}
-              onClick={() =>
-                void commands.execute(CommandIDs.resume, {
-                  path: model.path,
-                  run: run.run,
-                  latestCode: true
-                })
-              }
-            />
-          ) : null}
-          <Action
-            icon={runIcon}
-            label={trans.__('Run again with the same parameters')}
-            onClick={() =>
-              void commands.execute(CommandIDs.run, {
-                path: model.path,
-                parameters: run.parameters
-              })
-            }
-          />
-          <Action
-            icon={deleteIcon}
-            label={trans.__('Delete this run')}
-            onClick={() => void remove(model, run, trans)}
-          />
-        </>
-      ) : (
-        <Action
-          icon={stopIcon}
-          label={trans.__('Cancel')}
-          onClick={() => void commands.execute(CommandIDs.cancel, { path: model.path })}
-        />
-      )}
-    </span>
-  );
-}
-
-async function remove(
+/** Delete all these, after a word of warning. */
+async function removeAll(
   model: HistoryModel,
-  run: RunSummary,
+  runs: readonly RunSummary[],
   trans: TranslationBundle
 ): Promise<void> {
   const answer = await showDialog({
-    title: trans.__('Delete the run of %1?', moment(run.started)),
-    body: trans.__('Its result notebook and its logs are deleted. The notebook itself is not.'),
+    title: trans._n('Delete the run?', 'Delete %1 runs?', runs.length),
+    body: trans.__(
+      'Their result notebooks and logs are deleted. Runs that are kept, and the notebook, are not.'
+    ),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: trans.__('Delete') })
     ]
   });
   if (answer.button.accept) {
-    try {
-      await model.remove(run.run);
-    } catch (reason) {
-      Notification.error(asRequestError(reason).message);
-    }
+    await attempt(() => model.remove(...runs.map(run => run.run)));
   }
 }
 

@@ -3,15 +3,14 @@
  */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { historyIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../../commands';
 import { HistoryModel } from '../../models/history';
 import { IWorkflows } from '../../tokens';
-import { below } from '../place';
+import { PanelsBelow } from '../place';
 import { HistoryPanel } from './panel';
 
 export const history: JupyterFrontEndPlugin<void> = {
@@ -27,20 +26,22 @@ export const history: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ) => {
     const trans = (translator ?? nullTranslator).load('nbflow');
-    const open = new Map<string, MainAreaWidget<HistoryPanel>>();
-    const made = (path: string) => {
-      const model = new HistoryModel(workflows.api, workflows.feed, path);
-      const content = new HistoryPanel(model, workflows, app.commands, trans);
-      const widget = new MainAreaWidget({ content });
-      widget.id = `nbflow-history-${path}`;
-      widget.title.label = trans.__('Runs of %1', PathExt.basename(path));
-      widget.title.caption = path;
-      widget.title.icon = historyIcon;
-      widget.title.closable = true;
-      widget.toolbar.hide();
-      widget.disposed.connect(() => open.delete(path));
-      return widget;
-    };
+    const panels = new PanelsBelow(
+      app,
+      workflows,
+      {
+        id: 'nbflow-history',
+        icon: historyIcon,
+        label: name => trans.__('Runs of %1', name)
+      },
+      path =>
+        new HistoryPanel(
+          new HistoryModel(workflows.api, workflows.feed, path),
+          workflows,
+          app.commands,
+          trans
+        )
+    );
     app.commands.addCommand(CommandIDs.showHistory, {
       label: trans.__('Show Runs'),
       caption: trans.__('Show the runs of this notebook'),
@@ -51,11 +52,9 @@ export const history: JupyterFrontEndPlugin<void> = {
         if (path === undefined) {
           return;
         }
-        const widget = open.get(path) ?? made(path);
-        open.set(path, widget);
-        below(app, widget, workflows);
+        const panel = panels.show(path);
         if (typeof args.run === 'string') {
-          void widget.content.model.select(args.run);
+          void panel.model.select(args.run);
         }
       }
     });

@@ -13,6 +13,7 @@ import type { PlanModel } from '../../models/plan';
 import { outlook } from '../../models/plan';
 import { took } from '../../models/words';
 import type { RunRequest } from '../../wire';
+import { Select } from '../parts';
 
 /** What the form holds; all of it is remembered but `force`. */
 export interface Wish {
@@ -34,7 +35,7 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
   ) {
     super();
     this.addClass('nbflow-RunForm');
-    _plan.changed.connect(() => this.update());
+    _plan.changed.connect(() => this._onPlan());
     this._consider();
   }
 
@@ -46,66 +47,82 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
     const trans = this._trans;
     return (
       <>
-        {this._questions.length > 0 ? (
-          <fieldset>
-            <legend>{trans.__('Parameters')}</legend>
-            {this._questions.map(question => (
-              <Row
-                key={question.name}
-                id={`nbflow-run-${question.name}`}
-                name={question.name}
-                question={question}
-              >
-                <Control
+        <div className="nbflow-RunForm-fields">
+          {this._questions.length > 0 ? (
+            <fieldset>
+              <legend>{trans.__('Parameters')}</legend>
+              {this._questions.map(question => (
+                <Row
+                  key={question.name}
+                  id={`nbflow-run-${question.name}`}
+                  name={question.name}
                   question={question}
-                  answer={this._wish.answers[question.name] ?? question.usual}
-                  onChange={answer => this._answer(question.name, answer)}
-                />
-              </Row>
-            ))}
-          </fieldset>
-        ) : null}
-        <fieldset>
-          <legend>{trans.__('How to run')}</legend>
-          <Row id="nbflow-how-until" name={trans.__('Until')}>
-            <select
-              id="nbflow-how-until"
-              className="jp-mod-styled"
-              value={this._wish.until}
-              onChange={event => this._change({ until: event.target.value })}
-            >
-              <option value="">{trans.__('all steps')}</option>
-              {this._steps.map(step => (
-                <option key={step} value={step}>
-                  {step}
-                </option>
+                  wrong={this._wrong(question)}
+                >
+                  <Control
+                    question={question}
+                    wrong={this._wrong(question) !== null}
+                    answer={this._wish.answers[question.name] ?? question.usual}
+                    onChange={answer => this._answer(question.name, answer)}
+                  />
+                </Row>
               ))}
-            </select>
-          </Row>
-          <Row id="nbflow-how-jobs" name={trans.__('Steps at once')}>
-            <input
-              id="nbflow-how-jobs"
-              className="jp-mod-styled"
-              type="number"
-              min="1"
-              step="1"
-              placeholder={trans.__('as many as the machine allows')}
-              value={this._wish.jobs}
-              onChange={event => this._change({ jobs: event.target.value })}
-            />
-          </Row>
-          <Row id="nbflow-how-force" name={trans.__('Run all anew')}>
-            <input
-              id="nbflow-how-force"
-              type="checkbox"
-              checked={this._wish.force}
-              onChange={event => this._change({ force: event.target.checked })}
-            />
-          </Row>
-        </fieldset>
-        <Prospect plan={this._plan} unsaved={this._unsaved} trans={trans} />
+            </fieldset>
+          ) : null}
+          <fieldset>
+            <legend>{trans.__('How to run')}</legend>
+            <Row id="nbflow-how-until" name={trans.__('Until')}>
+              <Select
+                id="nbflow-how-until"
+                value={this._wish.until}
+                onChange={event => this._change({ until: event.target.value })}
+              >
+                <option value="">{trans.__('all steps')}</option>
+                {this._steps.map(step => (
+                  <option key={step} value={step}>
+                    {step}
+                  </option>
+                ))}
+              </Select>
+            </Row>
+            <Row id="nbflow-how-jobs" name={trans.__('Steps at once')}>
+              <input
+                id="nbflow-how-jobs"
+                className="jp-mod-styled"
+                type="number"
+                min="1"
+                step="1"
+                placeholder={trans.__('as many as the machine allows')}
+                value={this._wish.jobs}
+                onChange={event => this._change({ jobs: event.target.value })}
+              />
+            </Row>
+            <Row id="nbflow-how-force" name={trans.__('Run all anew')}>
+              <input
+                id="nbflow-how-force"
+                type="checkbox"
+                checked={this._wish.force}
+                onChange={event => this._change({ force: event.target.checked })}
+              />
+            </Row>
+          </fieldset>
+        </div>
+        <Prospect plan={this._plan} asked={this._questions} unsaved={this._unsaved} trans={trans} />
       </>
     );
+  }
+
+  /** What the server says of an answer. */
+  private _wrong({ name }: Question): string | null {
+    return this._plan.error?.fields[name] ?? null;
+  }
+
+  /** The dialog looks at its inputs when they change; what the server says of them comes later. */
+  private _onPlan(): void {
+    this.update();
+    void this.renderPromise?.then(() => {
+      this.node.dispatchEvent(new Event('input', { bubbles: true }));
+    });
   }
 
   private _answer(name: string, answer: Answer): void {
@@ -139,10 +156,11 @@ interface IRowProps {
   id: string;
   name: string;
   question?: Question;
+  wrong?: string | null;
   children: React.ReactNode;
 }
 
-function Row({ id, name, question, children }: IRowProps): React.JSX.Element {
+function Row({ id, name, question, wrong, children }: IRowProps): React.JSX.Element {
   return (
     <div className="nbflow-RunForm-row">
       <label htmlFor={id}>
@@ -152,6 +170,11 @@ function Row({ id, name, question, children }: IRowProps): React.JSX.Element {
       <div>
         {children}
         {question?.help ? <small id={`${id}-help`}>{question.help}</small> : null}
+        {wrong ? (
+          <small id={`${id}-wrong`} className="nbflow-mod-error" role="alert">
+            {wrong}
+          </small>
+        ) : null}
       </div>
     </div>
   );
@@ -160,14 +183,18 @@ function Row({ id, name, question, children }: IRowProps): React.JSX.Element {
 interface IControlProps {
   question: Question;
   answer: Answer;
+  wrong: boolean;
   onChange: (answer: Answer) => void;
 }
 
 /** The input that fits a question; a browser's own, with its calendar and its checks. */
-function Control({ question, answer, onChange }: IControlProps): React.JSX.Element {
+function Control({ question, answer, wrong, onChange }: IControlProps): React.JSX.Element {
+  const id = `nbflow-run-${question.name}`;
+  const told = [question.help ? `${id}-help` : '', wrong ? `${id}-wrong` : ''].filter(Boolean);
   const common = {
-    id: `nbflow-run-${question.name}`,
-    'aria-describedby': question.help ? `nbflow-run-${question.name}-help` : undefined,
+    id,
+    'aria-describedby': told.join(' ') || undefined,
+    'aria-invalid': wrong || undefined,
     required: question.required
   };
   const text = String(answer);
@@ -184,19 +211,14 @@ function Control({ question, answer, onChange }: IControlProps): React.JSX.Eleme
       );
     case 'choice':
       return (
-        <select
-          {...common}
-          className="jp-mod-styled"
-          value={text}
-          onChange={event => onChange(event.target.value)}
-        >
+        <Select {...common} value={text} onChange={event => onChange(event.target.value)}>
           {question.usual === '' ? <option value="">–</option> : null}
           {question.choices.map(choice => (
             <option key={choice} value={choice}>
               {choice}
             </option>
           ))}
-        </select>
+        </Select>
       );
     case 'long':
       return (
@@ -218,6 +240,9 @@ function Control({ question, answer, onChange }: IControlProps): React.JSX.Eleme
           {...common}
           className="jp-mod-styled"
           type={question.input}
+          min={question.least}
+          max={question.most}
+          placeholder={question.required ? undefined : String(question.usual)}
           step={question.input === 'datetime-local' ? '1' : question.step}
           value={text}
           onChange={event => onChange(event.target.value)}
@@ -228,15 +253,16 @@ function Control({ question, answer, onChange }: IControlProps): React.JSX.Eleme
 
 interface IProspectProps {
   plan: PlanModel;
+  asked: readonly Question[];
   unsaved: boolean;
   trans: TranslationBundle;
 }
 
 /** What the run will do, or why it cannot. */
-function Prospect({ plan, unsaved, trans }: IProspectProps): React.JSX.Element {
+function Prospect({ plan, asked, unsaved, trans }: IProspectProps): React.JSX.Element {
   return (
     <p className="nbflow-RunForm-prospect" role="status">
-      {told(plan, trans)}
+      {told(plan, asked, trans)}
       {unsaved ? (
         <small>{trans.__('The notebook has unsaved changes. It is saved before it runs.')}</small>
       ) : null}
@@ -244,7 +270,17 @@ function Prospect({ plan, unsaved, trans }: IProspectProps): React.JSX.Element {
   );
 }
 
-function told(plan: PlanModel, trans: TranslationBundle): React.JSX.Element {
+function told(
+  plan: PlanModel,
+  asked: readonly Question[],
+  trans: TranslationBundle
+): React.JSX.Element {
+  const wrong = Object.keys(plan.error?.fields ?? {});
+  if (wrong.length > 0 && wrong.every(name => asked.some(each => each.name === name))) {
+    return (
+      <span className="nbflow-mod-error">{trans.__('It cannot run with these answers.')}</span>
+    );
+  }
   if (plan.error !== null) {
     return (
       <span className="nbflow-mod-error">

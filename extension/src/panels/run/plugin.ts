@@ -75,6 +75,15 @@ function addCommands(
   const { commands } = app;
   const isOpen = () => workflows.current !== null && workflows.features.runs;
   const isRunning = () => workflows.current?.run.running ?? false;
+  /** The run that is shown knows its result; of others the server tells. */
+  const hasResult = (args: ReadonlyPartialJSONObject) => {
+    const shown = workflowOf(workflows, args)?.run.run;
+    return shown?.run !== args.run || shown?.result !== null;
+  };
+  const cellOf = (args: ReadonlyPartialJSONObject) =>
+    workflowOf(workflows, args)
+      ?.run.steps.get(text(args.step) ?? '')
+      ?.cells.at(-1) ?? null;
 
   commands.addCommand(CommandIDs.run, {
     label: trans.__('Run as Workflow …'),
@@ -107,11 +116,12 @@ function addCommands(
     }
   });
   commands.addCommand(CommandIDs.openResult, {
-    label: trans.__('Open Result Notebook'),
-    isEnabled: isOpen,
+    label: args =>
+      typeof args.step === 'string' ? trans.__('Open as It Was') : trans.__('Open Result Notebook'),
+    isEnabled: args => isOpen() && hasResult(args),
     execute: args =>
       typeof args.run === 'string'
-        ? runs.openResult(typeof args.path === 'string' ? args.path : null, args.run)
+        ? runs.openResult(text(args.path), args.run, text(args.cell) ?? cellOf(args))
         : undefined
   });
   commands.addCommand(OPEN_LATEST, {
@@ -130,6 +140,10 @@ function addCommands(
         ? runs.loadOutput(await runs.workflow(args), args.run, args.step)
         : undefined
   });
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 /** What a caller asks, or null for whom the dialog has to ask. Lab adds words of its own. */
@@ -187,10 +201,11 @@ class Runs {
     }
   }
 
-  async openResult(path: string | null, run: string): Promise<void> {
+  async openResult(path: string | null, run: string, cell: string | null = null): Promise<void> {
     const of = path ?? this._workflows.current?.path;
     if (of !== undefined) {
-      await this._app.commands.execute(OPEN_READ_ONLY, { path: resultPath({ path: of, run }) });
+      const result = resultPath({ path: of, run });
+      await this._app.commands.execute(OPEN_READ_ONLY, { path: result, cell });
     }
   }
 
@@ -378,7 +393,10 @@ export const results: JupyterFrontEndPlugin<void> = {
           if (widget !== undefined) {
             widget.addClass('nbflow-Result');
             widget.title.icon = workflowIcon;
-            void widget.context.ready.then(() => lock(widget));
+            void widget.context.ready.then(async () => {
+              lock(widget);
+              await go(widget, text(args.cell));
+            });
           }
         }
       }
@@ -391,6 +409,26 @@ function lock(widget: IDocumentWidget): void {
   if (widget instanceof NotebookPanel) {
     for (const cell of widget.content.widgets) {
       cell.readOnly = true;
+    }
+    unmark(widget);
+    widget.context.model.stateChanged.connect(() => unmark(widget));
+  }
+}
+
+/** What a notebook notes of itself while it is shown (its language) is nothing to save. */
+function unmark(widget: IDocumentWidget): void {
+  if (widget.context.model.dirty) {
+    widget.context.model.dirty = false;
+  }
+}
+
+/** To a cell of a result, as an author finds it in the notebook. */
+async function go(widget: IDocumentWidget, cell: string | null): Promise<void> {
+  if (widget instanceof NotebookPanel && cell !== null) {
+    const at = widget.content.widgets.findIndex(each => each.model.id === cell);
+    if (at >= 0) {
+      widget.content.activeCellIndex = at;
+      await widget.content.scrollToItem(at, 'smart');
     }
   }
 }

@@ -37,6 +37,7 @@ export function openStepMenu(
     menu.addItem({ type: 'separator' });
   }
   if (run !== null) {
+    add(CommandIDs.openResult, { path, run, step });
     add(CommandIDs.showTables, { path, run, step });
     add(CommandIDs.loadOutput, { path, run, step });
     menu.addItem({ type: 'separator' });

@@ -18,7 +18,7 @@ import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
 import type { StoredOutput, Table } from '../../wire';
 import { insertBelow } from '../cells';
-import { Action, Grid, Note, shown, Tabs } from '../parts';
+import { Action, Grid, Note, Select, shown, Tabs } from '../parts';
 
 export class TablesPanel extends ReactWidget {
   constructor(
@@ -93,17 +93,13 @@ function Tables({ model, commands, trans, onQuery }: IProps): React.JSX.Element 
       <div className="nbflow-Tables-bar">
         <label>
           {trans.__('Run')}{' '}
-          <select
-            className="jp-mod-styled"
-            value={model.run ?? ''}
-            onChange={event => void model.show(event.target.value)}
-          >
+          <Select value={model.run ?? ''} onChange={event => void model.show(event.target.value)}>
             {model.runs.map(run => (
               <option key={run.run} value={run.run}>
                 {`${moment(run.started)} ${statusWord(run.status, trans)}`}
               </option>
             ))}
-          </select>
+          </Select>
         </label>
         <Action
           icon={refreshIcon}
