@@ -7,6 +7,7 @@ cells share) or that must not be forked (it starts a thread) is left to the cell
 import builtins
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -34,10 +35,23 @@ _NEVER: Final = frozenset({"matplotlib_inline", "IPython", "ipykernel", "nbflow"
 
 
 def load_quietly(modules: Sequence[str]) -> None:
-    """Import what can be imported; `a.b:c` is `from a.b import c`. The cells see what fails."""
-    for wanted in modules:
-        with contextlib.suppress(Exception, SystemExit):
-            _load(wanted)
+    """Import what can be imported; `a.b:c` is `from a.b import c`. The cells see what fails.
+
+    What asks for its shell (pandas: how wide it may print) is told that it is a kernel's.
+    """
+    vars(builtins)["get_ipython"] = _ShellToBe
+    try:
+        for wanted in modules:
+            with contextlib.suppress(Exception, SystemExit):
+                _load(wanted)
+    finally:
+        del vars(builtins)["get_ipython"]
+
+
+class _ShellToBe:
+    """By this a shell with a kernel is told from one in a terminal."""
+
+    kernel = None
 
 
 def preload(modules: Sequence[str], *, folder: str, face: str) -> Mapping[str, str] | None:
@@ -93,9 +107,26 @@ def _is_fit_by_name(wanted: str, folder: str) -> bool:
 
 def _load(wanted: str) -> None:
     home, _, name = wanted.partition(":")
-    module = importlib.import_module(home)
-    if name and not hasattr(module, name):
-        importlib.import_module(f"{home}.{name}")
+    with _encoding_of_kernels():
+        module = importlib.import_module(home)
+        if name and not hasattr(module, name):
+            importlib.import_module(f"{home}.{name}")
+
+
+@contextlib.contextmanager
+def _encoding_of_kernels() -> Iterator[None]:
+    """pandas remembers for which encoding it prints; here it may be the system's, and spelled
+    otherwise."""
+    screen = sys.stdout
+    if not isinstance(screen, io.TextIOWrapper):
+        yield
+        return
+    encoding, errors = screen.encoding, screen.errors
+    screen.reconfigure(encoding="UTF-8", errors=errors)
+    try:
+        yield
+    finally:
+        screen.reconfigure(encoding=encoding, errors=errors)
 
 
 def _trouble_of_import(wanted: str) -> str | None:

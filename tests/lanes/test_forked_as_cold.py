@@ -78,6 +78,16 @@ CASES: dict[str, tuple[str, ...]] = {
         PLOT,
     ),
     "frame": ("import pandas as pd\npd.DataFrame({'a': [1, 2]})",),
+    "wide frame": (
+        "import pandas as pd\nwide = pd.DataFrame({f'column {n}': [n] for n in range(30)})",
+        "print(wide)",
+        "wide",
+    ),
+    "settings of pandas": (
+        "import pandas as pd\nfrom pandas._config import config\nnames = sorted(config._registered_options)",
+        "print(*[(name, pd.get_option(name)) for name in names], sep='\\n')",
+        "import warnings\nwarnings.simplefilter('ignore')\npd.reset_option('all')\nprint(*[(name, pd.get_option(name)) for name in names], sep='\\n')",
+    ),
     "progress bar": ("from tqdm.auto import tqdm\nfor _ in tqdm(range(3)): pass\ntype(tqdm)",),
     "widget": (
         "import ipywidgets as w\ns = w.IntSlider(3)\nprint(s.value, type(s.comm).__name__)",
