@@ -58,8 +58,10 @@ class Fragment:
     where the function is called; `late_writes` are globals that its bodies may write or mutate;
     `module` is the dotted module an import brings in (`from a.b import c` → `a.b`), else None;
     `environment` and `files` are what that module names, and reads, if it is a local one;
-    `for_its_effects`: it seems to be imported for what importing it does.
-    `mutable_state`: a class with class-level state that its methods can change.
+    `for_its_effects`: it seems to be imported for what importing it does, or says how the kernel
+    shows results.
+    `mutable_state`: a class with class-level state that its methods can change, or whose instances
+    act when they are stored or loaded.
     """
 
     names: tuple[Name, ...]

@@ -27,7 +27,7 @@ from nbflow.analysis.scopes import (
     stored_roots,
 )
 from nbflow.analysis.state import Record, Summary
-from nbflow.analysis.statements import WRAPPERS, decorator_of, star_names
+from nbflow.analysis.statements import WRAPPERS, changes_attribute, decorator_of, star_names
 from nbflow.analysis.values import IMMUTABLE, Class, Function, Value
 from nbflow.core.names import Name
 
@@ -38,10 +38,20 @@ _FACTORIES: Final = frozenset(
         *("typing.TypedDict", "typing.ParamSpec", "enum.Enum", "functools.partial"),
     }
 )
+_INTERACTIVITY: Final = "IPython.core.interactiveshell.InteractiveShell.ast_node_interactivity"
 _MAGICS: Final = frozenset({"matplotlib", "config", "load_ext", "autoreload"})
 _MUTABLE: Final = frozenset(
     {"list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"}
 )
+_CALLED_BY_PICKLE: Final = frozenset(
+    {
+        *("__new__", "__setstate__", "__getstate__", "__reduce__", "__reduce_ex__", "__setattr__"),
+        *("__hash__", "__eq__", "__setitem__", "append", "extend"),
+    }
+)
+_BUILT_ANEW: Final = frozenset({"set", "frozenset", "Exception", "deque", "Counter"})
+"""Of these, and of their children, loading calls `__init__`."""
+
 _LITERALS: Final = (
     ast.Constant,
     ast.Tuple,
@@ -93,6 +103,7 @@ class Fragments:
         self.lines = source.splitlines()
         self.constants = constants
         self.own: set[str] = set()
+        self.one_shell_setting = False
 
     def parts(self, body: list[ast.stmt]) -> tuple[Part, ...]:
         """Every top-level statement, judged."""
@@ -101,6 +112,7 @@ class Fragments:
             for name in bound_names([statement]):
                 counts[name] = counts.get(name, 0) + 1
         shared_lines = _shared_lines(body)
+        self.one_shell_setting = sum(map(_stores_interactivity, body)) == 1
         found: list[Part] = []
         for statement in body:
             part = self._part(statement, counts, shared_lines)
@@ -165,6 +177,10 @@ class Fragments:
             case ast.If(test=test) if _is_type_checking(test):
                 return ()
             case ast.Expr(value=ast.Call() as call) if _harmless_magic(call) is not None:
+                return ()
+            case ast.Assign() if self._sets_the_shell(node):
+                # Every kernel below is told so, too.
+                self.reader.record.one_lane.pop(changes_attribute(_INTERACTIVITY), None)
                 return ()
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 return (name,) if self._plain_value(name, value) else None
@@ -316,8 +332,24 @@ class Fragments:
             module=module,
             environment=home.environment if home is not None else frozenset(),
             files=home.files if home is not None else frozenset(),
-            for_its_effects=module is not None and self._acts_on_import(module, names, home),
+            for_its_effects=self._acts_when_replayed(node, module, names, home),
         )
+
+    def _acts_when_replayed(
+        self, node: ast.stmt, module: str | None, names: tuple[str, ...], home: Home | None
+    ) -> bool:
+        if module is not None:
+            return self._acts_on_import(module, names, home)
+        return self._sets_the_shell(node)
+
+    def _sets_the_shell(self, node: ast.stmt) -> bool:
+        """It says how the kernel shows results, in every cell below."""
+        match node:
+            case ast.Expr(value=ast.Call() as call):
+                return (_harmless_magic(call) or "").startswith("%config ")
+            case ast.Assign(targets=[ast.Attribute() as target], value=ast.Constant()):
+                return self.one_shell_setting and self._dotted(target) == _INTERACTIVITY
+        return False
 
     def _acts_on_import(self, module: str, names: tuple[str, ...], home: Home | None) -> bool:
         """`import hvplot.pandas` gives tables a method: who uses it does not name the module."""
@@ -360,6 +392,7 @@ def finish(fragment: Fragment, value: Value | None, reader: Magics) -> Fragment:
         state
         or bool(own & writes.keys())
         or any(isinstance(one, Class) and _changes_itself(one, reader) for one in value.callables)
+        or any(isinstance(one, Class) and _acts_when_stored(one, reader) for one in value.callables)
     )
     late = late_writes_of(writes, fragment.line, reader)
     return replace(fragment, late_writes=late, mutable_state=state)
@@ -451,6 +484,32 @@ def _changes_itself(cls: Class, reader: Magics) -> bool:
     if shared & reader.shared.changed_attributes:
         return True
     return any(_stores_on_class(node, cls.name, own) for node in walk(cls.node))
+
+
+def _acts_when_stored(cls: Class, reader: Magics) -> bool:
+    """Storing or loading its instances calls methods that change globals."""
+    called = _CALLED_BY_PICKLE | ({"__init__"} if _BUILT_ANEW & _base_names(cls.node) else set())
+    methods = (value for name, value in cls.members.items() if name in called)
+    return any(
+        _late_writes(one, reader)[0]
+        for method in methods
+        for one in method.callables
+        if isinstance(one, Function)
+    )
+
+
+def _base_names(node: ast.ClassDef) -> set[str]:
+    names = {root_name(base) or "" for base in node.bases}
+    return {"Exception" if name.endswith("Error") else name for name in names}
+
+
+def _stores_interactivity(node: ast.stmt) -> int:
+    return sum(
+        isinstance(one, ast.Attribute)
+        and one.attr == "ast_node_interactivity"
+        and isinstance(one.ctx, ast.Store)
+        for one in walk(node)
+    )
 
 
 def _made_by_field(node: ast.ClassDef) -> set[str]:

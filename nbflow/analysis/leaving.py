@@ -5,13 +5,13 @@ takes along the definitions and late globals of all that the cell had in its han
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from nbflow.analysis.cell_link import CellLink
 from nbflow.analysis.defining import define
-from nbflow.analysis.facts import Certainty, Use
+from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.parameter_cell import injected_fragments
 from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP, read_channel, read_more
 from nbflow.analysis.sharing import untold
@@ -131,7 +131,10 @@ class _Leaving:
             read_more(self.standing, self.link, [use])
 
     def _define_own(self) -> None:
-        if not self.standing.replaying or self.link.tags.raises_exception:
+        if not self.standing.replaying:
+            return
+        if self.link.tags.raises_exception:
+            self._set_for_all(self.link.facts.fragments)
             return
         written = {use.name for use in self.link.facts.writes}
         for order, fragment in enumerate(self.link.facts.fragments):
@@ -140,7 +143,14 @@ class _Leaving:
                 self.own.update(fragment.names)
             else:
                 written.update(fragment.names)
+                self._set_for_all((fragment,))
         self.link.defines |= self.own
+
+    def _set_for_all(self, fragments: Iterable[Fragment]) -> None:
+        """What says how all cells show their results has to be said in every kernel."""
+        if any(one.for_its_effects and one.module is None for one in fragments):
+            number = self.link.cell.number
+            self.standing.one_lane.append(f"cell {number} changes how the kernel shows results")
 
     def _undefined_fragments(self) -> Iterator[Use]:
         """Fragments that cannot be replayed (or in one lane): their names are ordinary writes."""

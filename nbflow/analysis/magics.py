@@ -14,9 +14,11 @@ from nbflow.analysis.ipython import CellMagic, read_code
 from nbflow.analysis.values import STR, UNKNOWN, Value
 
 _EXPANDED: Final = re.compile(r"\{([^{}]+)\}|\$(\w+)")
+_WORD: Final = re.compile(r"[^\W\d]\w*")
 _OPTION: Final = re.compile(r"\s*-(?:[nrtp]\s*\S+|[a-zA-Z-]+)(?=\s|$)")
 
-SILENT: Final = frozenset({"nbflow", "pinfo", "pinfo2", "pdoc", "pdef", "pfile", "psource"})
+_ABOUT: Final = frozenset({"pinfo", "pinfo2", "pdoc", "pdef", "pfile", "psource"})
+SILENT: Final = _ABOUT | {"nbflow"}
 """Line magics that change nothing."""
 
 _SHELL_LINES: Final = frozenset(
@@ -42,7 +44,11 @@ _SHELL_CELLS: Final = frozenset(
 _SHOWN_CELLS: Final = frozenset(
     {"html", "HTML", "markdown", "latex", "javascript", "js", "svg", "SVG"}
 )
-_SHOWING: Final = ("InlineBackend", "ZMQInteractiveShell.ast_node_interactivity")
+_SHOWING: Final = (
+    "InlineBackend",
+    "ZMQInteractiveShell.ast_node_interactivity",
+    "InteractiveShell.ast_node_interactivity",
+)
 """Settings that change what is shown, not what is computed."""
 
 _TIMERS: Final = frozenset({"time", "prun", "memit", "lprun", "mprun"})
@@ -97,9 +103,17 @@ class Magics(ForeignSql):
             self.record.does(Effect.SUBPROCESS, f"%{name}", at)
         elif name in _SHELL_LINES:
             return self._shell(line, at)
+        elif name in _ABOUT:
+            self._asked_about(line, at)
         elif name not in SILENT:
             self.one_lane(f"what the magic `%{name}` does is not known", at)
         return UNKNOWN
+
+    def _asked_about(self, line: str, at: int) -> None:
+        """`df.head?`: what is unknown is told on the screen."""
+        found = _WORD.search(line)
+        if found is not None:
+            self.load(found[0], at)
 
     def _timed(self, line: str, at: int) -> None:
         while (option := _OPTION.match(line)) is not None:

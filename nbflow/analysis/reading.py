@@ -151,7 +151,7 @@ class _Reading:
             if fragment.mutable_state:
                 self.standing.one_lane.append(
                     f"cell {self.link.cell.number} uses `{fragment.names[0]}`, a class whose "
-                    "methods change the class itself"
+                    "methods change the class itself, or act when an instance is stored"
                 )
 
     def _tables(self, names: Iterable[Name]) -> list[Name]:

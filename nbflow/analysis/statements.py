@@ -37,6 +37,12 @@ from nbflow.analysis.values import (
     strong,
 )
 
+
+def changes_attribute(dotted: str) -> str:
+    """Why a cell that sets something in a module needs one kernel for all."""
+    return f"it changes the module attribute `{dotted}`"
+
+
 DELETED: Final = Value(type="deleted")
 """What a name stands for after `del`."""
 
@@ -182,7 +188,7 @@ class Statements(KnownCalls):
         full = f"{dotted}.{target.attr}" if isinstance(target, ast.Attribute) else dotted
         channel = self.effects.channel(full)
         if channel is None:
-            self.one_lane(f"it changes the module attribute `{full}`", target.lineno)
+            self.one_lane(changes_attribute(full), target.lineno)
             return
         self.read_channel(channel, target.lineno)
         self._write_channel(channel, target.lineno, anew=False)
@@ -433,6 +439,8 @@ class Statements(KnownCalls):
             by_code = True
         if by_code:
             self.one_lane(f"code of the notebook makes the class `{node.name}`", node.lineno)
+        if self.frame.kind == "module" and "__del__" in members:
+            self.one_lane(f"`{node.name}` acts when its instances are forgotten", node.lineno)
         if self.frame.kind == "module" and self._keeps_objects(members):
             self.one_lane(f"the class `{node.name}` keeps an object of the notebook", node.lineno)
         foreign = any(not base.callables and base.ref not in _PLAIN_BASES for base in bases)

@@ -203,12 +203,16 @@ class NamedIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Memory:
-    """A stretch of memory, `start` to `end`, that an array in a value uses."""
+    """A stretch of memory, `start` to `end`, that an array in a value uses.
+
+    pandas: who owns it copies before it writes; frozen: nobody writes to it by way of the value.
+    """
 
     array: Any = field(repr=False)
     start: int
     end: int
     pandas: bool
+    frozen: bool
 
 
 def examine(value: object) -> Examined:
@@ -461,12 +465,21 @@ class Walk:
     def _size(self) -> int:
         return len(self.memo) + (self.outer._size() if self.outer else 0)
 
-    def uses(self, array: "np.ndarray[Any, Any]", *, pandas: bool = False) -> None:
+    def uses(
+        self, array: "np.ndarray[Any, Any]", *, pandas: bool = False, frozen: bool = False
+    ) -> None:
         """Note the memory of an array: others may look at it too."""
         if array.size and not self.notes.shapes:
             start, end = byte_bounds(array)
             self.notes.alive.append(array)
-            self.notes.arrays.append(Memory(array=array, start=start, end=end, pandas=pandas))
+            self.notes.arrays.append(
+                Memory(array=array, start=start, end=end, pandas=pandas, frozen=frozen)
+            )
+
+    def uses_arrow(self, column: pa.ChunkedArray) -> None:
+        """Note the memory of an Arrow column, which may be that of an array that can change."""
+        for buffer in (one for chunk in column.chunks for one in chunk.buffers() if one):
+            self.uses(np.frombuffer(buffer, np.uint8), pandas=True, frozen=True)
 
     def apart(self, value: object) -> str:
         """The digest of a part on its own: what it numbers is forgotten again."""
@@ -981,7 +994,10 @@ def _feed_index_values(walk: Walk, value: Any) -> None:
     walk.type_name(type(value))
     walk.feed(value.name)
     walk.text(str(getattr(value, "freqstr", None)))
-    feed_column(walk, _array_of(value))
+    array = _array_of(value)
+    if isinstance(array, np.ndarray):
+        walk.uses(array, pandas=True, frozen=True)
+    feed_column(walk, array)
 
 
 def feed_column(walk: Walk, array: Any) -> None:
@@ -1054,6 +1070,7 @@ def _feed_table(walk: Walk, value: pa.Table) -> None:
         walk.text(place.name)
         walk.items((place.nullable,))
         walk.items(sorted((place.metadata or {}).items()))
+        walk.uses_arrow(column)
         feed_arrow(walk, column)
 
 
@@ -1064,12 +1081,13 @@ def _feed_batch(walk: Walk, value: pa.RecordBatch) -> None:
 
 def _feed_chunked(walk: Walk, value: pa.ChunkedArray) -> None:
     walk.tag("chunked")
+    walk.uses_arrow(value)
     feed_arrow(walk, value)
 
 
 def _feed_arrow_array(walk: Walk, value: pa.Array) -> None:
     walk.tag("arrow array")
-    feed_arrow(walk, pa.chunked_array([value]))
+    _feed_chunked(walk, pa.chunked_array([value]))
 
 
 def feed_arrow(walk: Walk, column: pa.ChunkedArray) -> None:
@@ -1177,7 +1195,9 @@ def _feed_polars_series(walk: Walk, value: Any) -> None:
     if value.dtype.is_object():
         walk.items(value.to_list())
     else:
-        feed_arrow(walk, pa.chunked_array([value.to_arrow()]))
+        column = pa.chunked_array([value.to_arrow()])
+        walk.uses_arrow(column)
+        feed_arrow(walk, column)
 
 
 # -- who feeds what ------------------------------------------------------------------------------

@@ -165,7 +165,16 @@ def _shell_state() -> Any:
         len(shell.ast_transformers),
         len(shell.input_transformers_cleanup),
         len(shell.input_transformers_post),
+        shell.ast_node_interactivity,
+        _inline_state(),
     )
+
+
+def _inline_state() -> Any:
+    """How figures become pictures, as `%config InlineBackend` sets it."""
+    module = sys.modules.get("matplotlib_inline.config")
+    backend = getattr(getattr(module, "InlineBackend", None), "_instance", None)
+    return None if backend is None else repr(sorted(backend.trait_values(config=True).items()))
 
 
 # -- modules

@@ -603,21 +603,46 @@ def owner_of(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
 
 
 def shared_owners(memories: Iterable[Memory]) -> frozenset[int]:
-    """Ids of the arrays whose memory more than one of the given arrays uses, overlapping or not.
+    """Ids of the arrays whose memory more than one of the given arrays uses, overlapping or not,
+    or one array with several of its elements.
 
     Raises:
         CannotStore: some memory is shared, may be written to, and belongs to no array.
     """
     owners: dict[int, set[int]] = {}
+    folded: set[int] = set()
     for memory in memories:
         owner = owner_of(memory.array)
         if owner is not None:
             owners.setdefault(id(owner), set()).add(id(memory.array))
+        if _overlaps_itself(memory.array):
+            if owner is None:
+                raise CannotStore("elements of an array in it share memory: copy it")
+            folded.add(id(owner))
     for one, other in overlapping(memories):
         writeable = one.array.flags.writeable or other.array.flags.writeable
+        if one.array is other.array:
+            continue
         if writeable and (owner_of(one.array) is None or owner_of(other.array) is None):
             raise CannotStore("two arrays in it share memory that cannot be shared again: copy one")
-    return frozenset(owner for owner, users in owners.items() if len(users) > 1)
+    return frozenset(owner for owner, users in owners.items() if len(users) > 1) | folded
+
+
+def _overlaps_itself(array: "np.ndarray[Any, Any]") -> bool:
+    """Whether who writes one element may write others, too: windows over an array that slides.
+
+    >>> rows = np.lib.stride_tricks.sliding_window_view(np.arange(4), 2, writeable=True)
+    >>> _overlaps_itself(rows), _overlaps_itself(rows.copy()), _overlaps_itself(np.eye(3).T[::2])
+    (True, False, False)
+    """
+    if not array.flags.writeable or array.flags.c_contiguous or array.flags.f_contiguous:
+        return False
+    reach = array.itemsize
+    for step, count in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
+        if count > 1 and step < reach:
+            return True
+        reach += step * (count - 1)
+    return False
 
 
 def overlapping(memories: Iterable[Memory]) -> Iterator[tuple[Memory, Memory]]:
@@ -638,10 +663,13 @@ def overlapping(memories: Iterable[Memory]) -> Iterator[tuple[Memory, Memory]]:
 
 
 def _links_of(stretch: list[Memory]) -> Iterator[tuple[Memory, Memory]]:
-    if any(not memory.pandas for memory in stretch):
-        for memory in stretch[1:]:
-            if memory.array is not stretch[0].array:
-                yield stretch[0], memory
+    changing = [memory for memory in stretch if not memory.frozen]
+    if all(memory.pandas for memory in changing):
+        return
+    if len(changing) < len(stretch) and not any(m.array.flags.writeable for m in changing):
+        return  # nobody can change what Arrow looks at
+    for memory in stretch[1:]:
+        yield stretch[0], memory
 
 
 def _view(

@@ -11,6 +11,7 @@ import pytest
 
 from nbflow.analysis.arguments import OUT_AT
 from nbflow.analysis.effects import load_effects
+from nbflow.core.step import StepId
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_commonest_misses import Miss, graph_of, miss, waits
@@ -559,6 +560,31 @@ CASES = (
         needs={(1, 3), (2, 3)},
     ),
     miss(
+        "polars looks at an array's memory",
+        "import numpy as np, polars as pl\na = np.array([1.0, 2])",
+        "s = pl.Series(a)",
+        "df = pl.DataFrame({'x': a})",
+        "a[0] = 9",
+        "print(s, df)",
+        needs={(1, 3), (2, 3), (3, 4)},
+    ),
+    miss(
+        "an instance acts when it is forgotten",
+        "log = []\nclass P:\n    def __del__(self):\n        log.append(1)",
+        "p = P()",
+        "p = None",
+        "print(log)",
+        needs={(1, 2), (2, 3)},
+    ),
+    miss(
+        "a question is about a name",
+        "import numpy as np",
+        "box = [np.eye(2)]",
+        "box?",
+        "??box.append",
+        needs={(1, 2), (1, 3)},
+    ),
+    miss(
         "a random generator holds the list that seeds it",
         "import numpy as np",
         "entropy = [1, 2]",
@@ -615,6 +641,57 @@ def test_a_class_is_replayed_where_a_column_of_its_instances_is_loaded() -> None
     column = "import pandas as pd\ns = pd.Series([T(), T()])"
     graph = graph_of(miss("", "class T:\n    pass", column, "first = s.iloc[0]", needs=set()))
     assert graph.one_lane or "c0" in {replay.cell for replay in graph.named("first").replays}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class P(dict):\n    def __setitem__(self, k, v):\n        log.append(k)",
+        "class P(list):\n    def append(self, v):\n        log.append(v)",
+        "class P(set):\n    def __init__(self, vs=()):\n        log.append(1)",
+        "class P(ValueError):\n    def __init__(self, *a):\n        log.append(1)",
+        "class P:\n    def __hash__(self):\n        log.append(1)\n        return 1",
+        "class P:\n    def __setstate__(self, s):\n        log.append(1)",
+    ],
+)
+def test_what_acts_when_it_is_loaded_stays_in_its_kernel(source: str) -> None:
+    cells = ["log = []", source, "p = P()", "p", "print(log)"]
+    graph = graph_of(miss("acts", *cells, needs=()))
+    assert graph.step(StepId("c2")).lane == graph.step(StepId("c3")).lane is not None
+    assert graph.step(StepId("c4")).lane == graph.step(StepId("c2")).lane
+
+
+SHELL = "from IPython.core.interactiveshell import InteractiveShell\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%config InlineBackend.figure_format = 'svg'",
+        "%config InteractiveShell.ast_node_interactivity = 'all'",
+        "x = [1]\n%config ZMQInteractiveShell.ast_node_interactivity = 'all'",
+        f"{SHELL}InteractiveShell.ast_node_interactivity = 'all'",
+    ],
+)
+def test_how_results_are_shown_is_said_in_every_kernel_below(cell: str) -> None:
+    graph = graph_of(miss("shown", "y = [2]", cell, "1\ny", "print(y)", needs=()))
+    assert not graph.one_lane
+    told = {s.id for s in graph.steps if any(r.cell == "c1" for r in s.replays)}
+    assert {"c2", "c3"} <= told
+    assert "c0" not in told
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"{SHELL}if 1:\n    InteractiveShell.ast_node_interactivity = 'all'",
+        f"{SHELL}InteractiveShell.ast_node_interactivity = y[0]",
+        f"{SHELL}for v in ['last']:\n    InteractiveShell.ast_node_interactivity = v",
+        f"{SHELL}InteractiveShell.colors = 'x'",
+    ],
+)
+def test_what_cannot_be_said_again_needs_one_kernel(cell: str) -> None:
+    assert graph_of(miss("shown", "y = ['all']", cell, "1\n2", needs=())).one_lane
 
 
 def test_names_are_unique() -> None:

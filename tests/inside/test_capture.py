@@ -676,6 +676,25 @@ def test_an_old_member_of_a_group_may_change_unseen(bench: Bench) -> None:
     assert "x" not in bench.namespace
 
 
+@pytest.mark.parametrize("make", ["s = pd.Series(a, copy=False)", "s = pd.Index(a, copy=False)"])
+def test_a_table_of_an_array_is_stored_with_it(bench: Bench, make: str) -> None:
+    made = bench.made(f"import numpy as np, pandas as pd\na = np.array([1, 2])\n{make}", "a", "s")
+    bench.run("a[0] = 9", inputs=made, input_names=("a", "s"), outputs=("a",))
+    assert bench.namespace["s"].tolist() == [9, 2]
+
+
+@pytest.mark.parametrize("make", ["pa.array(a)", "pa.table({'x': a})", "pa.chunked_array([a])"])
+def test_what_arrow_sees_of_an_array_stays_with_it(bench: Bench, make: str) -> None:
+    source = f"import numpy as np, pyarrow as pa\na = np.array([1, 2])\narrow = {make}"
+    given: dict[str, Any] = {"outputs": ("a", "arrow"), "declared_writes": ("a", "arrow")}
+    report = bench.run(source, **given)
+    assert {one.name for one in report.unstorable} == {"a", "arrow"}
+    report = bench.run(f"{source}\na.flags.writeable = False", **given)
+    assert names_of(report) == [("a",), ("arrow",)]
+    report = bench.run(f"{source}\na = a.copy()", **given)
+    assert names_of(report) == [("a",), ("arrow",)]
+
+
 # -- what other names cannot tell
 
 

@@ -562,6 +562,15 @@ def test_attributes_of_an_array_are_content(tmp_path: Path) -> None:
     assert digest(value) != before
 
 
+def test_an_array_whose_elements_share_memory_is_refused(tmp_path: Path) -> None:
+    rows = np.lib.stride_tricks.sliding_window_view(np.arange(4), 2, writeable=True)
+    for value in (rows, {"rows": [rows]}):
+        with pytest.raises(CannotStore, match="share memory"):
+            there_and_back(value, tmp_path)
+    readable = np.lib.stride_tricks.sliding_window_view(np.arange(4), 2)
+    assert np.array_equal(there_and_back(readable, tmp_path)[1], readable)
+
+
 def test_an_array_that_shares_memory_with_one_of_another_class_is_refused(tmp_path: Path) -> None:
     names = notebook(f"{LABELLED}\na = np.arange(4.0)\nb = a.view(Labelled)")
     both = {"a": names["a"], "b": names["b"]}
