@@ -20,12 +20,12 @@ from typing import Any
 
 from nbflow.analysis.cells import read_cells
 from nbflow.analysis.link import DEFINITIONS, link
-from nbflow.core.graph import Graph
+from nbflow.core.graph import Graph, Learned, Lesson
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell, CellId, CellKind, Notebook
 from nbflow.core.step import CellTags, Step, StepId
 from nbflow.inside.capture import connected
-from nbflow.inside.digest import Undigestible, examine
+from nbflow.inside.digest import Examined, Undigestible, examine
 from nbflow.inside.seal import Seal
 from nbflow.inside.values import CannotStore, Packing, shared_owners
 
@@ -72,11 +72,17 @@ def notebook_of(sources: list[str], tags: Tags | None = None) -> Notebook:
     return Notebook(path="n.ipynb", cells=cells)
 
 
-def graph_of(sources: list[str], tags: Tags | None = None, *, injected: str = "") -> Graph:
+def graph_of(
+    sources: list[str],
+    tags: Tags | None = None,
+    *,
+    injected: str = "",
+    learned: Iterable[Learned] = (),
+) -> Graph:
     """The graph of these cells."""
     notebook = notebook_of(sources, tags)
     by_cell = {CellId(f"c{i}"): tag for i, tag in (tags or {}).items()}
-    return link(notebook, read_cells(notebook), by_cell, injected=injected)
+    return link(notebook, read_cells(notebook), by_cell, injected=injected, learned=learned)
 
 
 # -- Run All -------------------------------------------------------------------------------------
@@ -146,6 +152,7 @@ class _Workflow:
     lanes: dict[str, _Lane] = field(default_factory=dict)
     left: dict[StepId, _Left] = field(default_factory=dict)
     failed: set[StepId] = field(default_factory=set)
+    lessons: list[Learned] = field(default_factory=list)
 
     def step(self, step: Step) -> None:
         if self.graph.parents()[step.id] & self.failed:
@@ -154,7 +161,10 @@ class _Workflow:
         lane = self.lanes.setdefault(step.lane, _Lane()) if step.lane else _Lane()
         if self._replays(step, lane):
             self._load(step, lane)
+            before = _looks([one.name for one in step.inputs], lane.namespace)
             self._cells(step, lane.namespace)
+            if step.id not in self.failed:
+                self.lessons += _lessons(step, before, lane.namespace)
         if step.id not in self.failed:
             lane.present.update(dict.fromkeys((*step.declared_writes, *step.outputs), step.id))
             self.left[step.id] = _left(step, lane.namespace)
@@ -224,6 +234,37 @@ def _left(step: Step, namespace: dict[str, Any]) -> _Left:
     return left
 
 
+def _looks(names: Iterable[Name], namespace: dict[str, Any]) -> dict[Name, tuple[Any, Examined]]:
+    found = {}
+    for name in names:
+        with contextlib.suppress(Undigestible):
+            if kind_of(name) is NameKind.VARIABLE and name in namespace:
+                found[name] = namespace[name], examine(namespace[name])
+    return found
+
+
+def _lessons(
+    step: Step, before: dict[Name, tuple[Any, Examined]], namespace: dict[str, Any]
+) -> Iterator[Learned]:
+    """What a run teaches of a step that might have changed its inputs (`capture.left_alone`)."""
+    after = _looks([*before, *step.outputs], namespace)
+    if any(name not in after for name in step.outputs if name in namespace):
+        return  # what cannot be looked through is no witness
+    same = {
+        name
+        for name, (value, look) in before.items()
+        if name in after and after[name][0] is value
+        if name in step.may_writes and not look.snapshot.changed(after[name][1].snapshot)
+    }
+    written = set(step.declared_writes) - same
+    for group in connected({str(name): look for name, (_, look) in after.items()}):
+        apart = written.isdisjoint(map(Name, group))
+        foreseen = any(set(group) <= set(names) for names in step.together)
+        for name in same.intersection(map(Name, group)) if apart or foreseen else ():
+            what: Lesson = "keeps" if apart else "lends"
+            yield Learned(step=step.id, name=name, what=what, reason="seen")
+
+
 def workflow(graph: Graph, chance: random.Random) -> Ran:
     """Every step, in a random order that edges and lanes allow.
 
@@ -231,6 +272,10 @@ def workflow(graph: Graph, chance: random.Random) -> Ran:
         Refused: a value that another lane needs cannot be stored.
         Stuck: nothing may run any more.
     """
+    return _flown(graph, chance).ran
+
+
+def _flown(graph: Graph, chance: random.Random) -> _Workflow:
     flow = _Workflow(graph)
     waiting = {step.id: step for step in graph.steps if step.id != DEFINITIONS}
     parents = graph.parents()
@@ -246,7 +291,7 @@ def workflow(graph: Graph, chance: random.Random) -> Ran:
         del waiting[step.id]
         flow.step(step)
     flow.ran.values = _final_values(flow)
-    return flow.ran
+    return flow
 
 
 def _first_of_lane(step: Step, waiting: Mapping[StepId, Step]) -> bool:
@@ -288,8 +333,11 @@ def differences(
     *,
     injected: str = "",
     seeds: tuple[int, ...] = (0, 1),
+    after_run: bool = False,
 ) -> list[str]:
     """What the workflow does otherwise than Run All, in sentences; nothing if the graph is right.
+
+    after_run: the graph is the one that a first run has made better.
 
     Raises:
         Refused: see `workflow`.
@@ -299,6 +347,10 @@ def differences(
     graph = graph_of(sources, tags, injected=injected)
     if graph.errors:
         raise Refused(graph.errors[0].message)
+    if after_run:
+        with _empty_folder():
+            lessons = _flown(graph, random.Random(0)).lessons
+        graph = graph_of(sources, tags, injected=injected, learned=lessons)
     steps = {index for s in graph.steps if s.id != DEFINITIONS for index in s.cell_indexes}
     found: list[str] = []
     for seed in seeds:

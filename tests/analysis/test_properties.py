@@ -55,9 +55,9 @@ def notebooks(draw: st.DrawFn) -> list[str]:
     return sources
 
 
-def _holds(sources: list[str]) -> bool:
+def _holds(sources: list[str], *, after_run: bool = False) -> bool:
     try:
-        return differences(sources) == []
+        return differences(sources, after_run=after_run) == []
     except Refused:
         return True
 
@@ -66,6 +66,12 @@ def _holds(sources: list[str]) -> bool:
 @given(notebooks())
 def test_random_notebooks_run_as_run_all(sources: list[str]) -> None:
     assert _holds(sources)
+
+
+@settings(max_examples=100)
+@given(notebooks())
+def test_what_a_run_taught_keeps_random_notebooks_right(sources: list[str]) -> None:
+    assert _holds(sources, after_run=True)
 
 
 @pytest.mark.ci
