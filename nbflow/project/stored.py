@@ -22,6 +22,10 @@ from nbflow.store.blobs import BlobStore
 from nbflow.store.query import connect
 
 _SHOWN_ROWS = 20
+_WHAT_IS_STORED = (
+    "it stored none: what steps leave is stored, not the constants and functions that every step is "
+    "given anew"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,8 @@ def find_output(run: Run, name: str) -> Blob:
     if name not in found or found[name].kind == "absent":
         near = get_close_matches(name, found, n=3)
         known = sorted(member for member in found if "." not in member)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(known)}"
+        rest = f"it has: {', '.join(known)}" if known else _WHAT_IS_STORED
+        hint = f"did you mean {' or '.join(near)}?" if near else rest
         raise NotFound(f"run {run.id} has no stored value `{name}`", hint=hint)
     return found[name]
 

@@ -33,6 +33,13 @@ def test_a_name_is_its_last_version_unless_a_step_is_named(name: str, digest: st
     assert find_output(RUN, name).digest == digest
 
 
+def test_a_run_that_stored_nothing_says_what_is_stored() -> None:
+    with pytest.raises(UsageError) as caught:
+        find_output(a_run(), "rate")
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("it stored none: ")
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         find_output(a_run(("sales", a_blob("sales", "1"))), "sale")
