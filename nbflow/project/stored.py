@@ -23,8 +23,8 @@ from nbflow.store.query import connect
 
 _SHOWN_ROWS = 20
 _WHAT_IS_STORED = (
-    "it stored none: what steps leave is stored, not the constants and functions that every step is "
-    "given anew"
+    "it stored none: what steps leave is stored, not the constants and functions that every step "
+    "is given anew"
 )
 
 
