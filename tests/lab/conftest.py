@@ -148,7 +148,7 @@ def serving(
 ) -> Iterator[Lab]:
     """A Lab, or another of Jupyter's applications, with its files in `home` and its addresses below
     `base`; `more` goes into its environment."""
-    _need(BUILT.joinpath("package.json").exists(), "the extension is not built")
+    need(BUILT.joinpath("package.json").exists(), "the extension is not built")
     _furnish(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -174,7 +174,7 @@ def serving(
         process.wait(60)
 
 
-def _need(there: bool, what: str) -> None:
+def need(there: bool, what: str) -> None:
     """What these tests stand on: a person may be without it, the continuous check may not."""
     if not there:
         (pytest.fail if "CI" in os.environ else pytest.skip)(what)
@@ -222,8 +222,8 @@ def _wait_for_answer(process: "subprocess.Popen[bytes]", lab: Lab) -> None:
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     """One Chromium for all tests of the session."""
-    _need(importlib.util.find_spec("playwright") is not None, "playwright is not installed")
-    _need(CHROMIUM.exists(), f"there is no browser at {CHROMIUM}")
+    need(importlib.util.find_spec("playwright") is not None, "playwright is not installed")
+    need(CHROMIUM.exists(), f"there is no browser at {CHROMIUM}")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -65,8 +65,10 @@ export class GalleryPanel extends ReactWidget {
     if (this._workflows.current === null) {
       return <Note>{trans.__('Open a notebook to add steps to it.')}</Note>;
     }
+    const last = this._last;
+    this._last = model.open ?? last;
     return model.open === null ? (
-      <Cards model={model} trans={trans} />
+      <Cards model={model} trans={trans} last={last} />
     ) : (
       <Form
         model={model}
@@ -77,6 +79,9 @@ export class GalleryPanel extends ReactWidget {
       />
     );
   }
+
+  /** The card that was open last: whoever comes back is there again. */
+  private _last: Recipe | null = null;
 
   private async _insert(): Promise<void> {
     const workflow = this._workflows.current;
@@ -93,7 +98,9 @@ interface ICardsProps {
   trans: TranslationBundle;
 }
 
-function Cards({ model, trans }: ICardsProps): React.JSX.Element {
+function Cards({ model, trans, last }: ICardsProps & { last: Recipe | null }): React.JSX.Element {
+  const before = React.useRef<HTMLButtonElement>(null);
+  React.useEffect(() => before.current?.focus(), []);
   return (
     <>
       <h2>{trans.__('Add a step')}</h2>
@@ -105,6 +112,7 @@ function Cards({ model, trans }: ICardsProps): React.JSX.Element {
             <button
               type="button"
               data-recipe={recipe.name}
+              ref={recipe === last ? before : undefined}
               onClick={() => void model.choose(recipe)}
             >
               <Picture recipe={recipe} />
@@ -141,7 +149,7 @@ function Form({ model, recipe, trans, onBrowse, onInsert }: IFormProps): React.J
         onInsert();
       }}
     >
-      <header>
+      <div className="nbflow-Gallery-head">
         <Action
           icon={caretLeftIcon}
           label={trans.__('All steps')}
@@ -150,7 +158,7 @@ function Form({ model, recipe, trans, onBrowse, onInsert }: IFormProps): React.J
         <h2 ref={head} tabIndex={-1}>
           {recipe.title}
         </h2>
-      </header>
+      </div>
       <Fields
         model={model}
         fields={recipe.fields}
@@ -162,11 +170,11 @@ function Form({ model, recipe, trans, onBrowse, onInsert }: IFormProps): React.J
       />
       {model.error ? <Note error>{model.error.message}</Note> : null}
       {model.cooked ? <Outcome model={model} cooked={model.cooked} trans={trans} /> : null}
-      <footer>
+      <div className="nbflow-Gallery-foot">
         <button type="submit" className="jp-mod-styled jp-mod-accept">
           {trans.__('Insert')}
         </button>
-      </footer>
+      </div>
     </form>
   );
 }

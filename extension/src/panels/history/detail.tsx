@@ -355,7 +355,7 @@ function Log({ model, workflows, run, step, onStep, trans }: ILogProps): React.J
       </Select>
       {error ? <Note error>{error}</Note> : null}
       {lines?.length === 0 ? <Note>{trans.__('Nothing was printed.')}</Note> : null}
-      <pre className="nbflow-Log" ref={end} tabIndex={0} aria-label={trans.__('Log')}>
+      <pre className="nbflow-Log" ref={end} role="region" tabIndex={0} aria-label={trans.__('Log')}>
         {lines?.join('\n')}
       </pre>
     </>

@@ -272,11 +272,12 @@ function RunMatrix({ model, matrix, trans }: IMatrixProps): React.JSX.Element {
           <tr>
             <th scope="col">{trans.__('Step')}</th>
             {matrix.runs.map((run, at) => (
-              <th key={run.run} scope="col" aria-selected={run.run === model.selected}>
+              <th key={run.run} scope="col" data-selected={run.run === model.selected}>
                 <button
                   type="button"
                   title={`${moment(run.started)} · ${statusWord(run.status, trans)} · ${took(run.seconds)}`}
                   aria-label={`${moment(run.started)} ${statusWord(run.status, trans)}`}
+                  aria-pressed={run.run === model.selected}
                   onClick={() => void model.select(run.run)}
                 >
                   <span
@@ -295,7 +296,7 @@ function RunMatrix({ model, matrix, trans }: IMatrixProps): React.JSX.Element {
                 {name}
               </th>
               {results.map((result, at) => (
-                <td key={at} aria-selected={matrix.runs[at].run === model.selected}>
+                <td key={at} data-selected={matrix.runs[at].run === model.selected}>
                   {result === null ? null : (
                     <span title={`${result.message} ${took(result.seconds)}`.trim()}>
                       <Sign state={stateOf(result)} trans={trans} />

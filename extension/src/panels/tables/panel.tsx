@@ -206,7 +206,7 @@ function Output({ model, output, commands, trans, onQuery }: IOutputProps): Reac
       {table === null ? (
         <Note>{trans.__('Reading …')}</Note>
       ) : table.columns.length === 0 ? (
-        <pre className="nbflow-Log" tabIndex={0}>
+        <pre className="nbflow-Log" role="region" tabIndex={0} aria-label={output.name}>
           {table.text}
         </pre>
       ) : (
