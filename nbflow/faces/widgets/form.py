@@ -1,9 +1,11 @@
 """`nbflow.parameters()`: the parameters of a notebook as a form that starts a run."""
 
 import json
+import math
 from datetime import date
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nbflow.core.errors import NbflowError, UsageError
 from nbflow.core.step import Parameter
@@ -11,6 +13,8 @@ from nbflow.faces.widgets import here
 
 if TYPE_CHECKING:
     from nbflow.project import Project
+
+_CELL: Final = "text-align:left;padding:2px 12px 2px 0;font-weight:normal"
 
 
 def parameters(notebook: str | Path | None = None) -> Any:
@@ -32,7 +36,28 @@ def parameters(notebook: str | Path | None = None) -> Any:
     button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
     output = ipywidgets.Output()
     button.on_click(lambda _: _start(project, path, fields, output))
-    return ipywidgets.VBox([*fields.values(), button, output])
+    return _form(ipywidgets, [*fields.values(), button, output], fields)
+
+
+def _form(ipywidgets: Any, children: list[Any], fields: dict[str, Any]) -> Any:
+    """The widgets, and for where there are none (an exported page), the values as a table."""
+
+    class Form(ipywidgets.VBox):  # type: ignore[misc]
+        def _repr_mimebundle_(self, **more: Any) -> Any:
+            bundle = super()._repr_mimebundle_(**more)
+            return {**(bundle or {}), "text/html": _table(fields)}
+
+    return Form(children)
+
+
+def _table(fields: dict[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><th style="{_CELL}">{escape(name)}</th>'
+        f'<td style="{_CELL}">{escape(str(field.value))}</td>'
+        f'<td style="{_CELL}">{escape(field.tooltip or "")}</td></tr>'
+        for name, field in fields.items()
+    )
+    return f'<table class="nbflow-parameters">{rows}</table>'
 
 
 def _field(ipywidgets: Any, parameter: Parameter) -> Any:
@@ -49,7 +74,7 @@ def _field(ipywidgets: Any, parameter: Parameter) -> Any:
         case "bool", bool():
             return ipywidgets.Checkbox(value=default, indent=False, **common)
         case "int", int() if abs(default) < 2**53:
-            return ipywidgets.IntText(value=default, **common)
+            return _number(ipywidgets, parameter, common)
         case "float", int() | float():
             return ipywidgets.FloatText(value=float(default), **common)
         case "date", str():
@@ -57,6 +82,17 @@ def _field(ipywidgets: Any, parameter: Parameter) -> Any:
         case "str" | "date" | "datetime" | "int" | "float", str() | None:
             return ipywidgets.Text(value=default or "", placeholder=parameter.type, **common)
     return ipywidgets.Textarea(value=json.dumps(default, default=str), **common)
+
+
+def _number(ipywidgets: Any, parameter: Parameter, common: dict[str, Any]) -> Any:
+    """A whole number, within its bounds where both are known: ipywidgets has no open ones."""
+    bounds = parameter.bounds
+    least = bounds.ge if bounds.gt is None else bounds.gt + 1
+    most = bounds.le if bounds.lt is None else bounds.lt - 1
+    if least is None or most is None or not bounds.hold(parameter.default):
+        return ipywidgets.IntText(value=parameter.default, **common)
+    limits = {"min": math.ceil(least), "max": math.floor(most)}
+    return ipywidgets.BoundedIntText(value=parameter.default, **limits, **common)
 
 
 def _start(project: "Project", path: Path, fields: dict[str, Any], output: Any) -> None:

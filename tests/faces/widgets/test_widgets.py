@@ -176,6 +176,42 @@ def test_a_value_of_the_run_is_loaded_into_the_kernel(watched: list[Any]) -> Non
     assert watched[4][0]["data"]["text/plain"] == "[1, 2]"
 
 
+def exported(bundle: dict[str, str]) -> str:
+    """The page that nbconvert makes of a notebook with this output."""
+    exporters: Any = pytest.importorskip("nbconvert").HTMLExporter
+    make: Any = nbformat.v4
+    cell = make.new_code_cell("shown", outputs=[make.new_output("display_data", data=bundle)])
+    page, _ = exporters().from_notebook_node(make.new_notebook(cells=[cell]))
+    return str(page)
+
+
+def test_an_exported_page_has_the_values_of_the_form(tmp_path: Path) -> None:
+    from nbflow.faces.widgets import parameters
+
+    source = "n: Annotated[int, range(1, 9)] = 3  # <how> many"
+    path = notebook(tmp_path / "a.ipynb", source)
+    node = json.loads(path.read_text())
+    node["cells"][0]["metadata"]["tags"] = ["parameters"]
+    path.write_text(json.dumps(node))
+    form = parameters(path)
+    number = form.children[0]
+    assert (type(number).__name__, number.min, number.max) == ("BoundedIntText", 1, 8)
+    number.value = 7
+    bundle = form._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    page = exported(bundle)
+    assert '<th style="text-align:left;padding:2px 12px 2px 0;font-weight:normal">n</th>' in page
+    assert ">7</td>" in page
+    assert "&lt;how&gt; many" in page
+
+
+def test_an_exported_page_has_the_picture(shop: Graph, good_run: Run) -> None:
+    picture = _Picture(graph=shop, run=good_run, story=story_of(good_run))
+    page = exported(picture.draw(()).bundle())
+    assert "<svg" in page
+    assert all(str(step.name) in page for step in shop.steps)
+
+
 @pytest.mark.slow
 def test_a_form_has_a_control_for_each_type_and_starts_a_run(tmp_path: Path) -> None:
     from nbflow import Project
