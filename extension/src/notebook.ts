@@ -12,6 +12,8 @@ import { Signal } from '@lumino/signaling';
 import type { IApi } from './api';
 import type { EventFeed } from './models/feed';
 import { exchanged, placeOf } from './models/mending';
+import type { IFile } from './models/outlook';
+import { OutlookModel } from './models/outlook';
 import { RunModel } from './models/run';
 import type { ISource } from './models/workflow';
 import { WorkflowModel } from './models/workflow';
@@ -54,6 +56,37 @@ function readCell(cell: Cell['model']): ContentCell & { outputs?: []; execution_
   };
 }
 
+/** The notebook's file, as its editor knows it. */
+class PanelFile implements IFile {
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _source: PanelSource
+  ) {
+    const { context } = _panel;
+    context.model.stateChanged.connect((_, { name }) => {
+      if (name === 'dirty') {
+        this.dirtyChanged.emit();
+      }
+    });
+    context.saveState.connect((_, state) => {
+      if (state === 'completed') {
+        this.saved.emit();
+      }
+    });
+  }
+
+  readonly dirtyChanged = new Signal<this, void>(this);
+  readonly saved = new Signal<this, void>(this);
+
+  get path(): string {
+    return this._source.path;
+  }
+
+  get dirty(): boolean {
+    return this._panel.context.model.dirty;
+  }
+}
+
 export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
   constructor(
     readonly panel: NotebookPanel,
@@ -64,6 +97,7 @@ export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
     this._source = new PanelSource(panel, contents);
     this.graph = new WorkflowModel(api, this._source);
     this.run = new RunModel(api, feed, this.path);
+    this.outlook = new OutlookModel(api, this.run, new PanelFile(panel, this._source));
     panel.content.activeCellChanged.connect(this._onActiveCell, this);
     panel.context.pathChanged.connect(this._onPath, this);
     void this._load();
@@ -71,6 +105,7 @@ export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
 
   readonly graph: WorkflowModel;
   readonly run: RunModel;
+  readonly outlook: OutlookModel;
 
   get path(): string {
     return this._source.path;
@@ -92,6 +127,7 @@ export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
     if (!this._isDisposed) {
       this._isDisposed = true;
       this.graph.dispose();
+      this.outlook.dispose();
       this.run.dispose();
       Signal.clearData(this);
     }
@@ -147,6 +183,7 @@ export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
     await this.panel.context.ready;
     if (!this._isDisposed) {
       await Promise.all([this.graph.refresh(), this.run.refresh()]);
+      this.outlook.look();
     }
   }
 

@@ -9,15 +9,19 @@ import React from 'react';
 
 import { clock, count, duration, since } from './format';
 import { useClock } from './hooks';
+import type { ShownResult } from './models/outlook';
 import type { Items } from './models/run';
 import type { Output, StepResult } from './wire';
 
-/** A step's status as it is shown: reused is a way of having succeeded. */
-export type Mark = StepResult['status'] | 'reused' | 'none';
+/** A step's status as it is shown: reused is a way of having succeeded, stale what became of it. */
+export type Mark = StepResult['status'] | 'reused' | 'stale' | 'none';
 
-export function markOf(result: StepResult | undefined): Mark {
+export function markOf(result: ShownResult | undefined): Mark {
   if (result === undefined) {
     return 'none';
+  }
+  if (result.stale !== undefined) {
+    return 'stale';
   }
   return result.status === 'succeeded' && result.action === 'reuse' ? 'reused' : result.status;
 }
@@ -32,6 +36,8 @@ const SHAPES: Record<Mark, string> = {
   succeeded: `<circle cx="8" cy="8" r="7" fill="currentColor"/>
     <path d="M4.8 8.3l2.2 2.2 4.2-4.6" class="nbflow-on" ${LINE}/>`,
   reused: `<path d="M12.9 9.4A5.2 5.2 0 1 1 12.3 5M12.6 2v3.3H9.3" ${LINE} stroke-linejoin="round"/>`,
+  stale: `<circle cx="8" cy="8" r="6" ${LINE} stroke-dasharray="3.2 3.1"/>
+    <path d="M5.6 8.2l1.7 1.7 3.1-3.5" ${LINE}/>`,
   failed: `<path d="M5.2 1h5.6L15 5.2v5.6L10.8 15H5.2L1 10.8V5.2z" fill="currentColor"/>
     <path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8" class="nbflow-on" ${LINE}/>`,
   skipped: `<path d="M4 4l4 4-4 4M8.5 4l4 4-4 4" ${LINE} stroke-linejoin="round"/>`,
@@ -65,6 +71,7 @@ export function statusWord(mark: Mark, trans: TranslationBundle): string {
     waiting: trans.__('waiting'),
     succeeded: trans.__('succeeded'),
     reused: trans.__('reused'),
+    stale: trans.__('will run'),
     failed: trans.__('failed'),
     skipped: trans.__('skipped'),
     cancelled: trans.__('cancelled'),

@@ -9,6 +9,7 @@ import type { Widget } from '@lumino/widgets';
 
 import type { IApi } from './api';
 import type { EventFeed } from './models/feed';
+import type { OutlookModel } from './models/outlook';
 import type { RunModel } from './models/run';
 import type { WorkflowModel } from './models/workflow';
 import type { Features, Fix } from './wire';
@@ -20,6 +21,8 @@ export interface INotebookWorkflow {
   readonly path: string;
   readonly graph: WorkflowModel;
   readonly run: RunModel;
+  /** What its next run would do, as far as that is known. */
+  readonly outlook: OutlookModel;
   /** The active cell's id. */
   readonly activeCell: string | null;
   readonly activeCellChanged: ISignal<INotebookWorkflow, string | null>;

@@ -63,6 +63,14 @@ def test_open_edit_run_fail_fix_resume(window: Any, lab: Any) -> None:
         status(window, step, "succeeded")
     assert "3 rows" in badge(window, "orders").inner_text()
 
+    # What was saved since is stale, and the panel says beforehand what a run would do.
+    window.write_cell(6, 'best = totals["shop"].iloc[0]')
+    window.command("docmanager:save")
+    status(window, "best", "stale")
+    status(window, "totals", "succeeded")
+    panel.locator(".nbflow-Bar-summary", has_text="will run").wait_for()
+    assert "will run" in badge(window, "best").inner_text()
+
     # It fails on purpose, and the failing line is one click away.
     window.write_cell(6, 'best = totals["shop"].iloc[-1]\nbest = totals["store"]')
     window.command("nbflow:run", jobs=2)

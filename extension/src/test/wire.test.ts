@@ -6,6 +6,8 @@ import * as shapes from './shapes';
 describe('the samples of tests/wire are what wire.ts says', () => {
   test.each([
     ['show', shapes.graph],
+    ['later-show', shapes.graph],
+    ['later-run', shapes.run],
     ['plan', shapes.plan],
     ['runs', shapes.runs],
     ['run-succeeded', shapes.run],

@@ -6,12 +6,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import type { ShownResult } from '../../models/outlook';
 import { Elapsed, markOf, rowsOut, StatusMark, statusWord } from '../../status';
-import type { StepResult } from '../../wire';
 
 export interface IBadge {
   step: string;
-  result: StepResult | undefined;
+  result: ShownResult | undefined;
 }
 
 /**
@@ -47,7 +47,7 @@ export class BadgeWidget extends ReactWidget {
         data-status={mark}
         aria-haspopup="menu"
         aria-label={trans.__('Step %1: %2', step, statusWord(mark, trans))}
-        title={result?.error ? `${result.error.type}: ${result.error.message}` : result?.message}
+        title={titleOf(result)}
         onMouseDown={event => event.preventDefault()}
         onClick={event => {
           const { left, bottom } = event.currentTarget.getBoundingClientRect();
@@ -56,14 +56,24 @@ export class BadgeWidget extends ReactWidget {
       >
         <StatusMark mark={mark} />
         <span className="nbflow-Badge-name">{step}</span>
-        {result && mark !== 'reused' && (
-          <span className="nbflow-Badge-fact">
-            <Elapsed result={result} />
-          </span>
+        {mark === 'reused' || mark === 'stale' ? (
+          <span className="nbflow-Badge-fact">{statusWord(mark, trans)}</span>
+        ) : (
+          result && (
+            <span className="nbflow-Badge-fact">
+              <Elapsed result={result} />
+            </span>
+          )
         )}
-        {mark === 'reused' && <span className="nbflow-Badge-fact">{statusWord(mark, trans)}</span>}
         {rows && <span className="nbflow-Badge-fact">{rows}</span>}
       </button>
     );
   }
+}
+
+/** What went wrong, what would be done, or what was done. */
+function titleOf(result: ShownResult | undefined): string | undefined {
+  return result?.error
+    ? `${result.error.type}: ${result.error.message}`
+    : (result?.stale ?? result?.message);
 }

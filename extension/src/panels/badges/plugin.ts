@@ -54,7 +54,7 @@ class Badges {
   ) {
     const update = () => this.update();
     _workflow.graph.changed.connect(update);
-    _workflow.run.changed.connect(update);
+    _workflow.outlook.changed.connect(update);
     _workflow.panel.content.model?.cells.changed.connect(update);
     this.update();
   }
@@ -71,7 +71,7 @@ class Badges {
 
   /** What each cell is to wear: of a step with several cells, the last one. */
   private _badges(): ReadonlyMap<string, IBadge> {
-    const { graph, run } = this._workflow;
+    const { graph, outlook } = this._workflow;
     if (graph.graph === null) {
       return new Map();
     }
@@ -81,7 +81,7 @@ class Badges {
         .filter(step => !definers.includes(step))
         .map(step => [
           step.cells[step.cells.length - 1],
-          { step: step.name, result: run.steps.get(step.name) }
+          { step: step.name, result: outlook.results.get(step.name) }
         ])
     );
   }

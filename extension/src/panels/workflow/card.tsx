@@ -7,11 +7,12 @@ import React from 'react';
 
 import { firstWords } from '../../format';
 import type { Placed } from '../../models/layout';
+import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { PictureNode } from '../../models/picture';
 import type { Mark } from '../../status';
 import { Elapsed, ItemCount, markOf, rowsOut, StatusMark, statusWord } from '../../status';
-import type { Step, StepResult } from '../../wire';
+import type { Step } from '../../wire';
 
 export const CARD_WIDTH = 190;
 const LINE_HEIGHT = 17;
@@ -35,7 +36,7 @@ export type Light = 'active' | 'parent' | 'child' | 'found' | 'dim' | 'path' | n
 export interface ICardProps {
   node: PictureNode;
   box: Placed;
-  result: StepResult | undefined;
+  result: ShownResult | undefined;
   items: Items | undefined;
   /** How the steps of a folded section went. */
   marks: readonly Mark[];
@@ -113,7 +114,11 @@ function StepLines({
           <span className="nbflow-Card-figures">
             {[
               rows,
-              mark === 'reused' ? statusWord(mark, trans) : <Elapsed key="time" result={result} />
+              mark === 'reused' || mark === 'stale' ? (
+                statusWord(mark, trans)
+              ) : (
+                <Elapsed key="time" result={result} />
+              )
             ]
               .filter(each => each !== null)
               .map((each, at) => (
@@ -209,6 +214,7 @@ const WEIGHT: readonly Mark[] = [
   'queued',
   'cancelled',
   'skipped',
+  'stale',
   'succeeded',
   'reused',
   'none'

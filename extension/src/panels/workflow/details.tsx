@@ -6,17 +6,18 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { count, duration } from '../../format';
+import type { ShownResult } from '../../models/outlook';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
 import type { Mark } from '../../status';
 import { markOf, StatusMark, statusWord } from '../../status';
 import { worst } from './card';
-import type { Output, StepResult } from '../../wire';
+import type { Output } from '../../wire';
 
 export interface IDetailsProps {
   node: PictureNode;
   picture: Picture;
-  results: ReadonlyMap<string, StepResult>;
+  results: ReadonlyMap<string, ShownResult>;
   trans: TranslationBundle;
   onOpen: (node: PictureNode) => void;
   onJump: (cell: string, line: number | null) => void;
@@ -65,8 +66,8 @@ export function Details(props: IDetailsProps): React.JSX.Element {
           {result.error.type}: {result.error.message}
         </button>
       )}
-      {result && !result.error && result.message && (
-        <p className="nbflow-Details-message">{result.message}</p>
+      {result && !result.error && (result.stale ?? result.message) && (
+        <p className="nbflow-Details-message">{result.stale ?? result.message}</p>
       )}
       <Ends title={trans.__('Needs')} edges={edges('to')} end="from" {...props} />
       <Ends title={trans.__('Feeds')} edges={edges('from')} end="to" {...props} />
@@ -80,7 +81,7 @@ export function Details(props: IDetailsProps): React.JSX.Element {
   );
 }
 
-function facts(mark: Mark, result: StepResult | undefined, trans: TranslationBundle): string {
+function facts(mark: Mark, result: ShownResult | undefined, trans: TranslationBundle): string {
   const parts = [
     statusWord(mark, trans),
     result?.seconds != null && result.action === 'run' ? duration(result.seconds) : null,

@@ -10,12 +10,13 @@ import React, { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useSta
 import { useSize } from '../../hooks';
 import type { Direction, Layout, LayoutRequest, Placed } from '../../models/layout';
 import { moved, NOTHING, walk } from '../../models/layout';
+import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
 import type { Mark } from '../../status';
 import { markOf, statusWord } from '../../status';
-import type { Edge, StepResult } from '../../wire';
+import type { Edge } from '../../wire';
 import { arranged, arrangedNow } from './arrange';
 import type { Light } from './card';
 import { Card, CARD_WIDTH, cardHeight } from './card';
@@ -26,7 +27,7 @@ import { around, FAR, fitted, meets, opened, seen, showing, zoomed } from './vie
 
 export interface IGraphProps {
   picture: Picture;
-  results: ReadonlyMap<string, StepResult>;
+  results: ReadonlyMap<string, ShownResult>;
   items: ReadonlyMap<string, Items>;
   /** The worst finding on each cell. */
   trouble: ReadonlyMap<string, 'error' | 'warning'>;
@@ -471,7 +472,7 @@ function lineLight(
 }
 
 /** What stands for several steps shows how they went; a step has a result of its own. */
-function marksOf(node: PictureNode, results: ReadonlyMap<string, StepResult>): readonly Mark[] {
+function marksOf(node: PictureNode, results: ReadonlyMap<string, ShownResult>): readonly Mark[] {
   return node.kind !== 'step' ? node.steps.map(step => markOf(results.get(step.name))) : NO_MARKS;
 }
 
@@ -489,7 +490,7 @@ function troubleOf(
 export function describe(
   node: PictureNode,
   picture: Picture,
-  results: ReadonlyMap<string, StepResult>,
+  results: ReadonlyMap<string, ShownResult>,
   trans: TranslationBundle
 ): string {
   const names = (ids: readonly string[] | undefined) =>

@@ -8,15 +8,15 @@ import React, { useEffect, useMemo, useRef } from 'react';
 
 import type { Lane } from '../../models/lanes';
 import { lanes, width } from '../../models/lanes';
+import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { Picture, PictureNode } from '../../models/picture';
 import { Elapsed, ItemCount, markOf, rowsOut, StatusMark, statusWord } from '../../status';
-import type { StepResult } from '../../wire';
 import { languageMark, title, worst } from './card';
 
 export interface IListProps {
   picture: Picture;
-  results: ReadonlyMap<string, StepResult>;
+  results: ReadonlyMap<string, ShownResult>;
   items: ReadonlyMap<string, Items>;
   active: string | null;
   found: ReadonlySet<string> | null;
@@ -218,13 +218,14 @@ function about(node: PictureNode, trans: TranslationBundle): string {
   }
 }
 
-function Figures({ result, trans }: { result: StepResult; trans: TranslationBundle }) {
+function Figures({ result, trans }: { result: ShownResult; trans: TranslationBundle }) {
   const rows = rowsOut(result.outputs, trans);
+  const timed = result.action !== 'reuse' && result.seconds !== null;
   return (
     <>
       {rows}
-      {rows !== null && result.action !== 'reuse' && result.seconds !== null ? ' · ' : ''}
-      <Elapsed result={result} />
+      {rows !== null && (timed || result.stale !== undefined) ? ' · ' : ''}
+      {result.stale === undefined ? <Elapsed result={result} /> : statusWord('stale', trans)}
     </>
   );
 }

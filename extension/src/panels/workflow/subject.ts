@@ -6,13 +6,14 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { IApi, RunAt } from '../../api';
+import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import { byStep, itemsOf } from '../../models/run';
 import { sections } from '../../models/sections';
 import type { RequestError } from '../../request';
 import { asRequestError } from '../../request';
 import type { INotebookWorkflow } from '../../tokens';
-import type { Diagnostic, Edge, Graph, Run, StepResult } from '../../wire';
+import type { Diagnostic, Edge, Graph, Plan, Run } from '../../wire';
 
 export interface ISubject {
   readonly name: string;
@@ -21,7 +22,9 @@ export interface ISubject {
   /** Whether the first answer is still awaited. */
   readonly loading: boolean;
   readonly run: Run | null;
-  readonly results: ReadonlyMap<string, StepResult>;
+  readonly results: ReadonlyMap<string, ShownResult>;
+  /** What the next run would do; null where it is not known. */
+  readonly plan: Plan | null;
   readonly items: ReadonlyMap<string, Items>;
   readonly changed: readonly ISignal<unknown, unknown>[];
   readonly sections: ReadonlyMap<string, string>;
@@ -37,7 +40,7 @@ export interface ISubject {
 /** An open notebook. */
 export class OpenSubject implements ISubject {
   constructor(readonly workflow: INotebookWorkflow) {
-    this.changed = [workflow.graph.changed, workflow.run.changed, workflow.activeCellChanged];
+    this.changed = [workflow.graph.changed, workflow.outlook.changed, workflow.activeCellChanged];
   }
 
   readonly changed: readonly ISignal<unknown, unknown>[];
@@ -62,8 +65,12 @@ export class OpenSubject implements ISubject {
     return this.workflow.run.run;
   }
 
-  get results(): ReadonlyMap<string, StepResult> {
-    return this.workflow.run.steps;
+  get results(): ReadonlyMap<string, ShownResult> {
+    return this.workflow.outlook.results;
+  }
+
+  get plan(): Plan | null {
+    return this.workflow.outlook.plan;
   }
 
   get items(): ReadonlyMap<string, Items> {
@@ -124,7 +131,8 @@ export class RunSubject implements ISubject {
   graph: Graph | null = null;
   error: RequestError | null = null;
   run: Run | null = null;
-  results: ReadonlyMap<string, StepResult> = new Map();
+  results: ReadonlyMap<string, ShownResult> = new Map();
+  readonly plan = null;
   items: ReadonlyMap<string, Items> = new Map();
   sections: ReadonlyMap<string, string> = new Map();
   activeCell: string | null = null;

@@ -19,6 +19,8 @@ import { clock, duration, since } from '../../format';
 import { useClock, useSignals, useSize } from '../../hooks';
 import type { Direction } from '../../models/layout';
 import type { Picture, PictureNode } from '../../models/picture';
+import type { Outlook } from '../../models/plan';
+import { outlook } from '../../models/plan';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
 import type { Graph, Run } from '../../wire';
@@ -308,11 +310,21 @@ function Summary({ subject, trans }: { subject: ISubject; trans: TranslationBund
   } else if (run !== null && run.seconds !== null) {
     text = trans.__('%1 in %2', runWord(run, trans), duration(run.seconds));
   }
+  const next = subject.plan === null ? null : nextWords(outlook(subject.plan), trans);
   return (
-    <span className="nbflow-Bar-summary" role="status" title={text}>
-      {text}
+    <span
+      className="nbflow-Bar-summary"
+      role="status"
+      title={[text, next].filter(Boolean).join(' · ')}
+    >
+      {run?.status === 'succeeded' ? (next ?? text) : text}
     </span>
   );
+}
+
+/** What the next run would do; null where that is to reuse everything. */
+function nextWords({ run, reuse }: Outlook, trans: TranslationBundle): string | null {
+  return run === 0 ? null : [trans.__('%1 will run', run), trans.__('%1 reused', reuse)].join(', ');
 }
 
 function done(run: Run): number {
