@@ -6,25 +6,25 @@
  * gone beyond is known by its attempt and left out.
  */
 
-import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { IApi, RunAt } from '../api';
-import type { RequestError } from '../request';
 import { asRequestError } from '../request';
 import type { FeedEvent, Run, RunEvent, RunRequest, Status, StepResult } from '../wire';
 import { ENDED } from '../wire';
 import type { EventFeed } from './feed';
+import { AskingModel } from './model';
 
 export type RunApi = Pick<IApi, 'runs' | 'run' | 'start' | 'cancel' | 'resume'>;
 
-export class RunModel implements IDisposable {
+export class RunModel extends AskingModel {
   constructor(
     private readonly _api: RunApi,
     feed: EventFeed,
     private _path: string
   ) {
+    super();
     feed.event.connect(this._onEvent, this);
     feed.connectedChanged.connect(this._onConnected, this);
   }
@@ -32,11 +32,6 @@ export class RunModel implements IDisposable {
   /** The run that is shown: the latest one of the notebook, unless another was asked for. */
   get run(): Run | null {
     return this._run;
-  }
-
-  /** Why the run could not be had. */
-  get error(): RequestError | null {
-    return this._error;
   }
 
   get running(): boolean {
@@ -53,25 +48,9 @@ export class RunModel implements IDisposable {
     return this._items;
   }
 
-  /** The run or something in it has changed. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
   /** A run that was going on here has ended. */
   get finished(): ISignal<this, Run> {
     return this._finished;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-    }
   }
 
   /** The notebook was renamed. */
@@ -100,7 +79,7 @@ export class RunModel implements IDisposable {
     const loading = this._loading;
     try {
       const snapshot = await this._api.run(this._at(id));
-      if (this._loading === loading && !this._isDisposed) {
+      if (this._loading === loading && !this.isDisposed) {
         this._loading = null;
         this._set(missed.reduce(applied, snapshot));
       }
@@ -185,19 +164,16 @@ export class RunModel implements IDisposable {
   }
 
   private _fail(reason: unknown): void {
-    if (!this._isDisposed) {
+    if (!this.isDisposed) {
       this._error = asRequestError(reason);
       this._changed.emit();
     }
   }
 
   private _run: Run | null = null;
-  private _error: RequestError | null = null;
   private _steps: ReadonlyMap<string, StepResult> = new Map();
   private _items: ReadonlyMap<string, Items> = new Map();
   private _loading: { id: string; missed: FeedEvent[] } | null = null;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
   private readonly _finished = new Signal<this, Run>(this);
 }
 

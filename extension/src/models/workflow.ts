@@ -5,10 +5,8 @@
  * moment. Outputs and clicks change the notebook, too, but not its text: they ask nothing.
  */
 
-import type { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
 import type { IApi } from '../api';
 import type { RequestError } from '../request';
@@ -16,6 +14,7 @@ import { asRequestError } from '../request';
 import type { Content, Edge, Graph } from '../wire';
 import type { Denial } from './denial';
 import { denial } from './denial';
+import { AskingModel } from './model';
 
 /** A notebook in an editor, seen from here. */
 export interface ISource {
@@ -28,12 +27,13 @@ export interface ISource {
 /** How long a text is left alone before it is read. */
 export const DELAY = 120;
 
-export class WorkflowModel implements IDisposable {
+export class WorkflowModel extends AskingModel {
   constructor(
     private readonly _api: Pick<IApi, 'graph'>,
     private readonly _source: ISource,
     delay: number = DELAY
   ) {
+    super();
     this._debouncer = new Debouncer(() => this.refresh(), delay);
     _source.changed.connect(this._onChanged, this);
   }
@@ -42,14 +42,9 @@ export class WorkflowModel implements IDisposable {
     return this._source.path;
   }
 
-  /** The last graph that the server could read; null before the first. */
+  /** The last graph that the server could read (it stays beside an error); null before the first. */
   get graph(): Graph | null {
     return this._graph;
-  }
-
-  /** Why the notebook, as it is now, could not be read; its last graph stays. */
-  get error(): RequestError | null {
-    return this._error;
   }
 
   /** Whether an answer is awaited. */
@@ -57,21 +52,11 @@ export class WorkflowModel implements IDisposable {
     return this._answered < this._asked;
   }
 
-  /** The graph, the error or `busy` have changed. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
+  override dispose(): void {
+    if (!this.isDisposed) {
       this._debouncer.dispose();
-      Signal.clearData(this);
     }
+    super.dispose();
   }
 
   /** The notebook as it stands, for whoever asks the server about it. */
@@ -90,7 +75,7 @@ export class WorkflowModel implements IDisposable {
   async refresh(): Promise<void> {
     const content = this._source.read();
     const text = JSON.stringify([this._source.path, content]);
-    if (this._isDisposed || text === this._text) {
+    if (this.isDisposed || text === this._text) {
       return;
     }
     this._text = text;
@@ -111,7 +96,7 @@ export class WorkflowModel implements IDisposable {
 
   /** Answers may overtake each other: one that is older than what is shown is dropped. */
   private _settle(number: number, graph: Graph | null, error: RequestError | null): void {
-    if (this._isDisposed || number <= this._answered) {
+    if (this.isDisposed || number <= this._answered) {
       return;
     }
     this._answered = number;
@@ -128,11 +113,8 @@ export class WorkflowModel implements IDisposable {
   }
 
   private _graph: Graph | null = null;
-  private _error: RequestError | null = null;
   private _text: string | null = null;
   private _asked = 0;
   private _answered = 0;
-  private _isDisposed = false;
   private readonly _debouncer: Debouncer;
-  private readonly _changed = new Signal<this, void>(this);
 }
