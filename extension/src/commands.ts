@@ -9,6 +9,8 @@ export const CommandIDs = {
   run: 'nbflow:run',
   /** `{way: 'only'|'until'|'from'|'force', path?, step?}`: the step that is named, or active. */
   runStep: 'nbflow:run-step',
+  /** `{way?, path?, step?}`: what to type in a terminal instead. */
+  copyCommand: 'nbflow:copy-command',
   cancel: 'nbflow:cancel',
   /** `{run, latestCode?}`. */
   resume: 'nbflow:resume',

@@ -80,12 +80,36 @@ export function statusWord(mark: Mark, trans: TranslationBundle): string {
   return words[mark];
 }
 
-/** How long it took, or has taken so far. */
-export function Elapsed({ result }: { result: StepResult }): React.JSX.Element | null {
+/** A step's state in words: what it waits for, why it was left out. */
+export function stateWord(result: ShownResult | undefined, trans: TranslationBundle): string {
+  const mark = markOf(result);
+  if (mark === 'waiting' && result?.reason === 'approval') {
+    return trans.__('waits for approval');
+  }
+  return mark === 'skipped' && result?.reason === 'condition_false'
+    ? trans.__('condition false')
+    : statusWord(mark, trans);
+}
+
+const SAID: ReadonlySet<Mark> = new Set<Mark>(['reused', 'stale', 'waiting', 'skipped']);
+
+/** What stands beside a step's mark: a time, or a word where time says nothing. */
+export function Fact({ result, trans }: IFactProps): React.JSX.Element {
+  return SAID.has(markOf(result)) ? <>{stateWord(result, trans)}</> : <Elapsed result={result} />;
+}
+
+interface IFactProps {
+  result: ShownResult;
+  trans: TranslationBundle;
+}
+
+/** How long it took, or has taken so far and is likely to take. */
+export function Elapsed({ result }: { result: ShownResult }): React.JSX.Element | null {
   const running = result.status === 'running';
   const now = useClock(running);
   if (running) {
-    return <>{clock(since(result.started, now))}</>;
+    const passed = clock(since(result.started, now));
+    return <>{result.expected === undefined ? passed : `${passed} / ${clock(result.expected)}`}</>;
   }
   return result.seconds === null || result.action === 'reuse' ? null : (
     <>{duration(result.seconds)}</>
@@ -107,6 +131,17 @@ export function ItemCount({ items, trans }: IItemCountProps): React.JSX.Element 
 interface IItemCountProps {
   items: Items | undefined;
   trans: TranslationBundle;
+}
+
+/** `48,210 × 12`: rows and columns of the output that counts, the largest table. */
+export function sizeOut(outputs: readonly Output[], trans: TranslationBundle): string | null {
+  const largest = outputs.reduce<Output | null>(
+    (most, each) => (each.rows !== null && each.rows > (most?.rows ?? -1) ? each : most),
+    null
+  );
+  return largest === null || largest.rows === null || largest.columns === null
+    ? rowsOut(outputs, trans)
+    : `${count(largest.rows)} × ${count(largest.columns)}`;
 }
 
 /** `48,210 rows` of the output that counts: the largest table. */

@@ -1,8 +1,11 @@
 """The workflow panel by itself: large notebooks, the keyboard, tags, findings."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 MANY = 300
+WIRE = Path(__file__).parent.parent / "wire"
 
 
 def as_drawing(panel: Any) -> Any:
@@ -143,3 +146,53 @@ def test_an_edge_that_is_not_true_is_denied(window: Any, lab: Any) -> None:
     window.page.keyboard.press("Control+z")
     doubtful.wait_for(state="attached")
     assert text.inner_text() == "plot(sales)"
+
+
+def sample(name: str) -> Any:
+    return json.loads((WIRE / f"{name}.json").read_text("utf-8"))
+
+
+def answer(window: Any, pattern: str, document: Any) -> None:
+    """What a server of a later version would say."""
+    body = json.dumps(document)
+    window.page.route(
+        f"{window.lab.url}nbflow/api/{pattern}",
+        lambda route: route.fulfill(content_type="application/json", body=body),
+    )
+
+
+def later(window: Any, lab: Any, *, able: bool) -> Any:
+    """A notebook with all that is planned; `able`: the server says that it can do it."""
+    run, capabilities = sample("later-run"), sample("capabilities")
+    if able:
+        capabilities["features"] = dict.fromkeys(capabilities["features"], True)
+    summary = {name: value for name, value in run.items() if name not in ("steps", "learned")}
+    answer(window, "capabilities?*", capabilities)
+    answer(window, "graph?*", sample("later-show"))
+    answer(window, "runs?*", {"schema_version": 1, "runs": [summary]})
+    answer(window, f"runs/{run['run']}?*", run)
+    window.open(lab.write("later.ipynb", *[f"x{n} = [{n}]" for n in range(8)]))
+    graph = as_drawing(window.panel())
+    window.panel().get_by_role("button", name="Show all (F)").click()
+    graph.locator('[data-step="prices"][data-status="waiting"]').wait_for()
+    return graph
+
+
+def test_what_a_later_version_brings_is_drawn(window: Any, lab: Any) -> None:
+    graph = later(window, lab, able=True)
+    clean = graph.locator('[data-step="clean"].nbflow-mod-stack')
+    clean.get_by_text("4/6").wait_for()
+    assert clean.get_attribute("data-status") == "failed"
+    assert "waits for approval" in graph.locator('[data-step="prices"]').inner_text()
+    assert "condition false" in graph.locator('[data-step="short_note"]').inner_text()
+    chips = graph.locator(".nbflow-Chip").all_inner_texts()
+    assert {"foreach:region=regions", "when:is_large", "approve", "publish:prices"} <= set(chips)
+    badge = window.page.locator('.nbflow-Badge[data-step="prices"]')
+    assert "waits for approval" in badge.inner_text()
+
+
+def test_what_the_server_cannot_do_is_not_drawn(window: Any, lab: Any) -> None:
+    graph = later(window, lab, able=False)
+    chips = graph.locator(".nbflow-Chip").all_inner_texts()
+    assert sorted(chips) == ["partial", "pool:db=2", "retries:2"]
+    assert graph.locator(".nbflow-mod-stack").count() == 0

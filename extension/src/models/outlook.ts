@@ -23,9 +23,10 @@ export interface IFile {
   readonly saved: ISignal<unknown, unknown>;
 }
 
-/** How a step went, and why it would not be reused. */
+/** How a step went, why it would not be reused, and how many seconds it is likely to take. */
 export interface ShownResult extends StepResult {
   stale?: string;
+  expected?: number;
 }
 
 export const DELAY = 300;
@@ -50,11 +51,13 @@ export class OutlookModel extends AskingModel {
     return this._file.dirty || this._run.running ? null : this._plan;
   }
 
-  /** How the steps went, those that have become stale marked as such. */
+  /** How the steps go, and how long they are likely to; how they went, and what has become stale. */
   get results(): ReadonlyMap<string, ShownResult> {
-    const [steps, plan] = [this._run.steps, this.plan];
+    const { steps, running } = this._run;
+    const plan = running ? this._plan : this.plan;
     if (this._shown.steps !== steps || this._shown.plan !== plan) {
-      this._shown = { steps, plan, results: plan === null ? steps : withPlan(steps, plan) };
+      const results = plan === null ? steps : (running ? withExpected : withStale)(steps, plan);
+      this._shown = { steps, plan, results };
     }
     return this._shown.results;
   }
@@ -108,16 +111,27 @@ export class OutlookModel extends AskingModel {
   private readonly _debouncer: Debouncer;
 }
 
-/** Results with the reasons for which a plan does not reuse them. */
-export function withPlan(
-  steps: ReadonlyMap<string, StepResult>,
-  plan: Plan
-): ReadonlyMap<string, ShownResult> {
+type Results = ReadonlyMap<string, StepResult>;
+
+/** Results with the reasons for which a plan would not use them again. */
+function withStale(steps: Results, plan: Plan): ReadonlyMap<string, ShownResult> {
   const found = new Map<string, ShownResult>(steps);
   for (const { step, action, message } of plan.tasks) {
     const result = steps.get(step);
     if (action === 'run' && result?.status === 'succeeded') {
       found.set(step, { ...result, stale: message });
+    }
+  }
+  return found;
+}
+
+/** Results with the time that running steps took before. */
+function withExpected(steps: Results, plan: Plan): ReadonlyMap<string, ShownResult> {
+  const found = new Map<string, ShownResult>(steps);
+  for (const { step, expected_seconds } of plan.tasks) {
+    const result = steps.get(step);
+    if (result?.status === 'running' && expected_seconds !== null) {
+      found.set(step, { ...result, expected: expected_seconds });
     }
   }
   return found;

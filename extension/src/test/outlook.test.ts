@@ -46,7 +46,7 @@ async function opened() {
   await settled();
   const plans = new FakePlans();
   const file = new FakeFile();
-  return { plans, file, run, model: new OutlookModel(plans, run, file, 0) };
+  return { plans, file, run, runs, model: new OutlookModel(plans, run, file, 0) };
 }
 
 /** A debouncer of no time has asked. */
@@ -81,6 +81,22 @@ describe('what the next run would do', () => {
     file.edit.emit();
     expect([told, model.plan]).toEqual([1, null]);
     expect(model.results).toBe(run.steps);
+  });
+
+  test('tells how long a running step is likely to take', async () => {
+    const { plans, file, model, run, runs } = await opened();
+    file.save.emit();
+    await rested();
+    plans.asked[0].answer.give(PLAN);
+    await settled();
+    const [first, second, ...others] = RUN.steps;
+    const steps = [first, { ...second, status: 'running' as const, finished: null }, ...others];
+    void run.show(RUN.run);
+    runs.asked[1].answer.give({ ...RUN, status: 'running', steps });
+    await settled();
+    expect(model.plan).toBeNull();
+    expect(model.results.get('returns')).toMatchObject({ status: 'running', expected: 1.5 });
+    expect(model.results.get('metrics')?.stale).toBeUndefined();
   });
 
   test('is not known of a notebook that cannot run', async () => {

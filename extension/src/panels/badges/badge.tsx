@@ -7,11 +7,13 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { ShownResult } from '../../models/outlook';
-import { Elapsed, markOf, rowsOut, StatusMark, statusWord } from '../../status';
+import type { Items } from '../../models/run';
+import { Fact, ItemCount, markOf, rowsOut, stateWord, StatusMark } from '../../status';
 
 export interface IBadge {
   step: string;
   result: ShownResult | undefined;
+  items: Items | undefined;
 }
 
 /**
@@ -29,14 +31,15 @@ export class BadgeWidget extends ReactWidget {
   }
 
   set badge(badge: IBadge) {
-    if (badge.step !== this._badge.step || badge.result !== this._badge.result) {
+    const { step, result, items } = this._badge;
+    if (badge.step !== step || badge.result !== result || badge.items?.ended !== items?.ended) {
       this._badge = badge;
       this.update();
     }
   }
 
   protected render(): React.JSX.Element {
-    const { step, result } = this._badge;
+    const { step, result, items } = this._badge;
     const mark = markOf(result);
     const trans = this._trans;
     const rows = result && rowsOut(result.outputs, trans);
@@ -46,7 +49,7 @@ export class BadgeWidget extends ReactWidget {
         data-step={step}
         data-status={mark}
         aria-haspopup="menu"
-        aria-label={trans.__('Step %1: %2', step, statusWord(mark, trans))}
+        aria-label={trans.__('Step %1: %2', step, stateWord(result, trans))}
         title={titleOf(result)}
         onMouseDown={event => event.preventDefault()}
         onClick={event => {
@@ -56,14 +59,11 @@ export class BadgeWidget extends ReactWidget {
       >
         <StatusMark mark={mark} />
         <span className="nbflow-Badge-name">{step}</span>
-        {mark === 'reused' || mark === 'stale' ? (
-          <span className="nbflow-Badge-fact">{statusWord(mark, trans)}</span>
-        ) : (
-          result && (
-            <span className="nbflow-Badge-fact">
-              <Elapsed result={result} />
-            </span>
-          )
+        <ItemCount items={items} trans={trans} />
+        {result && (
+          <span className="nbflow-Badge-fact">
+            <Fact result={result} trans={trans} />
+          </span>
         )}
         {rows && <span className="nbflow-Badge-fact">{rows}</span>}
       </button>

@@ -71,7 +71,7 @@ class Badges {
 
   /** What each cell is to wear: of a step with several cells, the last one. */
   private _badges(): ReadonlyMap<string, IBadge> {
-    const { graph, outlook } = this._workflow;
+    const { graph, outlook, run } = this._workflow;
     if (graph.graph === null) {
       return new Map();
     }
@@ -81,7 +81,11 @@ class Badges {
         .filter(step => !definers.includes(step))
         .map(step => [
           step.cells[step.cells.length - 1],
-          { step: step.name, result: outlook.results.get(step.name) }
+          {
+            step: step.name,
+            result: outlook.results.get(step.name),
+            items: run.items.get(step.name)
+          }
         ])
     );
   }

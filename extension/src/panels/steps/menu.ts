@@ -42,6 +42,7 @@ export function openStepMenu(
     add(CommandIDs.loadOutput, { path, run, step });
     menu.addItem({ type: 'separator' });
   }
+  add(CommandIDs.copyCommand, { path, step });
   add(CommandIDs.editTags, { path, step });
   add(CommandIDs.renameStep, { path, step });
   // A menu that is closed is done with once its command has been given.

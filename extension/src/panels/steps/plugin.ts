@@ -4,6 +4,7 @@
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import {
+  Clipboard,
   Dialog,
   ICommandPalette,
   InputDialog,
@@ -15,6 +16,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { CommandIDs } from '../../commands';
+import { commandLine } from '../../models/command-line';
 import { renamed } from '../../models/tag-form';
 import { asRequestError } from '../../request';
 import { IWorkflows } from '../../tokens';
@@ -69,6 +71,18 @@ export const steps: JupyterFrontEndPlugin<void> = {
       execute: args => {
         const found = which(args);
         return found && rename(workflows, found, trans);
+      }
+    });
+
+    commands.addCommand(CommandIDs.copyCommand, {
+      label: trans.__('Copy Command'),
+      caption: trans.__('Copy what runs this step in a terminal, from the folder of the server'),
+      isEnabled: args => which(args) !== null,
+      execute: args => {
+        const found = which(args);
+        if (found !== null) {
+          Clipboard.copyToSystem(commandLine(found.workflow.path, found.step.name));
+        }
       }
     });
 

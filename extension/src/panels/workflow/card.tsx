@@ -11,7 +11,7 @@ import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { PictureNode } from '../../models/picture';
 import type { Mark } from '../../status';
-import { Elapsed, ItemCount, markOf, rowsOut, StatusMark, statusWord } from '../../status';
+import { Fact, ItemCount, markOf, sizeOut, StatusMark } from '../../status';
 import type { Step } from '../../wire';
 
 export const CARD_WIDTH = 190;
@@ -97,7 +97,7 @@ function StepLines({
   trans
 }: ICardProps & { mark: Mark }): React.JSX.Element {
   const step = node.steps[0];
-  const rows = result === undefined ? null : rowsOut(result.outputs, trans);
+  const size = result === undefined ? null : sizeOut(result.outputs, trans);
   return (
     <>
       <div className="nbflow-Card-line">
@@ -112,14 +112,7 @@ function StepLines({
         <span className="nbflow-Card-title">{firstWords(title(step), 60)}</span>
         {result !== undefined && (
           <span className="nbflow-Card-figures">
-            {[
-              rows,
-              mark === 'reused' || mark === 'stale' ? (
-                statusWord(mark, trans)
-              ) : (
-                <Elapsed key="time" result={result} />
-              )
-            ]
+            {[size, <Fact key="fact" result={result} trans={trans} />]
               .filter(each => each !== null)
               .map((each, at) => (
                 <span key={at}>{each}</span>

@@ -10,7 +10,7 @@ import type { ShownResult } from '../../models/outlook';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
 import type { Mark } from '../../status';
-import { markOf, StatusMark, statusWord } from '../../status';
+import { markOf, stateWord, StatusMark, statusWord } from '../../status';
 import { worst } from './card';
 import type { Output } from '../../wire';
 
@@ -39,7 +39,9 @@ export function Details(props: IDetailsProps): React.JSX.Element {
         <strong className="nbflow-Details-name" title={node.label}>
           {node.kind === 'definitions' ? trans.__('Definitions') : node.label}
         </strong>
-        <span className="nbflow-Details-facts">{facts(mark, result, trans)}</span>
+        <span className="nbflow-Details-facts" title={facts(mark, result, trans)}>
+          {facts(mark, result, trans)}
+        </span>
         {node.kind === 'step' && (
           <button
             className="nbflow-Details-menu jp-Button"
@@ -83,7 +85,7 @@ export function Details(props: IDetailsProps): React.JSX.Element {
 
 function facts(mark: Mark, result: ShownResult | undefined, trans: TranslationBundle): string {
   const parts = [
-    statusWord(mark, trans),
+    result === undefined ? statusWord(mark, trans) : stateWord(result, trans),
     result?.seconds != null && result.action === 'run' ? duration(result.seconds) : null,
     result && result.attempts > 1 ? trans._n('%1 attempt', '%1 attempts', result.attempts) : null
   ];

@@ -15,7 +15,7 @@ import type { Items } from '../../models/run';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
 import { edgeNames } from '../../models/picture';
 import type { Mark } from '../../status';
-import { markOf, statusWord } from '../../status';
+import { markOf, stateWord } from '../../status';
 import type { Edge } from '../../wire';
 import { arranged, arrangedNow } from './arrange';
 import type { Light } from './card';
@@ -502,7 +502,7 @@ export function describe(
       ? [
           node.steps[0].title ?? '',
           node.steps[0].language,
-          statusWord(markOf(results.get(node.label)), trans)
+          stateWord(results.get(node.label), trans)
         ]
       : []),
     needs ? trans.__('needs %1', needs) : '',

@@ -11,7 +11,7 @@ import { lanes, width } from '../../models/lanes';
 import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { Picture, PictureNode } from '../../models/picture';
-import { Elapsed, ItemCount, markOf, rowsOut, StatusMark, statusWord } from '../../status';
+import { Fact, ItemCount, markOf, sizeOut, stateWord, StatusMark } from '../../status';
 import { languageMark, title, worst } from './card';
 
 export interface IListProps {
@@ -193,7 +193,7 @@ function Row(props: IRowProps): React.JSX.Element {
             <span className="nbflow-List-title">{about(node, trans)}</span>
             {result && (
               <span className="nbflow-List-figures">
-                <span className="nbflow-Hidden">{statusWord(mark, trans)}</span>
+                <span className="nbflow-Hidden">{stateWord(result, trans)}</span>
                 <Figures result={result} trans={trans} />
               </span>
             )}
@@ -219,13 +219,13 @@ function about(node: PictureNode, trans: TranslationBundle): string {
 }
 
 function Figures({ result, trans }: { result: ShownResult; trans: TranslationBundle }) {
-  const rows = rowsOut(result.outputs, trans);
-  const timed = result.action !== 'reuse' && result.seconds !== null;
+  const size = sizeOut(result.outputs, trans);
   return (
     <>
-      {rows}
-      {rows !== null && (timed || result.stale !== undefined) ? ' · ' : ''}
-      {result.stale === undefined ? <Elapsed result={result} /> : statusWord('stale', trans)}
+      {size !== null && <span>{size}</span>}
+      <span>
+        <Fact result={result} trans={trans} />
+      </span>
     </>
   );
 }

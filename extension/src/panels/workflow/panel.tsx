@@ -13,6 +13,7 @@ import { workflowIcon } from '../../icons';
 import type { Direction } from '../../models/layout';
 import type { PictureNode } from '../../models/picture';
 import type { INotebookWorkflow, IWorkflowPanel, IWorkflows } from '../../tokens';
+import type { Features } from '../../wire';
 import type { ISubject } from './subject';
 import { OpenSubject } from './subject';
 import { WorkflowView } from './workflow-view';
@@ -23,6 +24,8 @@ export interface IGraphOptions {
   trans: TranslationBundle;
   direction: () => Direction;
   setDirection: (direction: Direction) => void;
+  /** What the server can carry out. */
+  features: () => Features;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
 }
 
@@ -37,7 +40,7 @@ export class GraphWidget extends ReactWidget {
   }
 
   protected render(): React.JSX.Element {
-    const { trans, commands, direction, setDirection, openMenu } = this._options;
+    const { trans, commands, direction, setDirection, features, openMenu } = this._options;
     const subject = this._subject();
     if (subject === null) {
       return <p className="nbflow-Empty">{trans.__('Open a notebook to see its workflow.')}</p>;
@@ -48,6 +51,7 @@ export class GraphWidget extends ReactWidget {
         commands={commands}
         direction={direction()}
         onDirection={setDirection}
+        features={features()}
         openMenu={openMenu}
         trans={trans}
       />

@@ -48,6 +48,7 @@ export const workflowPanel: JupyterFrontEndPlugin<IWorkflowPanel> = {
       trans,
       direction: direction.get,
       setDirection: direction.set,
+      features: () => workflows.features,
       openMenu: (subject, node, x, y) => {
         if (node.kind === 'step' && subject.workflow !== null) {
           const { path } = subject.workflow;
@@ -55,6 +56,8 @@ export const workflowPanel: JupyterFrontEndPlugin<IWorkflowPanel> = {
         }
       }
     };
+
+    workflows.featuresChanged.connect(() => drawn.forEach(widget => widget.update()));
 
     const panel = new WorkflowPanel(workflows, options);
     panel.id = 'nbflow-workflow';

@@ -17,13 +17,14 @@ import React, { useMemo, useRef, useState } from 'react';
 import { CommandIDs } from '../../commands';
 import { clock, duration, since } from '../../format';
 import { useClock, useSignals, useSize } from '../../hooks';
+import { able } from '../../models/able';
 import type { Direction } from '../../models/layout';
 import type { Picture, PictureNode } from '../../models/picture';
 import type { Outlook } from '../../models/plan';
 import { outlook } from '../../models/plan';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
-import type { Graph, Run } from '../../wire';
+import type { Features, Graph, Run } from '../../wire';
 import { ENDED } from '../../wire';
 import { arrangedNow } from './arrange';
 import { Details } from './details';
@@ -38,6 +39,7 @@ export interface IViewProps {
   commands: CommandRegistry;
   direction: Direction;
   onDirection: (direction: Direction) => void;
+  features: Features;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
   trans: TranslationBundle;
 }
@@ -51,7 +53,11 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
   const [isPath, setIsPath] = useState(false);
   const [fit, setFit] = useState(0);
 
-  const { graph, sections, results, activeCell } = subject;
+  const { sections, results, activeCell } = subject;
+  const graph = useMemo(
+    () => subject.graph && able(subject.graph, props.features),
+    [subject.graph, props.features]
+  );
   const drawn = useMemo(
     () => (graph === null ? null : picture(graph, sections, folded)),
     [graph, sections, folded]
