@@ -163,7 +163,11 @@ test('what failed can be gone on with, what goes on cannot', () => {
 });
 
 describe('a run on an axis of time', () => {
-  const attempt = (step: string, times: (number | null)[], given: Partial<Attempt> = {}) => {
+  const attempt = (
+    step: string,
+    times: (number | null)[],
+    given: Partial<Attempt> = {}
+  ): Attempt => {
     const at = (seconds: number | null) =>
       seconds === null ? null : new Date(seconds * 1000).toISOString();
     const [queued, started, finished] = times.map(at);
