@@ -26,7 +26,8 @@ from nbflow.core.task import Blob, StepError
 AGAIN_LIMIT: Final = 8
 """How often one step may run again in a run before its inputs count as never settling."""
 
-_REFUSALS: Final = frozenset({"must_run_again", "unstable", "stuck"})
+REFUSALS: Final = frozenset({"must_run_again", "unstable", "stuck"})
+"""Reasons of failures that are not the notebook's."""
 
 
 # -- state ---------------------------------------------------------------------------------------
@@ -444,7 +445,7 @@ class _Turn:
         for step_id in self.tasks:
             task = self.tasks[step_id]
             attempted = task.status is Status.SUCCEEDED or (
-                task.status is Status.FAILED and task.reason not in _REFUSALS
+                task.status is Status.FAILED and task.reason not in REFUSALS
             )
             why = self._stale(step_id, task) if attempted and task.used is not None else None
             # A kernel is not given up under a running task; this comes up again when that ended.

@@ -23,6 +23,7 @@ from nbflow.core.run import Run, Status
 from nbflow.core.task import Blob, Source, TaskOutcome, TaskSpec
 from nbflow.execution.display_ids import settled
 from nbflow.execution.executor import LocalExecutor
+from nbflow.execution.machine import REFUSALS
 from nbflow.execution.surroundings import file_digest
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernels import Kernels
@@ -85,6 +86,7 @@ class _Side:
     unstorable: frozenset[str]
     files: Mapping[str, str]
     seconds: float
+    refused: tuple[Refusal, ...] = ()
 
 
 def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Verification:
@@ -100,6 +102,13 @@ def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Ve
         except NbflowError as error:
             found = Refusal(cell=None, code="refused", message=error.message)
             return Verification(equal=True, refused=(found,), run_all_seconds=run_all.seconds)
+        if workflow.refused:
+            return Verification(
+                equal=True,
+                refused=workflow.refused,
+                run_all_seconds=run_all.seconds,
+                workflow_seconds=workflow.seconds,
+            )
         differences = tuple(_differences(run_all, workflow))
         unstable: frozenset[str] = frozenset()
         if differences:
@@ -238,10 +247,15 @@ def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
     return _Side(
         status="succeeded" if run.status is Status.SUCCEEDED else "failed",
         outputs=_outputs(((cell.id, cell.number) for cell in cells), executed.cell_outputs),
-        values=_run_values(run),
+        values=_run_values(run, _final_names(opened.graph(values=values))),
         unstorable=executed.kept,
         files=_files(layout.root),
         seconds=monotonic() - started,
+        refused=tuple(
+            Refusal(cell=next(iter(step.cells), None), code=step.reason, message=step.message)
+            for step in run.steps
+            if step.reason in REFUSALS
+        ),
     )
 
 
@@ -263,12 +277,13 @@ def _outputs(
     return {f"cell {n}": "\n".join(shown(final.get(cell, ()))) for cell, n in placed}
 
 
-def _run_values(run: Run) -> dict[str, str]:
+def _run_values(run: Run, names: tuple[str, ...]) -> dict[str, str]:
+    """Of the names that Run All is asked for: a run that ends in one kernel leaves imports, too."""
     found: dict[str, Blob] = {}
     for result in run.steps:
         for blob in result.outputs:
             found.update(dict.fromkeys(blob.names, blob))
-    return {name: _comparable(blob) for name, blob in found.items() if name[0] not in "@_"}
+    return {name: _comparable(found[name]) for name in names if name in found}
 
 
 def _comparable(blob: Blob) -> str:
