@@ -34,6 +34,7 @@ class CellLink:
     passed: versions that it would only have handed on to nobody. doubts: such steps and names above
     (group keys) on which what it reads rests. guessed: settings that it may look at, though nothing
     in it says so. unasked: ambient channels that stand above it and that it does not look at.
+    former: what names meant above it that its own definitions bind anew.
     """
 
     cell: Cell
@@ -59,6 +60,7 @@ class CellLink:
     doubts: set[Doubt] = field(default_factory=set)
     guessed: set[Name] = field(default_factory=set)
     unasked: set[Name] = field(default_factory=set)
+    former: dict[Name, Version | None] = field(default_factory=dict)
 
     @property
     def kept(self) -> frozenset[Name]:

@@ -139,6 +139,8 @@ class _Leaving:
         written = {use.name for use in self.link.facts.writes}
         for order, fragment in enumerate(self.link.facts.fragments):
             here = written.intersection(use.name for use in fragment.needs)
+            for name in fragment.names:
+                self.link.former.setdefault(name, self.standing.current.get(name))
             if not here and define(self.standing, self.link.cell, order, fragment):
                 self.own.update(fragment.names)
             else:

@@ -121,10 +121,16 @@ class _Reading:
             read_channel(self.standing, self.link, use)
         elif kind is NameKind.VARIABLE:
             version = _version_of(use.name, self.standing.current, sql=self.link.facts.sql)
+            if version is not None and self._is_own(version):
+                # The cell makes it itself, and what it reads is what was there before.
+                version, late = self.link.former.get(version.name), True
             if version is not None:
                 self._read(version, use)
             elif not late:
                 _unknown(self.standing, self.link, use)
+
+    def _is_own(self, version: Version) -> bool:
+        return version.defined is not None and version.defined.cell == self.link.cell.id
 
     def _read(self, version: Version, use: Use) -> None:
         if not self.link.facts.sql and version.name not in self.for_sql:
