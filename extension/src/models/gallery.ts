@@ -103,8 +103,8 @@ export class GalleryModel extends AskingModel {
 
   /** Fill in a field of the form. */
   set(name: string, value: Value): void {
+    this._touch(name, this._values[name], value);
     this._values = { ...this._values, [name]: value };
-    this._touched.add(name);
     const field = this._open?.fields.find(each => each.name === name);
     if (field?.type === 'file' && typeof value === 'string') {
       void this._lookAt(value);
@@ -126,9 +126,8 @@ export class GalleryModel extends AskingModel {
 
   /** What there is to say at a field (or below it, of a list's rows). */
   findings(place: string): readonly Finding[] {
-    const [name] = place.split('.', 1);
     return (this._cooked?.diagnostics ?? []).filter(
-      each => each.field === place && (this._touched.has(name) || each.severity !== 'error')
+      each => each.field === place && (this._isTouched(place) || each.severity !== 'error')
     );
   }
 
@@ -150,6 +149,27 @@ export class GalleryModel extends AskingModel {
     this.touchAll();
     const cells = this._cooked?.cells ?? [];
     return cells.length > 0 ? cells : null;
+  }
+
+  /** Of rows, what was filled in: a row that has just been added has nothing wrong with it yet. */
+  private _touch(name: string, before: Value | undefined, after: Value): void {
+    if (!isRows(before) || !isRows(after)) {
+      this._touched.add(name);
+    } else if (before.length === after.length) {
+      after.forEach((row, at) =>
+        Object.keys(row)
+          .filter(key => row[key] !== before[at][key])
+          .forEach(key => this._touched.add(`${name}.${at}.${key}`))
+      );
+    } else if (before.length > after.length) {
+      [...this._touched]
+        .filter(place => place.startsWith(`${name}.`))
+        .forEach(place => this._touched.delete(place));
+    }
+  }
+
+  private _isTouched(place: string): boolean {
+    return this._touched.has(place) || this._touched.has(place.split('.', 1)[0]);
   }
 
   private async _lookAt(file: string): Promise<void> {
@@ -192,6 +212,10 @@ export class GalleryModel extends AskingModel {
   private _asked = 0;
   private readonly _touched = new Set<string>();
   private readonly _debouncer: Debouncer;
+}
+
+function isRows(value: Value | undefined): value is Record<string, Value>[] {
+  return Array.isArray(value) && value.every(each => typeof each === 'object' && each !== null);
 }
 
 /** A form, or a row of one, before anybody touched it. A list that is needed has a row. */

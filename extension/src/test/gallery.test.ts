@@ -96,6 +96,30 @@ describe('the gallery', () => {
     model.dispose();
   });
 
+  test('says nothing of a row before it is filled in', async () => {
+    const { server, model } = gallery();
+    server.cook = () => Promise.resolve(sample<Cooked>('recipe-wrong'));
+    await model.choose(recipe('filter'));
+    const told = () => model.findings('conditions.0.value').length;
+    const cooked = new Promise<void>(resolve =>
+      model.changed.connect(() => (model.cooked === null ? undefined : resolve()))
+    );
+    const change = async (conditions: Value) => {
+      model.set('conditions', conditions);
+      await cooked;
+    };
+    await change([{ column: '', operator: 'is', value: '' }]);
+    expect(model.cooked?.diagnostics).toHaveLength(1);
+    expect(told()).toBe(0);
+    await change([{ column: 'amount', operator: 'is', value: '' }]);
+    expect(told()).toBe(0);
+    await change([{ column: 'amount', operator: 'is', value: 'much' }]);
+    expect(told()).toBe(1);
+    await change([]);
+    expect(told()).toBe(0);
+    model.dispose();
+  });
+
   test('tells what went wrong on the way', async () => {
     const { server, model } = gallery();
     await model.choose(recipe('filter'));
