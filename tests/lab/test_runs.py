@@ -236,6 +236,15 @@ def test_a_step_added_by_choices_runs(window: Any, lab: Any) -> None:
     tables.locator(".nbflow-Grid td", has_text="8").wait_for()
 
 
+def test_a_file_s_menu_leads_to_its_runs(window: Any, lab: Any) -> None:
+    opened(window, lab, "menu.ipynb")
+    page = window.page
+    page.locator(".jp-DirListing-item", has_text="menu.ipynb").click(button="right")
+    page.locator(".lm-Menu-item", has_text="Workflow").hover()
+    page.locator(".lm-Menu-item", has_text="Show Runs").click()
+    page.locator(".nbflow-History").get_by_text("has not run as a workflow").wait_for()
+
+
 def test_the_launcher_s_notebook_runs(window: Any, lab: Any) -> None:
     opened(window, lab, "runs/ways-in.ipynb")
     page = window.page
