@@ -299,9 +299,11 @@ def loud(cells: int, megabytes: int) -> nbformat.NotebookNode:
 
 def peak_of(made: nbformat.NotebookNode) -> float:
     """MB that the process of `nbflow run` has held at most."""
+    # Not getrusage(2): that also counts what the process held that started it.
     code = (
-        "import resource, sys; from nbflow.faces.cli import main; main(['run', sys.argv[1]]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import sys; from nbflow.faces.cli import main; main(['run', sys.argv[1]]);"
+        "lines = dict(line.split(':') for line in open('/proc/self/status'));"
+        "print(lines['VmHWM'].split()[0])"
     )
     with folder_with(made) as path:
         command = [sys.executable, "-c", code, str(path)]

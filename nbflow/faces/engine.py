@@ -44,9 +44,14 @@ def _engine() -> Any:
 
 
 def execute(node: Any, *, ticket: Any = None) -> Any:
-    """Redeem the ticket of `nbflow run`, or conduct a run that papermill itself asks for."""
+    """Redeem the ticket of `nbflow run`, or conduct a run that papermill itself asks for.
+
+    `nbflow run` writes its result itself. What papermill gets back then is the notebook without
+    outputs: it would make a text of it and throw that away, however much was printed.
+    """
     if ticket is not None:
-        return ticket.redeem()
+        ticket.redeem()
+        return node
     from papermill.exceptions import PapermillException
 
     from nbflow.core.errors import NbflowError

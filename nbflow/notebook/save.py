@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -29,15 +29,43 @@ _NO_FOLDER_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 
 
 def notebook_text(node: NotebookNode) -> str:
-    """The node as the text of an .ipynb file, in valid JSON.
+    """The node as the text of an .ipynb file, in valid JSON, to the letter as nbformat writes it.
 
     JSON has no NaN: Jupyter could not open the file, so such numbers become text.
     """
+    return "".join(_pieces(node))
+
+
+def _pieces(node: NotebookNode) -> Iterator[str]:
+    """The text cell by cell: nbformat splits all of it into lines before it writes the first, which
+    takes six times the room of what the cells have printed."""
+    before, after = _json({**node, "cells": []}).split(_NO_CELLS, 1)
+    yield before
+    for number, cell in enumerate(node["cells"]):
+        yield _CELLS if number == 0 else ",\n"
+        yield _cell_text(cell)
+    yield f"{_CELLS_END if node['cells'] else _NO_CELLS}{after}\n"
+
+
+_NO_CELLS: Final = '\n "cells": []'
+_CELLS: Final = '\n "cells": [\n'
+_CELLS_END: Final = "\n ]"
+"""As nbformat indents them. Elsewhere such a line cannot begin: in JSON's texts no line ends."""
+
+
+def _cell_text(cell: NotebookNode) -> str:
+    """A cell as it stands in a file."""
+    alone = _json({"cells": [cell], "metadata": {}})
+    return alone[alone.index(_CELLS) + len(_CELLS) : alone.rindex(_CELLS_END)]
+
+
+def _json(document: dict[str, Any]) -> str:
+    node = _NBFORMAT.from_dict(document)
     try:
         text: str = _NBFORMAT.v4.writes(node, allow_nan=False)
     except ValueError:
         text = _NBFORMAT.v4.writes(_finite(node), allow_nan=False)
-    return text + "\n"
+    return text
 
 
 def _finite(value: Any) -> Any:
@@ -60,7 +88,7 @@ def write_atomic(node: NotebookNode, path: Path, *, source: Path | None = None) 
         StoreError: the disk is full or refuses.
     """
     refuse_target(path, source=source)
-    write_text(notebook_text(node), path)
+    _write([_bytes(piece) for piece in _pieces(node)], path)
 
 
 def refuse_target(path: Path, *, source: Path | None = None) -> None:
@@ -96,21 +124,26 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         StoreError: the disk is full or refuses; the old file is as it was.
     """
-    data = _bytes(text)
+    _write([_bytes(text)], path)
+
+
+def _write(pieces: Sequence[bytes], path: Path) -> None:
+    size = sum(map(len, pieces))
     try:
         if _is_stream(path):
-            path.write_bytes(data)
+            with path.open("wb") as stream:
+                stream.writelines(pieces)
             return
     except OSError as error:
-        raise _trouble(path, len(data), error) from error
-    aside = _write_aside(data, path)
+        raise _trouble(path, size, error) from error
+    aside = _write_aside(pieces, path)
     try:
         _take_mode(aside, path)
         aside.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise _trouble(path, len(data), error) from error
+        raise _trouble(path, size, error) from error
 
 
 def _bytes(text: str) -> bytes:
@@ -130,19 +163,19 @@ def _is_stream(path: Path) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _write_aside(data: bytes, path: Path) -> Path:
+def _write_aside(pieces: Sequence[bytes], path: Path) -> Path:
     """A flushed file with that content, beside the target: renames do not cross file systems."""
     aside = path.with_name(f".nbflow-{secrets.token_hex(8)}.tmp")
     try:
         with aside.open("xb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
     except BaseException as error:  # Ctrl-C too must leave nothing behind
         with suppress(OSError):
             aside.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _trouble(path, len(data), error) from error
+            raise _trouble(path, sum(map(len, pieces)), error) from error
         raise
     return aside
 

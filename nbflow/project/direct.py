@@ -38,7 +38,8 @@ def run_for_papermill(node: NotebookNode, *, start: Path, folder: Path | None) -
     try:
         order = Order(trigger="papermill", folder=folder)
         ticket = Ticket(desk, opened, values, order, input_path=shown, output_path=output)
-        return ticket.redeem()
+        ticket.redeem()
+        return ticket.for_papermill()
     finally:
         desk.ledger.close()
 

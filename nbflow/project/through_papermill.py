@@ -4,7 +4,6 @@ Parameters, paths and metadata stay papermill's. What it knows too little about 
 is written whole or not at all, and a path made from parameters never leaves its folder.
 """
 
-import contextlib
 import logging
 import os
 import sys
@@ -31,24 +30,21 @@ def run_through_papermill(ticket: Ticket, output: str | None) -> Run:
     """Execute the ticket's notebook; the run comes back when it has ended, however it did."""
     _load_papermill()
     import papermill
-    from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it would tell the run a second time
     target = None if output is None else _rendered(output, ticket.values)
     ticket.output_path = target
-    # A failure is told by the ledger, better than by this exception.
-    with contextlib.suppress(PapermillExecutionError):
-        papermill.execute_notebook(
-            ticket.opened.node,
-            None,
-            parameters=papermill_values(ticket.values),
-            engine_name=ENGINE,
-            request_save_on_cell_execute=False,
-            kernel_name=ticket.opened.kernel_name,
-            language="python",
-            progress_bar=False,
-            nbflow_ticket=ticket,
-        )
+    papermill.execute_notebook(
+        ticket.opened.node,
+        None,
+        parameters=papermill_values(ticket.values),
+        engine_name=ENGINE,
+        request_save_on_cell_execute=False,
+        kernel_name=ticket.opened.kernel_name,
+        language="python",
+        progress_bar=False,
+        nbflow_ticket=ticket,
+    )
     assert ticket.conducted is not None
     assert ticket.node is not None
     if target is not None:

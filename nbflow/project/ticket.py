@@ -29,10 +29,12 @@ class Ticket:
     conducted: Conducted | None = None
     node: NotebookNode | None = None
 
-    def redeem(self) -> NotebookNode:
-        """Conduct the run; what papermill goes on with comes back, the result lies in its
-        folder."""
+    def redeem(self) -> None:
+        """Conduct the run; the result lies in its folder."""
         self.conducted = conduct(self.desk, self.opened, self.values, self.order, self._publish)
+
+    def for_papermill(self) -> NotebookNode:
+        """The executed notebook as papermill goes on with it."""
         assert self.node is not None
         return expected_errors_as_text(self.node)
 

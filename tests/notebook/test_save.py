@@ -6,6 +6,7 @@ import os
 import resource
 import stat
 import sys
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from nbflow.notebook.save import (
 )
 
 NODE = book(code("a", "x = 1"))
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -207,6 +209,50 @@ def test_c62_lone_surrogates_are_written_as_json_can_say_them(tmp_path: Path) ->
     write_atomic(node, path)
     assert json.loads(path.read_bytes())["cells"][0]["source"] == ["x = '\ud800 é 🎉'"]
     assert "é 🎉".encode() in path.read_bytes()
+
+
+def odd() -> nbformat.NotebookNode:
+    """Keys around the cells, lists of cells where none is meant, outputs of all kinds."""
+    node = book(code("a", 'x = """\n "cells": []\n ]\n"""'), MAKE.new_markdown_cell("# b\nc"))
+    node["a first key"] = {"cells": []}
+    node["metadata"]["more"] = {"cells": [{"cells": []}]}
+    node["cells"][0]["outputs"] = [
+        MAKE.new_output("stream", name="stdout", text="one\ntwo\u2028\x0cthree\n"),
+        MAKE.new_output("display_data", {"text/html": "<b>\n</b>", "application/json": [1, {}]}),
+        MAKE.new_output("error", ename="E", evalue="", traceback=["a\nb"]),
+    ]
+    node["cells"][1]["attachments"] = {"a.txt": {"text/plain": "a\nb"}}
+    node["cells"][1]["metadata"]["trusted"] = True
+    return node
+
+
+@pytest.mark.parametrize(
+    "node", [NODE, book(), odd(), book(code("a", "x = '\ud800 é 🎉'"))], ids=range(4)
+)
+def test_the_text_is_that_of_nbformat(node: nbformat.NotebookNode) -> None:
+    before = json.dumps(node)
+    assert notebook_text(node) == nbformat.v4.writes(node) + "\n"
+    assert json.dumps(node) == before
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_text_of_a_real_notebook_is_that_of_nbformat(path: Path) -> None:
+    node = nbformat.read(path, as_version=4)
+    assert notebook_text(node) == nbformat.v4.writes(node) + "\n"
+
+
+def test_what_cells_have_printed_takes_room_twice_only(tmp_path: Path) -> None:
+    line = "x" * 99 + "\n"
+    node = book(*(code(f"c{n}") for n in range(10)))
+    for cell in node["cells"]:
+        cell["outputs"] = [MAKE.new_output("stream", name="stdout", text=line * 10_000)]
+    tracemalloc.start()
+    try:
+        write_atomic(node, tmp_path / "out.ipynb")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * (tmp_path / "out.ipynb").stat().st_size
 
 
 def test_numbers_that_json_does_not_have_become_text(tmp_path: Path) -> None:
