@@ -1,8 +1,9 @@
 """A lane: runs the cells of a task in its kernel and collects what they show.
 
-The task's inputs are loaded and its outputs captured by two silent requests to `nbflow.faces.lane`
-in the kernel; between them the cells run as they would in Jupyter. Whatever happens to the kernel,
-an outcome comes back: an error names the cell and line, a death its signal or exit code.
+The task's inputs are loaded and its outputs captured by two calls of `nbflow.faces.lane` in the
+kernel (`lanes/calls.py`); between them the cells run as they would in Jupyter. Whatever happens to
+the kernel, an outcome comes back: an error names the cell and line, a death its signal or exit
+code.
 """
 
 import json
@@ -21,6 +22,7 @@ import psutil
 import nbflow
 from nbflow.core.step import DEFAULT_TIMEOUT_SECONDS
 from nbflow.core.task import Source, StepError, TaskOutcome, TaskSpec
+from nbflow.lanes.forking import FACE
 from nbflow.lanes.kernel import STARTUP_SECONDS, Kernel, ending
 from nbflow.lanes.kernels import Kernels
 from nbflow.lanes.log import StepLog, log_name
@@ -57,8 +59,9 @@ import nbflow.faces.lane
 """
 """Runs once in a new kernel: die with the runner, and speak with the nbflow that started it."""
 
-_OPEN: Final = "from nbflow.faces.lane import open_step; open_step(spec)"
-_CLOSE: Final = "from nbflow.faces.lane import close_step; close_step()"
+_OPEN: Final = f"{FACE}:open_step"
+_CLOSE: Final = f"{FACE}:close_step"
+_CALL: Final = "nbflow_call"  # `calls.CALL`: that module is for kernels alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,16 +194,17 @@ class _Running:
     def _run(self) -> None:
         if not self.kernel.is_settled:
             root = str(Path(nbflow.__file__).parent)
-            self._silent(_BOOT, {"root": root}, "load_failed")
+            self._must(self._request(f"exec({_BOOT!r}, {{'root': {root!r}}})"), "load_failed")
             self.kernel.is_settled = True
         # What the kernel itself needs to get ready is not the step's time.
         self.deadline = monotonic() + self.timeout
-        self._silent(_OPEN, {"spec": json.dumps(asdict(self.spec), default=str)}, "load_failed")
+        spec = json.dumps(asdict(self.spec), default=str)
+        self._must(self._call(_OPEN, spec), "load_failed")
         for cell in self.spec.cells:
             self.cell = cell
             self._run_cell(cell)
         self.cell = None
-        self._silent(_CLOSE, {}, "capture_failed")
+        self._must(self._call(_CLOSE), "capture_failed")
         for changed in sorted(self.changed):
             self._shows(changed)
 
@@ -208,7 +212,7 @@ class _Running:
         self.lane._outputs.begin(cell.cell)
         started = _now()
         try:
-            reply = self._execute(cell.source, cell=cell.cell) if cell.source.strip() else {}
+            reply = self._outcome_of(self._request(cell.source, cell)) if _has_code(cell) else {}
         finally:
             # A cell that was cancelled has not come to its end, whatever it still said.
             was_cancelled = self.stopping is not None and self.stopping.reason == "cancelled"
@@ -230,9 +234,9 @@ class _Running:
         self.shown[cell] = self.lane._outputs.of(cell)
         self.show(cell, self.shown[cell])
 
-    def _silent(self, code: str, given: dict[str, str], reason: str) -> None:
-        """Run our own code in the kernel; no name of it stays in the user's namespace."""
-        reply = self._execute(f"exec({code!r}, {given!r})", cell=None)
+    def _must(self, request: str, reason: str) -> None:
+        """Wait for the end of something of our own; without it the task cannot go on."""
+        reply = self._outcome_of(request)
         if reply.get("status") != "error":
             return
         end = _read_problem(Path(self.spec.staging) / PROBLEM_NAME)
@@ -263,15 +267,26 @@ class _Running:
 
     # -- one request -----------------------------------------------------------------------------
 
-    def _execute(self, code: str, *, cell: str | None) -> Mapping[str, Any]:
-        """Send a request and wait for its end; `cell` receives what it shows."""
-        client = self.kernel.client
+    def _request(self, code: str, cell: Source | None = None) -> str:
+        """Have code executed: a cell, which receives what it shows, or silently our own."""
         silent = cell is None
-        request = client.execute(
+        request: str = self.kernel.client.execute(
             code, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
         )
         if cell is not None:
-            self.lane._cell_of[request] = cell
+            self.lane._cell_of[request] = cell.cell
+        return request
+
+    def _call(self, function: str, *arguments: str) -> str:
+        """Have a function of ours called; no name of it stays in the user's namespace."""
+        client = self.kernel.client
+        message = client.session.msg(_CALL, {"function": function, "arguments": arguments})
+        client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def _outcome_of(self, request: str) -> Mapping[str, Any]:
+        """Wait for the end of a request; its reply."""
+        client = self.kernel.client
         reply: Mapping[str, Any] | None = None
         idle, heard = False, monotonic()
         while reply is None or not idle:
@@ -450,6 +465,10 @@ def _line(traceback: str, execution_count: int) -> int | None:
 
 def _plain(text: str) -> str:
     return _ANSI.sub("", displayable(text))
+
+
+def _has_code(cell: Source) -> bool:
+    return bool(cell.source.strip())
 
 
 def _read_problem(path: Path) -> _End | None:

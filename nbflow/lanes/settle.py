@@ -16,16 +16,18 @@ from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import IPKernelApp
 
 from nbflow.core.homes import is_local
+from nbflow.lanes.calls import answer_calls
 
 _PR_SET_PDEATHSIG: Final = 1
 
 
 def settle() -> None:
-    """Die with the process that started us, and tell where a crash happened."""
+    """Die with the process that started us, tell where a crash happened, answer calls."""
     # ipykernel has redirected the descriptor; what it wrote to before is the step's log. The other
     # threads are ipykernel's: they would push what matters out of sight.
     faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2), all_threads=False)
     die_with_parent(os.environ.get("JPY_PARENT_PID"))
+    answer_calls()
 
 
 def die_with_parent(parent: str | None) -> None:
