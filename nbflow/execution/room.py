@@ -7,6 +7,8 @@ be had by waiting.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -83,14 +85,22 @@ def _left_in_groups() -> Iterator[int]:
 
 
 def _left(root: Path, path: str, *, limit: str, used: str) -> Iterator[int]:
-    home = root / path.lstrip("/")
-    for group in (home, *home.parents):
-        if not group.is_relative_to(root):
-            return
-        # There is no limit in the root; `max` is none.
+    for most_file, now_file in _limits(root, path, limit, used):
+        # `max` is no limit.
         with suppress(OSError, ValueError):
-            most, now = int((group / limit).read_text()), int((group / used).read_text())
-            yield most - now + _reclaimable(group)
+            most, now = int(most_file.read_text()), int(now_file.read_text())
+            yield most - now + _reclaimable(most_file.parent)
+
+
+@lru_cache(maxsize=8)
+def _limits(root: Path, path: str, limit: str, used: str) -> tuple[tuple[Path, Path], ...]:
+    """The files of a group, and of those around it, that tell a limit; there is none in the root.
+
+    A step starts every few milliseconds, and groups stay what they are.
+    """
+    home = root / path.lstrip("/")
+    groups = takewhile(lambda group: group.is_relative_to(root), (home, *home.parents))
+    return tuple((g / limit, g / used) for g in groups if (g / limit).exists())
 
 
 def _reclaimable(group: Path) -> int:
