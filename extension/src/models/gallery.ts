@@ -145,9 +145,9 @@ export class GalleryModel extends AskingModel {
 
   /** The cells to insert; null where the form cannot be used yet. */
   async finish(): Promise<readonly RecipeCell[] | null> {
-    await this._cook();
+    const cooked = await this._cook();
     this.touchAll();
-    const cells = this._cooked?.cells ?? [];
+    const cells = cooked?.cells ?? [];
     return cells.length > 0 ? cells : null;
   }
 
@@ -189,18 +189,21 @@ export class GalleryModel extends AskingModel {
     }
   }
 
-  private async _cook(): Promise<void> {
+  /** The answer to the form as it is now; the newest one is shown. */
+  private async _cook(): Promise<Cooked | null> {
     const [recipe, values, at] = [this._open, this._values, this._where()];
+    let cooked: Cooked | null = null;
     if (recipe === null || at === null) {
-      return;
+      return cooked;
     }
     const number = ++this._asked;
     await this._try(async () => {
-      const cooked = await this._api.cook(recipe.name, at, asked(recipe.fields, values));
+      cooked = await this._api.cook(recipe.name, at, asked(recipe.fields, values));
       if (number === this._asked) {
         this._cooked = cooked;
       }
     });
+    return cooked;
   }
 
   private _recipes: readonly Recipe[] = [];

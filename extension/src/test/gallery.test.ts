@@ -5,6 +5,7 @@ import type { GalleryApi } from '../models/gallery';
 import { asked, GalleryModel, isAsked, usual } from '../models/gallery';
 import { size, took } from '../models/words';
 import type { Cooked, Graph, NamedTables, Recipe, Recipes, Value } from '../wire';
+import { Answer } from './fakes';
 import { sample } from './sample';
 
 const RECIPES = sample<Recipes>('recipes').recipes;
@@ -82,6 +83,22 @@ describe('the gallery', () => {
     const cells = await model.finish();
     expect(cells?.length).toBe(1);
     expect(server.cooks.at(-1)).toMatchObject({ table: 'stores', limit: '5' });
+    model.dispose();
+  });
+
+  test('gives the cells of the form as it is, though it is just being asked for again', async () => {
+    const { server, model } = gallery();
+    await model.choose(recipe('filter'));
+    const first = new Answer<Cooked>();
+    server.answers = [first.promise, Promise.resolve(sample<Cooked>('recipe-wrong'))];
+    const finished = model.finish();
+    const shown = new Promise<void>(resolve =>
+      model.changed.connect(() => (model.cooked === null ? undefined : resolve()))
+    );
+    model.ask();
+    await shown;
+    first.give(sample<Cooked>('recipe'));
+    expect((await finished)?.length).toBe(1);
     model.dispose();
   });
 
