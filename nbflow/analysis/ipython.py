@@ -149,7 +149,7 @@ def _with_plain_magics(source: str) -> CellCode | None:
     """What IPython makes of a cell whose only magics are lines like `%load_ext nbflow`; None where
     that is not plain to see. IPython takes longer to import than such a cell to read.
 
-    >>> _with_plain_magics("%load_ext nbflow\nx = 1").source
+    >>> _with_plain_magics("%load_ext nbflow\\nx = 1").source
     "get_ipython().run_line_magic('load_ext', 'nbflow')\\nx = 1\\n"
     >>> _with_plain_magics("!ls") is None
     True
