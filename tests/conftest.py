@@ -3,9 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from nbflow.inside import surroundings
 
 # Warnings are errors, flaky tests too: no deadline (machines differ), the same examples every time.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -29,6 +32,20 @@ def write_expected(request: pytest.FixtureRequest) -> bool:
 def repository() -> Path:
     """The checkout's top folder."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_tests_among_the_modules() -> Iterator[None]:
+    """In a kernel there are none. Here their data would be looked at around every step."""
+    is_local = surroundings.is_local
+    folder = os.path.dirname(__file__) + os.sep
+
+    def is_of_a_project(module: Any) -> bool:
+        return is_local(module) and not str(module.__file__).startswith(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surroundings, "is_local", is_of_a_project)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
