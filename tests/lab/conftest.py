@@ -92,7 +92,13 @@ class Window:
         self.lab = lab
         self.complaints: list[str] = []
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("pageerror", self._page_error)
+
+    def _page_error(self, error: Any) -> None:
+        # While a theme is changed Lab's own splash screen may be taken away twice, by a timer.
+        by_lab = "removeChild" in error.stack and "/static/lab/" in error.stack
+        if not by_lab or "labextensions/nbflow" in error.stack:
+            self.complaints.append(f"page error: {error.stack}")
 
     def _console(self, message: Any) -> None:
         if message.type == "error":
