@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from figures import BIN, REPOSITORY, chains
+from figures import BIN, chains
 from platformdirs import user_cache_path
 
 ENVIRONMENTS = user_cache_path("nbflow-peers-benchmark")
@@ -43,12 +43,14 @@ HOMES = ("AIRFLOW_HOME", "AIRFLOW__CORE__DAGS_FOLDER", "DAGSTER_HOME", "PREFECT_
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool: what to install (nothing: our own environment), its files, and its command."""
+    """A tool: what to install (nothing: our own environment), its files, its command, and what has
+    to be done `before` in an empty folder, which is not timed."""
 
     how: str
     needs: tuple[str, ...]
     write: Callable[[Path], None]
     command: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
 
 def text(file: str, made: str) -> Callable[[Path], None]:
@@ -217,6 +219,7 @@ PEERS = {
         ("apache-airflow", "pandas", "pyarrow"),
         AIRFLOW,
         ("python", "n.py"),
+        before=("airflow", "db", "migrate"),
     ),
 }
 
@@ -251,12 +254,9 @@ def seconds(peer: Peer, commands: Path) -> float:
         peer.write(Path(base))
         homes = dict.fromkeys(HOMES, base)
         path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-        around = os.environ | QUIET | homes | {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
-        if peer.needs:
-            del around["PYTHONPATH"]
-        if "airflow" in str(commands):
-            migrate = ["airflow", "db", "migrate"]
-            subprocess.run(migrate, cwd=base, env=around, check=True, capture_output=True)
+        around = os.environ | QUIET | homes | {"PATH": path, "PYTHONPATH": ""}
+        if peer.before:
+            subprocess.run(peer.before, cwd=base, env=around, check=True, capture_output=True)
         started = time.perf_counter()
         subprocess.run(peer.command, cwd=base, env=around, check=True, capture_output=True)
         return time.perf_counter() - started

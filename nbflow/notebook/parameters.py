@@ -484,12 +484,11 @@ def _mismatches(
         shown = _valued(entry.value)[0].type if entry.value is not None else "any"
         fits = shown in ("any", parameter.type) or (shown, parameter.type) == ("int", "float")
         if not fits and parameter.type != "any":
-            yield Diagnostic(
-                code="parameter-default",
-                severity=Severity.WARNING,
+            yield _unfit(
+                parameter,
+                cell,
                 message=f"parameter {entry.name} is annotated {parameter.type},"
                 f" but its default is {shown}",
-                place=Place(cell=cell.id, cell_index=cell.index, line=entry.line),
                 hint=f"a value that is given will be {parameter.type}: make the default one too",
             )
 
@@ -497,11 +496,20 @@ def _mismatches(
 def _outside(parameter: Parameter, cell: Cell) -> Iterator[Diagnostic]:
     default = parameter.default
     if isinstance(default, int | float) and not parameter.bounds.hold(default):
-        yield Diagnostic(
-            code="parameter-default",
-            severity=Severity.WARNING,
+        yield _unfit(
+            parameter,
+            cell,
             message=f"parameter {parameter.name} is annotated {parameter.bounds},"
             f" but its default is {default}",
-            place=Place(cell=cell.id, cell_index=cell.index, line=parameter.line),
             hint="this value would be refused if it were given: change it, or the bounds",
         )
+
+
+def _unfit(parameter: Parameter, cell: Cell, *, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(
+        code="parameter-default",
+        severity=Severity.WARNING,
+        message=message,
+        place=Place(cell=cell.id, cell_index=cell.index, line=parameter.line),
+        hint=hint,
+    )

@@ -91,14 +91,15 @@ class _Side:
 
 def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Verification:
     """Run both ways on copies of the project and compare everything that is left."""
-    refused = _refusals(opened.graph(values=values))
+    graph = opened.graph(values=values)
+    refused, names = _refusals(graph), _final_names(graph)
     if refused:
         return Verification(equal=True, refused=refused)
     with tempfile.TemporaryDirectory(prefix="nbflow-verify-") as folder:
         base = Path(folder)
-        run_all = _run_all(_copied(root, base / "run-all", opened), values)
+        run_all = _run_all(_copied(root, base / "run-all", opened), values, names)
         try:
-            workflow = _workflow(_copied(root, base / "workflow", opened), values)
+            workflow = _workflow(_copied(root, base / "workflow", opened), values, names)
         except NbflowError as error:
             found = Refusal(cell=None, code="refused", message=error.message)
             return Verification(equal=True, refused=(found,), run_all_seconds=run_all.seconds)
@@ -112,7 +113,7 @@ def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Ve
         differences = tuple(_differences(run_all, workflow))
         unstable: frozenset[str] = frozenset()
         if differences:
-            again = _run_all(_copied(root, base / "again", opened), values)
+            again = _run_all(_copied(root, base / "again", opened), values, names)
             unstable = frozenset(found.name for found in _differences(run_all, again))
     real = tuple(found for found in differences if found.name not in unstable)
     return Verification(
@@ -149,13 +150,12 @@ def _final_names(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(n for n in names if kind_of(n) is NameKind.VARIABLE and n[0] != "_"))
 
 
-def _run_all(opened: Opened, values: Mapping[str, Any]) -> _Side:
+def _run_all(opened: Opened, values: Mapping[str, Any], names: tuple[str, ...]) -> _Side:
     """All code cells in one kernel, in their order, with nothing replayed or loaded."""
     layout = _layout(opened)
     layout.make()
     blobs = BlobStore(layout.state)
-    graph = opened.graph(values=values)
-    spec = _whole_notebook(opened, values, layout, blobs, _final_names(graph))
+    spec = _whole_notebook(opened, values, layout, blobs, names)
     logs = layout.state / "logs"
     logs.mkdir()
     started = monotonic()
@@ -170,7 +170,10 @@ def _run_all(opened: Opened, values: Mapping[str, Any]) -> _Side:
     found = {name: staged.blob for staged in outputs for name in staged.blob.names}
     return _Side(
         status=outcome.status,
-        outputs=_outputs(_reached(spec.cells, outcome), outcome.cell_outputs),
+        outputs=_outputs(
+            _reached(spec.cells, outcome),
+            settled(outcome.cell_outputs, (cell.cell for cell in spec.cells)),
+        ),
         values={name: _comparable(blob) for name, blob in found.items()},
         unstorable=frozenset(one.name for one in outcome.report.unstorable)
         if outcome.report
@@ -232,7 +235,7 @@ def _outcome(executor: LocalExecutor) -> TaskOutcome:
                 return happening
 
 
-def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
+def _workflow(opened: Opened, values: Mapping[str, Any], names: tuple[str, ...]) -> _Side:
     layout = _layout(opened)
     desk = open_desk(layout)
     started = monotonic()
@@ -247,7 +250,7 @@ def _workflow(opened: Opened, values: Mapping[str, Any]) -> _Side:
     return _Side(
         status="succeeded" if run.status is Status.SUCCEEDED else "failed",
         outputs=_outputs(((cell.id, cell.number) for cell in cells), executed.cell_outputs),
-        values=_run_values(run, _final_names(opened.graph(values=values))),
+        values=_run_values(run, names),
         unstorable=executed.kept,
         files=_files(layout.root),
         seconds=monotonic() - started,
@@ -272,9 +275,7 @@ def _outputs(
     cells: Iterable[tuple[str, int]], found: Mapping[str, list[dict[str, Any]]]
 ) -> dict[str, str]:
     """What the cells show, by the name that people know a cell by."""
-    placed = list(cells)
-    final = settled(found, (cell for cell, _ in placed))
-    return {f"cell {n}": "\n".join(shown(final.get(cell, ()))) for cell, n in placed}
+    return {f"cell {number}": "\n".join(shown(found.get(cell, ()))) for cell, number in cells}
 
 
 def _run_values(run: Run, names: tuple[str, ...]) -> dict[str, str]:
