@@ -274,7 +274,7 @@ def installed(names: list[str]) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; a round that fails is told and not counted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=5, help="rounds")
     parser.add_argument("peer", nargs="*", help=", ".join(PEERS))
@@ -283,16 +283,23 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in places}
     for _ in range(given.n):
         for name, commands in places.items():
-            times[name].append(seconds(PEERS[name], commands))
+            try:
+                times[name].append(seconds(PEERS[name], commands))
+            except subprocess.CalledProcessError as reason:
+                print(f"{name} failed: {reason.stderr.decode()[-600:]}", file=sys.stderr)
+            else:
+                print(f"{name}: {times[name][-1]:.1f} s", file=sys.stderr, flush=True)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{machine}, load {os.getloadavg()[0]:.1f}, medians of {given.n}\n")
-    print("| tool | version | how | whole command | against papermill |\n|---|---|---|---|---|")
-    middle = {name: statistics.median(found) for name, found in times.items()}
-    for name, commands in places.items():
+    print("| tool | version | how | rounds | whole command | against papermill |")
+    print("|---|---|---|---|---|---|")
+    middle = {name: statistics.median(found) for name, found in times.items() if found}
+    for name in middle:
+        commands = places[name]
         package = next(iter(PEERS[name].needs), name)
         ratio = middle[name] / middle[REFERENCE]
         print(
-            f"| {name} | {version(commands, package)} | {PEERS[name].how} "
+            f"| {name} | {version(commands, package)} | {PEERS[name].how} | {len(times[name])} "
             f"| {middle[name]:.1f} s | {ratio:.2f} |"
         )
 
