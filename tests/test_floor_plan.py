@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "pyarrow",
         }
     ),
-    "store": frozenset({"blake3", "duckdb", "msgspec"}),
+    "store": frozenset({"blake3", "duckdb", "msgspec", "pyarrow"}),
     "faces": frozenset({"nbflow.project", "click", "rich"}),
 }
 """Beside the standard library, core, and the folder itself. `project` may import everything."""

@@ -16,7 +16,7 @@ from blake3 import blake3
 from nbflow.core.errors import StoreError
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
-from nbflow.inside import hand, looked, surroundings, tables, values
+from nbflow.inside import arrow_file, hand, looked, surroundings, tables, values
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
 from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible
 from nbflow.inside.grown import Parts, parts_of
@@ -24,6 +24,7 @@ from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 
 SUM_SUFFIX: Final = ".sum"
+_MANY_THREADS_BYTES: Final = 1 << 24
 """Beside a stored file: the keyed digest of its bytes (see store/blobs.py)."""
 
 
@@ -210,6 +211,9 @@ class _Loading:
     def _table(self, name: str, path: Path) -> None:
         read = functools.partial(values.load_file, path, "table", packing=self.packing)
         python = name in self.spec.python_reads
+        if path.suffix == arrow_file.SUFFIX:  # SQL scans it where it lies
+            self._bind(name, read())
+            return
         if python and tables.is_from_python(path):
             self._bind(name, read())
             return
@@ -261,8 +265,9 @@ def check_file(path: Path, key: bytes) -> None:
         recorded = path.with_name(path.name + SUM_SUFFIX).read_bytes()
     except FileNotFoundError:
         return
-    total = blake3(key=key)
     try:
+        threads = blake3.AUTO if path.stat().st_size >= _MANY_THREADS_BYTES else 1
+        total = blake3(key=key, max_threads=threads)
         total.update_mmap(path)
     except OSError as error:
         raise StoreError(f"stored value {path} cannot be read: {error.strerror}") from error

@@ -7,6 +7,9 @@ A table file holds two tables:
   attrs, and every column that does not come back from `data` exactly. Plain frames need JSON only;
   the rest is pickled and sealed.
 
+A large table is an Arrow file with the same two parts (`inside/arrow_file.py`): DuckDB reads it
+where it lies.
+
 Nothing is believed: what was written is read again before the file is let go, and a column that
 came back in any way different is stored as it is in the template. A file without a template was
 written by SQL; pandas sees it as `to_pandas` shows any SQL result.
@@ -26,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import duckdb
 import numpy as np
@@ -38,6 +41,7 @@ from pandas.api.internals import (  # type: ignore[import-not-found]
 )
 
 from nbflow.core.errors import StoreError
+from nbflow.inside import arrow_file
 from nbflow.inside.digest import Walk, digest, feed_column, plain_attributes
 from nbflow.inside.seal import Sealing
 
@@ -363,6 +367,23 @@ def write_frame(
         return _facts(cursor, place)
 
 
+def write_large(frame: Any, stem: Path, *, seal: Sealing) -> tuple[Path, TableFacts]:
+    """The same for a table for which DuckDB would take long: `stem` with the suffix of its form.
+
+    Raises:
+        As `write_frame`.
+    """
+    table = natural(frame)
+    template = _template(frame, _Told(table), seal)
+    path = stem.with_suffix(arrow_file.SUFFIX)
+    if sum(map(len, template.values())) > arrow_file.MOST_TEMPLATE_BYTES:
+        path = stem.with_suffix(".duckdb")
+        return path, write_frame(frame, path, seal=seal)
+    path.unlink(missing_ok=True)
+    arrow_file.write(table, template, path)
+    return path, read_facts(path)
+
+
 def _is_light(frame: Any) -> bool:
     """Whether a table is known to need little room, however it is stored."""
     if not isinstance(frame, pd.DataFrame) or frame.attrs or frame.index.nlevels > 1:
@@ -400,12 +421,17 @@ def read_frame(path: Path, *, seal: Sealing) -> Any:
         StoreError: the file is missing, damaged, or its seal is broken.
         PickleForbidden: it needs a pickle, and pickles are forbidden.
     """
-    with _attached(path, read_only=True) as (cursor, place):
-        table = _read_table(cursor, place)
-        template = _read_template(cursor, place)
+    table, template = _read(path)
     if template is None:
         return to_pandas(table)
     return _restore(table, template, seal)
+
+
+def _read(path: Path) -> tuple[pa.Table, dict[str, bytes] | None]:
+    if path.suffix == arrow_file.SUFFIX:
+        return arrow_file.read(path)
+    with _attached(path, read_only=True) as (cursor, place):
+        return _read_table(cursor, place), _read_template(cursor, place)
 
 
 def read_natural(path: Path) -> pa.Table:
@@ -414,6 +440,8 @@ def read_natural(path: Path) -> pa.Table:
     Raises:
         StoreError: the file is missing or damaged.
     """
+    if path.suffix == arrow_file.SUFFIX:
+        return arrow_file.read(path)[0]
     with _attached(path, read_only=True) as (cursor, place):
         return _read_table(cursor, place)
 
@@ -424,6 +452,8 @@ def is_from_python(path: Path) -> bool:
     Raises:
         StoreError: the file is missing or damaged.
     """
+    if path.suffix == arrow_file.SUFFIX:
+        return True
     with _attached(path, read_only=True) as (cursor, place):
         return _has_template(cursor, place)
 
@@ -436,8 +466,7 @@ def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
     Raises:
         StoreError: the file is missing or damaged, or its seal is broken.
     """
-    with _attached(path, read_only=True) as (cursor, place):
-        template = _read_template(cursor, place)
+    template = _template_of(path)
     meta = {} if template is None else json.loads(template["meta"])
     if template is None or meta["kind"] != "pandas":
         return None
@@ -447,6 +476,13 @@ def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
     labels = index.to_frame(index=False)
     labels.columns = ["index" if name is None else name for name in index.names]
     return natural(labels)
+
+
+def _template_of(path: Path) -> dict[str, bytes] | None:
+    if path.suffix == arrow_file.SUFFIX:
+        return arrow_file.read(path)[1]
+    with _attached(path, read_only=True) as (cursor, place):
+        return _read_template(cursor, place)
 
 
 def _only_counts(index: Any) -> bool:
@@ -473,8 +509,22 @@ def read_facts(path: Path) -> TableFacts:
     Raises:
         StoreError: the file is missing or damaged.
     """
+    if path.suffix == arrow_file.SUFFIX:
+        with _scanned(arrow_file.read(path)[0]) as cursor:
+            return _facts(cursor, "temp")
     with _attached(path, read_only=True) as (cursor, place):
         return _facts(cursor, place)
+
+
+@contextmanager
+def _scanned(table: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor that sees an Arrow table as `temp.data`."""
+    cursor = _own_connection(os.getpid(), threading.get_ident()).cursor()
+    try:
+        cursor.register(DATA, table)
+        yield cursor
+    finally:
+        cursor.close()
 
 
 def _facts(cursor: duckdb.DuckDBPyConnection, place: str) -> TableFacts:
@@ -535,6 +585,31 @@ def _quoted(text: str) -> str:
 
 def _read_table(cursor: duckdb.DuckDBPyConnection, place: str) -> pa.Table:
     return cursor.sql(f"FROM {place}.{DATA}").to_arrow_table()
+
+
+class _Stored(Protocol):
+    """A table as its file gives it back."""
+
+    def column(self, position: int) -> pa.ChunkedArray:
+        """One column."""
+
+    def table(self) -> pa.Table:
+        """All of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A table for an Arrow file, which gives back what it was given, bit by bit."""
+
+    _table: pa.Table
+
+    def column(self, position: int) -> pa.ChunkedArray:
+        """One column."""
+        return self._table.column(position)
+
+    def table(self) -> pa.Table:
+        """All of it."""
+        return self._table
 
 
 class _Written:
@@ -598,7 +673,7 @@ class _Header:
     hung: dict[str, Any]
 
 
-def _template(frame: Any, written: _Written, seal: Sealing) -> dict[str, bytes]:
+def _template(frame: Any, written: _Stored, seal: Sealing) -> dict[str, bytes]:
     match frame:
         case pd.DataFrame():
             return _pandas_template(frame, written, seal)
@@ -623,7 +698,7 @@ def _restore(table: pa.Table, template: dict[str, bytes], seal: Sealing) -> Any:
 # -- pandas
 
 
-def _pandas_template(frame: pd.DataFrame, written: _Written, seal: Sealing) -> dict[str, bytes]:
+def _pandas_template(frame: pd.DataFrame, written: _Stored, seal: Sealing) -> dict[str, bytes]:
     header = _header_of(frame)
     plain = _plain_header(header)
     kept = {

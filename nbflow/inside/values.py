@@ -2,7 +2,7 @@
 
 | value | file |
 |---|---|
-| tables | `.duckdb` (see tables.py) |
+| tables | `.duckdb`, large ones `.arrow` (see tables.py) |
 | scalars and containers of exact built-in types | `.json`, typed: a tuple stays a tuple |
 | plain numpy arrays | `.npy` |
 | anything else that pickles | `.pickle`, sealed |

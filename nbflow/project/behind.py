@@ -408,8 +408,8 @@ class Behind:
         kept = self._kept.get(_key(blob))
         if kept is None:
             return blob
-        facts = {name: getattr(kept, name) for name in ("bytes", "rows", "columns", "schema")}
-        return replace(blob, **facts)
+        names = ("suffix", "bytes", "rows", "columns", "schema")
+        return replace(blob, **{name: getattr(kept, name) for name in names})
 
 
 def _with_facts(data: Mapping[str, Any], result: StepResult) -> dict[str, Any]:

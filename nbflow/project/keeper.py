@@ -29,6 +29,9 @@ from nbflow.inside.values import Packing
 from nbflow.project.line import has_news
 from nbflow.store.blobs import BlobStore
 
+ARROW_BYTES: Final = 256 << 20
+"""From this size on a table becomes an Arrow file: a run would wait for DuckDB's."""
+
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -102,9 +105,16 @@ def _stored_form(request: Keep) -> StagedBlob:
     if look.digest != staged.blob.digest:
         raise StoreError("it was not handed on exactly", hint="please report this as a bug")
     look.vouch()
-    facts = tables.write_frame(frame, target, seal=packing)
+    if values.size_of(frame) >= ARROW_BYTES:
+        target, facts = tables.write_large(frame, target, seal=packing)
+    else:
+        facts = tables.write_frame(frame, target, seal=packing)
     blob = dataclasses.replace(
-        staged.blob, rows=facts.rows, columns=facts.columns, schema=facts.schema
+        staged.blob,
+        suffix=target.suffix[1:],
+        rows=facts.rows,
+        columns=facts.columns,
+        schema=facts.schema,
     )
     return StagedBlob(blob=blob, path=str(target))
 

@@ -16,7 +16,7 @@ from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import read_index
 from nbflow.project.stored import stored_value
 from nbflow.store.blobs import BlobStore
-from nbflow.store.query import connect
+from nbflow.store.query import attach_file, connect
 
 MOST_ROWS: Final = 1000
 """A page has no more rows than this."""
@@ -58,8 +58,7 @@ def _opened(blobs: BlobStore, blob: Blob) -> Iterator[duckdb.DuckDBPyConnection]
     index = read_index(path, seal=read_seal(blobs.key()))
     connection = connect()
     try:
-        source = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{source}' AS stored (READ_ONLY)").fetchall()
+        attach_file(connection, path, "stored")
         if index is None:
             connection.execute("CREATE VIEW page AS FROM stored.data")
         else:

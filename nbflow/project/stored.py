@@ -16,10 +16,10 @@ from nbflow.core.errors import NotFound, StoreError, UsageError
 from nbflow.core.run import Run
 from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
-from nbflow.inside.tables import is_from_python, read_frame
+from nbflow.inside.tables import is_from_python, read_frame, write_frame
 from nbflow.inside.values import from_plain
 from nbflow.store.blobs import BlobStore
-from nbflow.store.query import connect
+from nbflow.store.query import attach_file, connect
 
 _SHOWN_ROWS = 20
 _WHAT_IS_STORED = (
@@ -91,7 +91,7 @@ def _writers(blob: Blob) -> Mapping[str, _Writer]:
             ".csv": _table(_copy_to("FORMAT csv, HEADER"), _to_csv),
             ".parquet": _table(_copy_to("FORMAT parquet"), _to_parquet),
             ".json": _copy_to("FORMAT json, ARRAY"),
-            ".duckdb": _copy,
+            ".duckdb": _to_duckdb,
         }
     if blob.kind == "json":
         return {".json": _as_json, ".txt": _as_text}
@@ -183,6 +183,15 @@ def _copy(path: Path, output: Path, blobs: BlobStore) -> None:
     shutil.copyfile(path, output)
 
 
+def _to_duckdb(path: Path, output: Path, blobs: BlobStore) -> None:
+    if path.suffix == output.suffix:
+        shutil.copyfile(path, output)
+        return
+    seal = read_seal(blobs.key())
+    output.unlink(missing_ok=True)
+    write_frame(read_frame(path, seal=seal), output, seal=seal)
+
+
 def _unsealed(path: Path, output: Path, blobs: BlobStore) -> None:
     output.write_bytes(read_seal(blobs.key()).open(path.read_bytes()))
 
@@ -196,6 +205,5 @@ def _column_to_csv(path: Path, output: Path, blobs: BlobStore) -> None:
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection:
     connection = connect()
-    source = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{source}' AS stored (READ_ONLY)").fetchall()
+    attach_file(connection, path, "stored")
     return connection

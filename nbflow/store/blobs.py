@@ -29,6 +29,8 @@ from nbflow.core.task import Blob, StagedBlob
 KEY_BYTES: Final = 32
 SUM_SUFFIX: Final = ".sum"
 _MAPPED_BYTES: Final = 2**20
+_PASSING_BYTES: Final = 2**28
+_PIECE_BYTES: Final = 2**24
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -229,7 +231,11 @@ class BlobStore:
 
     def _sum(self, path: Path) -> str:
         total = blake3(key=self.key().read_bytes(), max_threads=blake3.AUTO)
-        if path.stat().st_size >= _MAPPED_BYTES:
+        size = path.stat().st_size
+        if size >= _PASSING_BYTES:
+            for piece in _passing(path):
+                total.update(piece)
+        elif size >= _MAPPED_BYTES:
             total.update_mmap(path)
         else:
             total.update(path.read_bytes())
@@ -252,6 +258,18 @@ class BlobStore:
                 f"{self.root}: {free} bytes are free on the disk, {reserve_bytes} are needed",
                 hint="free some space, or remove old results (nbflow gc)",
             )
+
+
+def _passing(path: Path) -> Iterator[memoryview]:
+    """What is in a large file, piece by piece, without the system keeping a copy of it."""
+    piece = memoryview(bytearray(_PIECE_BYTES))
+    with path.open("rb", buffering=0) as file:
+        start = 0
+        while size := file.readinto(piece):
+            yield piece[:size]
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+            start += size
 
 
 def _is_digest(text: str) -> bool:

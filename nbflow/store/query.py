@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _DATA = "data"
 """The table inside an output's file."""
 
+_ARROW = ".arrow"
+"""The files of large tables; the others are DuckDB's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTable:
@@ -85,13 +88,40 @@ def _result(relation: "duckdb.DuckDBPyRelation | None") -> SqlResult:
 def attach(connection: "duckdb.DuckDBPyConnection", number: int, table: StoredTable) -> None:
     """Show a stored table under its name, and under its step's; each needs a number of its own."""
     alias = f"nbflow_{number}"
-    path = str(table.path).replace("'", "''")
-    connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)").fetchall()
+    attach_file(connection, table.path, alias)
     schema, name = _quoted(table.step), _quoted(table.name)
     source = f"{alias}.{_DATA}"
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
     for target in (f"{schema}.{name}", f"main.{name}"):
         connection.execute(f"CREATE OR REPLACE VIEW {target} AS FROM {source}").fetchall()
+
+
+def attach_file(connection: "duckdb.DuckDBPyConnection", path: Path, alias: str) -> None:
+    """Show a table file as the `data` of a database.
+
+    Raises:
+        duckdb.Error: it is missing or damaged.
+    """
+    if path.suffix != _ARROW:
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS {alias} (READ_ONLY)").fetchall()
+        return
+    connection.register(f"{alias}_rows", _mapped(path))
+    connection.execute(f"ATTACH ':memory:' AS {alias}").fetchall()
+    view = f"CREATE VIEW {alias}.main.{_DATA} AS FROM temp.main.{alias}_rows"
+    connection.execute(view).fetchall()
+
+
+def _mapped(path: Path) -> Any:
+    """An Arrow file, mapped."""
+    import duckdb
+    import pyarrow as pa  # only large tables need it
+
+    try:
+        with pa.memory_map(str(path)) as source:
+            return pa.ipc.open_file(source).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise duckdb.IOException(f"{path}: {error}") from error
 
 
 def _quoted(identifier: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from nbflow.core.task import Blob
-from nbflow.store.query import connect
+from nbflow.store.query import attach_file, connect
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,7 +137,7 @@ def sketch_of_stored(blob: Blob, path: Path) -> Sketch:
 
     try:
         with connect() as connection:
-            connection.execute(f"ATTACH {_text_in_sql(path)} AS stored (READ_ONLY)").fetchall()
+            attach_file(connection, path, "stored")
             return _with_hashes(connection, "stored.data", known)
     except duckdb.Error:
         return known

@@ -18,10 +18,11 @@ import pytest
 
 from nbflow.analysis.sql_names import parse_sql
 from nbflow.core.errors import StoreError
-from nbflow.core.task import StagedBlob, TaskReport, TaskSpec
+from nbflow.core.task import Blob, StagedBlob, TaskReport, TaskSpec
 from nbflow.inside import tables
 from nbflow.inside.capture import capture
 from nbflow.inside.inputs import load
+from nbflow.inside.seal import read_seal
 from nbflow.inside.sql import SqlSession
 from nbflow.store.blobs import BlobStore
 
@@ -407,6 +408,23 @@ def test_a_table_that_only_sql_reads_is_attached_and_not_bound(bench: Bench) -> 
     read = bench.session.reads["df"]
     assert read is not None
     assert read().index.tolist() == [7]
+
+
+def test_a_large_table_of_a_former_run_is_pythons(bench: Bench, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1, 2]}, index=[7, 8])
+    seal = read_seal(bench.store.key())
+    path, _ = tables.write_large(frame, tmp_path / "large", seal=seal)
+    blob = Blob(
+        names=("df",), kind="table", digest=tables.content_digest(frame), suffix=path.suffix[1:]
+    )
+    made = StagedBlob(blob=blob, path=str(path))
+    kept = StagedBlob(blob=blob, path=str(bench.store.path(bench.store.commit(made))))
+    given: dict[str, Any] = {"inputs": (kept,), "input_names": ("df",), "python_reads": ("df",)}
+    report = bench.run("df.iloc[0, 0] = 5", **given)
+    assert report.found_mutations == ("df",)
+    assert bench.namespace["df"].a.tolist() == [5, 2]
+    bench.run("", **given)
+    assert tables.content_digest(bench.namespace["df"]) == tables.content_digest(frame)
 
 
 def test_a_table_of_sql_stays_sqls_also_where_python_reads_it(bench: Bench) -> None:

@@ -12,8 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from nbflow.inside import tables
+from nbflow.inside import arrow_file, tables
 from nbflow.inside.seal import Seal
+from nbflow.store.query import attach_file, connect
 
 SEAL = Seal(key=b"k" * 32)
 D = decimal.Decimal
@@ -184,10 +185,14 @@ CASES: dict[str, Any] = {
 }
 
 
-def there_and_back(frame: Any, folder: Path) -> Any:
-    path = folder / "t.duckdb"
-    tables.write_frame(frame, path, seal=SEAL)
-    assert [p.name for p in folder.iterdir()] == ["t.duckdb"]
+def there_and_back(frame: Any, folder: Path, *, large: bool = False) -> Any:
+    path, facts = folder / "t.duckdb", None
+    if large:
+        path, facts = tables.write_large(frame, path, seal=SEAL)
+    else:
+        tables.write_frame(frame, path, seal=SEAL)
+    assert [p.name for p in folder.iterdir()] == ["t.arrow" if large else "t.duckdb"]
+    assert facts in (None, tables.read_facts(path))
     return tables.read_frame(path, seal=SEAL)
 
 
@@ -197,10 +202,11 @@ def cells(frame: pd.DataFrame) -> list[list[tuple[type, str]]]:
     return [[(type(cell), repr(cell)) for cell in column] for column in columns]
 
 
+@pytest.mark.parametrize("large", [False, True], ids=["duckdb", "arrow"])
 @pytest.mark.parametrize("name", CASES)
-def test_a_table_comes_back_exactly(name: str, tmp_path: Path) -> None:
+def test_a_table_comes_back_exactly(name: str, large: bool, tmp_path: Path) -> None:
     frame = CASES[name]
-    back = there_and_back(frame, tmp_path)
+    back = there_and_back(frame, tmp_path, large=large)
     assert type(back) is type(frame)
     assert tables.content_digest(back) == tables.content_digest(frame)
     if isinstance(frame, pd.DataFrame):
@@ -228,11 +234,38 @@ def assert_pandas_exact(back: pd.DataFrame, frame: pd.DataFrame) -> None:
     assert tables._layout_of(back) == tables._layout_of(frame)
 
 
-def test_a_frame_that_came_back_can_be_written_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_sql_sees_the_same_of_a_large_table(name: str, tmp_path: Path) -> None:
+    frame = CASES[name]
+    tables.write_frame(frame, tmp_path / "t.duckdb", seal=SEAL)
+    path, facts = tables.write_large(frame, tmp_path / "large", seal=SEAL)
+    assert facts == tables.read_facts(tmp_path / "t.duckdb")
+    assert tables.is_from_python(path)
+    seen = []
+    for one in (path, tmp_path / "t.duckdb"):
+        with connect() as connection:
+            attach_file(connection, one, "stored")
+            shown = "SELECT COLUMNS(*)::VARCHAR FROM stored.data"
+            seen.append(connection.execute(shown).fetchall())
+    assert seen[0] == seen[1]
+
+
+def test_a_large_table_that_columns_cannot_tell_goes_to_duckdb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrow_file, "MOST_TEMPLATE_BYTES", 1000)
+    frame = col([{n} for n in range(1000)], object)
+    path, _ = tables.write_large(frame, tmp_path / "t", seal=SEAL)
+    assert path.suffix == ".duckdb"
+    assert_pandas_exact(tables.read_frame(path, seal=SEAL), frame)
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["duckdb", "arrow"])
+def test_a_frame_that_came_back_can_be_written_to(large: bool, tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"a": [1, 2], "f": [0.5, 1.5], "d": pd.to_datetime(["2026-01-01"] * 2), "s": ["x", "y"]}
     )
-    back = there_and_back(frame, tmp_path)
+    back = there_and_back(frame, tmp_path, large=large)
     back.loc[0, ["a", "f", "d", "s"]] = [9, 9.5, pd.Timestamp("2027-01-01"), "z"]
     assert back.iloc[0].tolist() == [9, 9.5, pd.Timestamp("2027-01-01"), "z"]
 

@@ -244,15 +244,18 @@ def test_resume_has_the_code_and_parameters_of_the_run(bench: Bench) -> None:
     assert bench.path("a.log").read_text() == "x"
 
 
-LARGE = "df = pd.DataFrame(np.random.default_rng(1).random((1_500_000, 4)), columns=list('abcd'))\n"
+LARGE = """df = pd.DataFrame(np.random.default_rng(1).random((1_500_000, {})))
+df.columns = df.columns.map("c{{}}".format)
+"""
 
 
-def test_kill_9_while_a_large_table_is_on_its_way_to_the_disk(bench: Bench) -> None:
+@pytest.mark.parametrize("columns", [4, pytest.param(24, marks=LONG)], ids=["duckdb", "arrow"])
+def test_kill_9_while_a_large_table_is_on_its_way_to_the_disk(bench: Bench, columns: int) -> None:
     """Readers had it already; the history must not say that it is there."""
     bench.notebook(
         "import numpy as np\nimport pandas as pd",
-        (APPEND.format("first") + LARGE, ["step:first"]),
-        (APPEND.format("middle") + "df['e'] = df['a'] + 1", ["step:middle"]),
+        (APPEND.format("first") + LARGE.format(columns), ["step:first"]),
+        (APPEND.format("middle") + "df['e'] = df['c0'] + 1", ["step:middle"]),
         (APPEND.format("last") + "print('total', df.shape)", ["step:last"]),
     )
     process = bench.start("run", "story.ipynb", "--json")
@@ -267,7 +270,9 @@ def test_kill_9_while_a_large_table_is_on_its_way_to_the_disk(bench: Bench) -> N
     said = bench.say("resume", "latest", "--json")
     assert said.code == 0, said.out + said.err
     assert set(said.statuses().values()) == {"succeeded"}
-    assert "total (1500000, 5)" in printed(bench.result(said))
+    assert f"total (1500000, {columns + 1})" in printed(bench.result(said))
     assert said.ran() | said.reused() == {"definitions", "first", "middle", "last"}
     shape = bench.say("get", said.document["run"], "df")
     assert shape.code == 0, shape.err
+    asked = bench.say("sql", "SELECT count(*), min(e - c0) > 0.9 FROM df", "--csv")
+    assert "1500000,true" in asked.out.lower(), asked.out + asked.err

@@ -226,6 +226,28 @@ def test_a_step_that_begins_anew_succeeded_first(
     assert ledger.rows == ["s succeeded", "s queued"]
 
 
+def test_a_large_table_is_kept_as_an_arrow_file(
+    run: Behind,
+    gate: Gate,
+    ledger: Ledger,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeper, "ARROW_BYTES", 1)
+    gate.open.set()
+    blob = run.commit(staged(store, tmp_path, frame()))
+    succeed(run, "s", blob)
+    run.settle()
+    (kept,) = ledger.results["s"].outputs
+    assert (kept.suffix, kept.digest) == ("arrow", blob.digest)
+    assert (kept.rows, kept.columns) == (10, 2)
+    assert kept.schema == (("a", "BIGINT"), ("b", "VARCHAR"))
+    assert kept.bytes == store.path(kept).stat().st_size
+    assert values.load_file(store.path(kept), "table", packing=packing(store)).equals(frame())
+    assert values.load_hand(run.place(blob), packing=packing(store)).equals(frame())
+
+
 def test_every_kind_of_value_is_kept(
     run: Behind, gate: Gate, store: BlobStore, tmp_path: Path
 ) -> None:

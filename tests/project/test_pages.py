@@ -14,7 +14,7 @@ from nbflow.core.errors import StoreError
 from nbflow.core.table import TablePage
 from nbflow.core.task import Blob, StagedBlob
 from nbflow.inside.seal import read_seal
-from nbflow.inside.tables import content_digest, write_frame
+from nbflow.inside.tables import content_digest, write_frame, write_large
 from nbflow.project.pages import MOST_ROWS, page_of
 from nbflow.store.blobs import BlobStore
 
@@ -24,14 +24,25 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path)
 
 
+@pytest.fixture(params=["duckdb", "arrow"], autouse=True)
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.FORM", request.param)
+
+
+FORM = ""
+
+
 def stored(blobs: BlobStore, frame: Any, *names: str) -> Blob:
-    path = blobs.root / "aside.duckdb"
-    facts = write_frame(frame, path, seal=read_seal(blobs.key()))
+    path, seal = blobs.root / "aside.duckdb", read_seal(blobs.key())
+    if FORM == "arrow":
+        path, facts = write_large(frame, path, seal=seal)
+    else:
+        facts = write_frame(frame, path, seal=seal)
     blob = Blob(
         names=names or ("t",),
         kind="table",
         digest=content_digest(frame),
-        suffix="duckdb",
+        suffix=FORM,
         rows=facts.rows,
         columns=facts.columns,
     )

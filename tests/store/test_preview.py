@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from nbflow.core.errors import UsageError
 from nbflow.store.preview import columns_of_file, preview
-from nbflow.store.query import StoredTable
+from nbflow.store.query import StoredTable, query
 
 
 @pytest.fixture
@@ -39,6 +40,22 @@ def test_a_chosen_file_is_read(tmp_path: Path) -> None:
     query = f"FROM '{str(path).replace(chr(39), chr(39) * 2)}'"
     assert preview(query, files=[path]).rows == ((1, "x"),)
     assert [each.name for each in columns_of_file(query, path)] == ["a", "b"]
+
+
+def test_large_tables_lie_in_arrow_files(tmp_path: Path, stored: StoredTable) -> None:
+    path = tmp_path / "it's large.arrow"
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, LARGE.schema) as writer:
+        writer.write_table(LARGE)
+    table = StoredTable(step="other step", name="large", path=path)
+    joined = 'SELECT sum(large.n) FROM days JOIN "other step".large USING (n)'
+    assert preview(joined, tables=[stored, table]).rows == ((19900,),)
+    assert query(joined, [stored, table]).rows == ((19900,),)
+    path.write_bytes(b"cut off")
+    with pytest.raises(UsageError, match="large"):
+        query("FROM large", [table])
+
+
+LARGE = pa.table({"n": range(1000)})
 
 
 @pytest.mark.parametrize(
