@@ -10,7 +10,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -25,7 +25,14 @@ _KEY: Final = b"nbflow:"
 _STRETCH_BYTES: Final = 64 << 20
 
 
-def write(table: pa.Table, template: Mapping[str, bytes], path: Path) -> None:
+class Summing(Protocol):
+    """What sums up the bytes of a file as they are written."""
+
+    def update(self, data: memoryview, /) -> object:
+        """The next of them."""
+
+
+def write(table: pa.Table, template: Mapping[str, bytes], path: Path, *, summing: Summing) -> None:
     """Write a table and its template into a new file; it is on the disk when this returns.
 
     Raises:
@@ -35,7 +42,7 @@ def write(table: pa.Table, template: Mapping[str, bytes], path: Path) -> None:
     whole = table.replace_schema_metadata(metadata)
     try:
         with open(path, "xb", buffering=0) as file:
-            sink = pa.PythonFile(_Passing(file.fileno()), "w")
+            sink = pa.PythonFile(_Passing(file.fileno(), summing), "w")
             with pa.ipc.new_file(sink, whole.schema) as writer:
                 writer.write_table(whole)
             os.fsync(file.fileno())
@@ -67,9 +74,9 @@ class _Passing(io.RawIOBase):
     """A file that leaves the system's cache to others: what lies in it is on its way to the disk,
     and nobody may ever read it again."""
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: int, summing: Summing) -> None:
         super().__init__()
-        self._file = file
+        self._file, self._summing = file, summing
         self._written = self._passed = 0
 
     def writable(self) -> bool:
@@ -78,6 +85,7 @@ class _Passing(io.RawIOBase):
     def write(self, data: Any) -> int:
         whole = memoryview(data).cast("B")
         for start in range(0, len(whole), _STRETCH_BYTES):
+            self._summing.update(whole[start : start + _STRETCH_BYTES])
             self._put(whole[start : start + _STRETCH_BYTES])
         return len(whole)
 
@@ -87,11 +95,7 @@ class _Passing(io.RawIOBase):
             self._written, rest = self._written + done, rest[done:]
         if self._written - self._passed >= _STRETCH_BYTES:
             os.fsync(self._file)
-            forget(self._file, self._passed, self._written)
+            if hasattr(os, "posix_fadvise"):
+                size = self._written - self._passed
+                os.posix_fadvise(self._file, self._passed, size, os.POSIX_FADV_DONTNEED)
             self._passed = self._written
-
-
-def forget(file: int, start: int, end: int) -> None:
-    """Give back the system's copy of a stretch of a file that is on the disk, where it can."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file, start, end - start, os.POSIX_FADV_DONTNEED)

@@ -367,8 +367,12 @@ def write_frame(
         return _facts(cursor, place)
 
 
-def write_large(frame: Any, stem: Path, *, seal: Sealing) -> tuple[Path, TableFacts]:
+def write_large(
+    frame: Any, stem: Path, *, seal: Sealing, summing: arrow_file.Summing
+) -> tuple[Path, TableFacts]:
     """The same for a table for which DuckDB would take long: `stem` with the suffix of its form.
+
+    `summing` is given the bytes of the file, if it is an Arrow file.
 
     Raises:
         As `write_frame`.
@@ -380,7 +384,7 @@ def write_large(frame: Any, stem: Path, *, seal: Sealing) -> tuple[Path, TableFa
         path = stem.with_suffix(".duckdb")
         return path, write_frame(frame, path, seal=seal)
     path.unlink(missing_ok=True)
-    arrow_file.write(table, template, path)
+    arrow_file.write(table, template, path, summing=summing)
     return path, read_facts(path)
 
 

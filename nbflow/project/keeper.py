@@ -14,6 +14,7 @@ import dataclasses
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ import msgspec
 
 from nbflow.core.errors import NbflowError, StoreError
 from nbflow.core.task import Keep, Kept, StagedBlob
-from nbflow.inside import hand, tables, values
+from nbflow.inside import arrow_file, hand, tables, values
 from nbflow.inside.digest import examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
@@ -57,32 +58,42 @@ def _batches(line: socket.socket) -> Iterator[list[Keep]]:
             yield [msgspec.json.decode(one, type=Keep) for one in whole]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """What is to be put into the store. `total`: the file's sum, if that is known."""
+
+    request: Keep
+    staged: StagedBlob
+    total: str | None = None
+
+
 def keep(requests: Iterable[Keep]) -> Iterator[Kept]:
     """Put everything into the store, and answer for each."""
-    ready: dict[str, list[tuple[Keep, StagedBlob]]] = {}
+    ready: dict[str, list[_Ready]] = {}
     for request in requests:
         try:
-            staged = _stored_form(request)
+            made = _stored_form(request)
         except Exception as error:  # the runner waits for an answer, whatever it is
             yield _refused(request, error)
         else:
-            ready.setdefault(request.root, []).append((request, staged))
+            ready.setdefault(request.root, []).append(made)
     for root, group in ready.items():
         yield from _committed(BlobStore(Path(root)), group)
 
 
-def _committed(store: BlobStore, group: list[tuple[Keep, StagedBlob]]) -> Iterator[Kept]:
+def _committed(store: BlobStore, group: list[_Ready]) -> Iterator[Kept]:
+    sums = {Path(one.staged.path): one.total for one in group if one.total is not None}
     try:
-        blobs = store.commit_all([staged for _, staged in group], keep=True)
+        blobs = store.commit_all([one.staged for one in group], keep=True, sums=sums)
     except Exception as error:
         if len(group) > 1:  # which of them it was shows when each stands alone
             for one in group:
                 yield from _committed(store, [one])
             return
-        yield _refused(group[0][0], error)
+        yield _refused(group[0].request, error)
         return
-    for (request, _), blob in zip(group, blobs, strict=True):
-        yield Kept(number=request.number, blob=blob)
+    for one, blob in zip(group, blobs, strict=True):
+        yield Kept(number=one.request.number, blob=blob)
 
 
 def _refused(request: Keep, error: Exception) -> Kept:
@@ -92,11 +103,11 @@ def _refused(request: Keep, error: Exception) -> Kept:
     return Kept(number=request.number, error=f"`{names}` cannot be kept: {what}", hint=hint)
 
 
-def _stored_form(request: Keep) -> StagedBlob:
+def _stored_form(request: Keep) -> _Ready:
     staged = request.staged
     path = Path(staged.path)
     if path.suffix != hand.SUFFIX:
-        return staged
+        return _Ready(request=request, staged=staged)
     target = path.with_suffix(f".{staged.blob.suffix}")
     target.unlink(missing_ok=True)
     packing = _packing(request.root)
@@ -105,10 +116,13 @@ def _stored_form(request: Keep) -> StagedBlob:
     if look.digest != staged.blob.digest:
         raise StoreError("it was not handed on exactly", hint="please report this as a bug")
     look.vouch()
-    if values.size_of(frame) >= ARROW_BYTES:
-        target, facts = tables.write_large(frame, target, seal=packing)
-    else:
+    total = None
+    if values.size_of(frame) < ARROW_BYTES:
         facts = tables.write_frame(frame, target, seal=packing)
+    else:
+        summing = BlobStore(Path(request.root)).summing()
+        target, facts = tables.write_large(frame, target, seal=packing, summing=summing)
+        total = summing.hexdigest() if target.suffix == arrow_file.SUFFIX else None
     blob = dataclasses.replace(
         staged.blob,
         suffix=target.suffix[1:],
@@ -116,7 +130,7 @@ def _stored_form(request: Keep) -> StagedBlob:
         columns=facts.columns,
         schema=facts.schema,
     )
-    return StagedBlob(blob=blob, path=str(target))
+    return _Ready(request=request, staged=StagedBlob(blob=blob, path=str(target)), total=total)
 
 
 @cache

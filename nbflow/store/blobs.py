@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,10 +117,17 @@ class BlobStore:
         (blob,) = self.commit_all((staged,))
         return blob
 
-    def commit_all(self, staged: Iterable[StagedBlob], *, keep: bool = False) -> tuple[Blob, ...]:
+    def commit_all(
+        self,
+        staged: Iterable[StagedBlob],
+        *,
+        keep: bool = False,
+        sums: Mapping[Path, str] | None = None,
+    ) -> tuple[Blob, ...]:
         """Commit several files together, which waits for the disk less often.
 
         All are durable when this returns. `keep` leaves the staged files where they are, too.
+        `sums` has those of `summing` that are known, by staged file: it is not read again.
 
         Raises:
             StoreError: as `commit`; any of the files may be in the store then, or none.
@@ -130,7 +137,7 @@ class BlobStore:
         for one in everything:
             if one.blob.kind != "absent":
                 placing[self.path(one.blob)] = self._ready(one, keep=keep)
-        self._place_all([one for one in placing.values() if one is not None])
+        self._place_all([one for one in placing.values() if one is not None], sums or {})
         return tuple(
             one.blob
             if one.blob.kind == "absent"
@@ -162,13 +169,14 @@ class BlobStore:
         self.quarantine(blob)
         return False
 
-    def _place_all(self, placing: "list[_Placing]") -> None:
+    def _place_all(self, placing: "list[_Placing]", sums: Mapping[Path, str]) -> None:
         try:
             for one in placing:
                 with _translated(one.target, needed=one.source.stat().st_size):
                     one.target.parent.mkdir(parents=True, exist_ok=True)
                     one.source.chmod(0o444)
-                    _write_new(one.aside, self._sum(one.source).encode(), mode=0o444)
+                    total = sums.get(one.source) or self._sum(one.source)
+                    _write_new(one.aside, total.encode(), mode=0o444)
             # Everything was given to the disk before the first wait, so that it works on all.
             for one in placing:
                 with _translated(one.target, needed=one.source.stat().st_size):
@@ -229,8 +237,12 @@ class BlobStore:
             _sync_folder(path.parent)
         return aside
 
+    def summing(self) -> blake3:
+        """What the bytes of a file are given to, for its sum."""
+        return blake3(key=self.key().read_bytes(), max_threads=blake3.AUTO)
+
     def _sum(self, path: Path) -> str:
-        total = blake3(key=self.key().read_bytes(), max_threads=blake3.AUTO)
+        total = self.summing()
         size = path.stat().st_size
         if size >= _PASSING_BYTES:
             for piece in _passing(path):

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from blake3 import blake3
 
 from nbflow.analysis.sql_names import parse_sql
 from nbflow.core.errors import StoreError
@@ -413,7 +414,7 @@ def test_a_table_that_only_sql_reads_is_attached_and_not_bound(bench: Bench) -> 
 def test_a_large_table_of_a_former_run_is_pythons(bench: Bench, tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1, 2]}, index=[7, 8])
     seal = read_seal(bench.store.key())
-    path, _ = tables.write_large(frame, tmp_path / "large", seal=seal)
+    path, _ = tables.write_large(frame, tmp_path / "large", seal=seal, summing=blake3())
     blob = Blob(
         names=("df",), kind="table", digest=tables.content_digest(frame), suffix=path.suffix[1:]
     )

@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from blake3 import blake3
 
 from nbflow.inside import arrow_file, tables
 from nbflow.inside.seal import Seal
@@ -188,7 +189,7 @@ CASES: dict[str, Any] = {
 def there_and_back(frame: Any, folder: Path, *, large: bool = False) -> Any:
     path, facts = folder / "t.duckdb", None
     if large:
-        path, facts = tables.write_large(frame, path, seal=SEAL)
+        path, facts = tables.write_large(frame, path, seal=SEAL, summing=blake3())
     else:
         tables.write_frame(frame, path, seal=SEAL)
     assert [p.name for p in folder.iterdir()] == ["t.arrow" if large else "t.duckdb"]
@@ -238,7 +239,7 @@ def assert_pandas_exact(back: pd.DataFrame, frame: pd.DataFrame) -> None:
 def test_sql_sees_the_same_of_a_large_table(name: str, tmp_path: Path) -> None:
     frame = CASES[name]
     tables.write_frame(frame, tmp_path / "t.duckdb", seal=SEAL)
-    path, facts = tables.write_large(frame, tmp_path / "large", seal=SEAL)
+    path, facts = tables.write_large(frame, tmp_path / "large", seal=SEAL, summing=blake3())
     assert facts == tables.read_facts(tmp_path / "t.duckdb")
     assert tables.is_from_python(path)
     seen = []
@@ -255,7 +256,7 @@ def test_a_large_table_that_columns_cannot_tell_goes_to_duckdb(
 ) -> None:
     monkeypatch.setattr(arrow_file, "MOST_TEMPLATE_BYTES", 1000)
     frame = col([{n} for n in range(1000)], object)
-    path, _ = tables.write_large(frame, tmp_path / "t", seal=SEAL)
+    path, _ = tables.write_large(frame, tmp_path / "t", seal=SEAL, summing=blake3())
     assert path.suffix == ".duckdb"
     assert_pandas_exact(tables.read_frame(path, seal=SEAL), frame)
 

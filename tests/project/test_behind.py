@@ -244,6 +244,7 @@ def test_a_large_table_is_kept_as_an_arrow_file(
     assert (kept.rows, kept.columns) == (10, 2)
     assert kept.schema == (("a", "BIGINT"), ("b", "VARCHAR"))
     assert kept.bytes == store.path(kept).stat().st_size
+    assert store.verify(kept)
     assert values.load_file(store.path(kept), "table", packing=packing(store)).equals(frame())
     assert values.load_hand(run.place(blob), packing=packing(store)).equals(frame())
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from blake3 import blake3
 
 from nbflow.core.errors import StoreError
 from nbflow.core.table import TablePage
@@ -35,7 +36,7 @@ FORM = ""
 def stored(blobs: BlobStore, frame: Any, *names: str) -> Blob:
     path, seal = blobs.root / "aside.duckdb", read_seal(blobs.key())
     if FORM == "arrow":
-        path, facts = write_large(frame, path, seal=seal)
+        path, facts = write_large(frame, path, seal=seal, summing=blake3())
     else:
         facts = write_frame(frame, path, seal=seal)
     blob = Blob(
