@@ -30,7 +30,8 @@ class CellLink:
     unknown: names that it asks for and nothing above writes. defines: names of its fragments that
     other lanes replay. spared: names that it might change by its text, but runs have shown that it
     does not. steady: those that it leaves all the same, because others share with them. together:
-    groups of names that may share objects from then on. asked: names that it really looks at;
+    groups of names that may share objects from then on; unseen: those of them of which nobody below
+    sees that they do. asked: names that it really looks at;
     passed: versions that it would only have handed on to nobody. doubts: such steps and names above
     (group keys) on which what it reads rests. guessed: settings that it may look at, though nothing
     in it says so. unasked: ambient channels that stand above it and that it does not look at.
@@ -57,6 +58,7 @@ class CellLink:
     spared: dict[Name, int] = field(default_factory=dict)
     steady: set[Name] = field(default_factory=set)
     together: set[frozenset[Name]] = field(default_factory=set)
+    unseen: set[frozenset[Name]] = field(default_factory=set)
     doubts: set[Doubt] = field(default_factory=set)
     guessed: set[Name] = field(default_factory=set)
     unasked: set[Name] = field(default_factory=set)

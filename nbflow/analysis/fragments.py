@@ -49,6 +49,15 @@ _CALLED_BY_PICKLE: Final = frozenset(
         *("__hash__", "__eq__", "__setitem__", "append", "extend"),
     }
 )
+_CALLED_BY_LOOKING: Final = frozenset(
+    {
+        *("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"),
+        *("__hash__", "__eq__", "__repr__", "__getattr__", "__getattribute__"),
+    }
+)
+"""What is called when a value is stored, or looked at to be compared, and should change nothing."""
+
+_CONTAINERS: Final = frozenset({"list", "dict", "deque", "OrderedDict", "defaultdict", "Counter"})
 _BUILT_ANEW: Final = frozenset({"set", "frozenset", "Exception", "deque", "Counter"})
 """Of these, and of their children, loading calls `__init__`."""
 
@@ -487,15 +496,25 @@ def _changes_itself(cls: Class, reader: Magics) -> bool:
 
 
 def _acts_when_stored(cls: Class, reader: Magics) -> bool:
-    """Storing or loading its instances calls methods that change globals."""
-    called = _CALLED_BY_PICKLE | ({"__init__"} if _BUILT_ANEW & _base_names(cls.node) else set())
-    methods = (value for name, value in cls.members.items() if name in called)
+    """Storing or loading its instances calls methods that change globals, or looking at them some
+    that do more than tell what they are."""
+    bases = _base_names(cls.node)
+    called = _CALLED_BY_PICKLE | ({"__init__"} if _BUILT_ANEW & bases else set())
+    looking = _CALLED_BY_LOOKING | ({"__iter__", "items"} if _CONTAINERS & bases else set())
     return any(
-        _late_writes(one, reader)[0]
-        for method in methods
+        (name in called | looking and _late_writes(one, reader)[0])
+        or (name in looking and _does_more_than_tell(one, reader))
+        for name, method in cls.members.items()
         for one in method.callables
         if isinstance(one, Function)
     )
+
+
+def _does_more_than_tell(function: Function, reader: Magics) -> bool:
+    """A call prints, or visibly changes what it is given."""
+    record = reader.summarise(function, unknown_arguments(function)).record
+    given = (change for obj, change in record.changed.items() if obj.startswith(("arg:", "any:")))
+    return record.displays or any(change.sure for change in given)
 
 
 def _base_names(node: ast.ClassDef) -> set[str]:

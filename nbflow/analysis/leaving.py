@@ -82,6 +82,8 @@ class _Leaving:
         self._make_versions(self._load())
         groups = {self.standing.aliases.of(n) for n in self.link.left.keys() | self.link.spared}
         self.link.together |= {group for group in groups if len(group) > 1}
+        shown = self.standing.sharing.shows
+        self.link.unseen |= {g for g in self.link.together if not shown(g, self.link.cell.index)}
 
     # -- which names -------------------------------------------------------------------------
 

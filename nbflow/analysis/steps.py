@@ -60,7 +60,8 @@ class StepMaker:
             may_reads=_guessed(group),
             unasked=_unasked(links),
             spared=_spared(links),
-            together=tuple(sorted({tuple(sorted(g)) for link in links for g in link.together})),
+            together=_groups(group for link in links for group in link.together),
+            unseen=_groups(group for link in links for group in link.unseen),
             defines=tuple(sorted({n for link in links for n in link.defines} - set(writes))),
             python_reads=tuple(sorted({n for link in links for n in link.python_reads})),
             replays=tuple(replay_of(defined) for defined in replays),
@@ -220,6 +221,10 @@ def _spared(links: Iterable[CellLink]) -> tuple[Name, ...]:
     changed = {name for link in known for name in link.left.keys() - link.steady}
     found = (name for link in known for name in (*link.spared, *sorted(link.steady)))
     return _unique(name for name in found if name not in changed)
+
+
+def _groups(found: Iterable[frozenset[Name]]) -> tuple[tuple[Name, ...], ...]:
+    return tuple(sorted({tuple(sorted(group)) for group in found}))
 
 
 def _unique(names: Iterable[Name]) -> tuple[Name, ...]:

@@ -157,7 +157,8 @@ class Step:
         watched that it does not. spared: names that it might change by its text, though runs have
         shown that it does not; it is watched that this stays so, even where it hands them on,
         because others share with them. together: groups of names that may share objects when it has
-        ended, as far as that is known. passes: names that it binds on some path only, and whose
+        ended, as far as that is known; unseen: those of the groups of which no step below can see
+        that they share. passes: names that it binds on some path only, and whose
         earlier values nobody needs: where it does not bind them, it leaves nothing.
     defines: functions, classes and imports of its own cells that other lanes replay; values refer
         to them by name.
@@ -194,6 +195,7 @@ class Step:
     unasked: tuple[Name, ...] = ()
     spared: tuple[Name, ...] = ()
     together: tuple[tuple[Name, ...], ...] = ()
+    unseen: tuple[tuple[Name, ...], ...] = ()
     passes: tuple[Name, ...] = ()
     defines: tuple[Name, ...] = ()
     python_reads: tuple[Name, ...] = ()

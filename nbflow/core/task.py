@@ -95,7 +95,8 @@ class TaskSpec:
     declared_writes: names it is expected to change; may_writes: those that it perhaps never
     changes; may_reads: settings that it perhaps never looks at; unasked: channels that steps above
     have set, and which it is expected to let alone; spared: those that it is not expected to change
-    any more; together: groups of names that may share objects when it has ended; passes: outputs
+    any more; together: groups of names that may share objects when it has ended; unseen: those of
+    the groups that may be stored apart all the same, if they must; passes: outputs
     that are left out where the step did not bind them. staging: an existing folder for staged
     files.
     key_file: the project's sealing key.
@@ -127,6 +128,7 @@ class TaskSpec:
     unasked: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
+    unseen: tuple[tuple[str, ...], ...] = ()
     passes: tuple[str, ...] = ()
     python_reads: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from nbflow.inside.ambient import Start, Watch, changed_channels, start_here, wa
 from nbflow.inside.capture import capture, forget_peak_memory
 from nbflow.inside.inputs import Loaded, load, restore_channels
 from nbflow.inside.sql import SqlSession
+from nbflow.inside.submodules import bring_in
 from nbflow.inside.surroundings import changed_loggers, logger_states
 from nbflow.inside.watch import watcher
 
@@ -107,6 +108,8 @@ class _KernelSide:
         restore_channels(self._shell.user_ns, spec, _PLACES, start=self._start)
         for replay in spec.replays:
             self._replay(replay)
+        texts = [*(one.source for one in spec.replays), *(one.source for one in spec.cells)]
+        bring_in(texts, self._shell.user_ns)
         self._session.settle()
         # Random generators are restored here, after the replays that might draw.
         self._loaded = load(self._shell.user_ns, self._session, spec, start=self._start)

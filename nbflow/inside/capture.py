@@ -120,8 +120,8 @@ class _Seen:
 
     def _look_at(self, name: str, value: Any) -> None:
         try:
-            values.refuse(value)
             self.looks.at(value)
+            values.refuse(value)
             self.outputs[name] = value
         except (Undigestible, CannotStore) as error:
             kind = values.qualified_type(value)
@@ -229,6 +229,10 @@ class _Seen:
         """Whether the text says that these may share."""
         return any(set(group) <= set(known) for known in self.spec.together)
 
+    def is_unseen(self, group: Collection[str]) -> bool:
+        """Whether nobody below can see that these share."""
+        return any(set(group) <= set(known) for known in self.spec.unseen)
+
     def _shared(self) -> list[list[str]]:
         nodes = dict(self.outputs)
         for watched in self.loaded.watched:
@@ -270,7 +274,8 @@ def _around(loaded: Loaded) -> _Around:
 
 def _is_light(value: Any) -> bool:
     """Tables, columns and plain values: what people ask for afterwards, and cheap to keep."""
-    if tables.is_table(value) or values.is_plain_array(value) or isinstance(value, pd.Series):
+    column = issubclass(type(value), pd.Series)
+    if tables.is_table(value) or values.is_plain_array(value) or column:
         return True
     try:
         values.to_plain(value)
@@ -327,6 +332,10 @@ class _Staging:
         try:
             self.staged.append(self._stored(members, seen))
         except (CannotStore, PickleForbidden, Undigestible) as error:
+            if len(members) > 1 and seen.is_unseen(members):
+                for name, value in members.items():
+                    self.add_group({name: value}, seen)
+                return
             for name, value in members.items():
                 kind = values.qualified_type(value)
                 self.unstorable.append(Unstorable(name=name, python_type=kind, why=str(error)))

@@ -97,6 +97,15 @@ _PANDAS_INTERNALS: Final = frozenset(
 )
 
 
+_LOOKING: Final = frozenset(
+    {
+        *("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"),
+        *("__hash__", "__eq__", "__getattr__", "__getattribute__", "__iter__", "items"),
+    }
+)
+"""Methods that a walk over an instance of their class calls."""
+
+
 class Undigestible(Exception):
     """The value has parts that no digest can cover: the message says which and why."""
 
@@ -205,7 +214,8 @@ class NamedIndex:
 class Memory:
     """A stretch of memory, `start` to `end`, that an array in a value uses.
 
-    pandas: who owns it copies before it writes; frozen: nobody writes to it by way of the value.
+    pandas: tables of pandas, which copy before they write what other tables look at; frozen: nobody
+    writes to it by way of the value. `array` may be another thing that has memory: a bytearray.
     """
 
     array: Any = field(repr=False)
@@ -213,6 +223,11 @@ class Memory:
     end: int
     pandas: bool
     frozen: bool
+
+    @property
+    def writeable(self) -> bool:
+        """Whether it can be written to by way of the array."""
+        return not isinstance(self.array, np.ndarray) or bool(self.array.flags.writeable)
 
 
 def examine(value: object) -> Examined:
@@ -313,6 +328,7 @@ class Looks:
         Raises:
             Undigestible: as `examine`.
         """
+        _refuse_to_act(type(value))
         figure = getattr(value, "figure", None) if _is_artist(value) else None
         if is_figure(figure) and id(value) in self.digested(figure).met:
             return self.digested(figure)
@@ -479,7 +495,22 @@ class Walk:
     def uses_arrow(self, column: pa.ChunkedArray) -> None:
         """Note the memory of an Arrow column, which may be that of an array that can change."""
         for buffer in (one for chunk in column.chunks for one in chunk.buffers() if one):
-            self.uses(np.frombuffer(buffer, np.uint8), pandas=True, frozen=True)
+            self.uses(np.frombuffer(buffer, np.uint8), frozen=True)
+
+    def lends(self, value: Any) -> None:
+        """Note the memory that a value lets others look at, if any may write to it."""
+        try:
+            with memoryview(value) as view:
+                if view.readonly or not view.nbytes:
+                    return
+                start, end = byte_bounds(np.frombuffer(view, np.uint8))
+        except (TypeError, ValueError, BufferError):
+            return
+        self.notes.alive.append(value)
+        # Not an array over it: as long as there is one, a bytearray cannot grow.
+        self.notes.arrays.append(
+            Memory(array=value, start=start, end=end, pandas=False, frozen=False)
+        )
 
     def apart(self, value: object) -> str:
         """The digest of a part on its own: what it numbers is forgotten again."""
@@ -494,7 +525,10 @@ class Walk:
         if kind in ATOMS:
             self.atom(value)
             return
-        feeder = _FEEDERS.get(kind) or _feeder_by_class(value)
+        feeder = _FEEDERS.get(kind)
+        if feeder is None:
+            _refuse_to_act(kind)
+            feeder = _feeder_by_class(value)
         feeder(self, value)
 
     def atom(self, value: object) -> None:
@@ -533,6 +567,8 @@ class Walk:
     def unordered(self, values: set[Any] | frozenset[Any]) -> None:
         # Loops over a set follow its table, which pickle rebuilds from the elements alone.
         # A library's objects live with that; in the author's hands it is content.
+        for kind in set(map(type, values)):
+            _refuse_to_act(kind)
         if not self.notes.depth:
             rebuilt = zip(set(iter(values)), values, strict=True)
             self.notes.scrambled |= any(here is not there for here, there in rebuilt)
@@ -574,6 +610,8 @@ class Walk:
         reduced = _reduce(value)
         if isinstance(value, np.ndarray):
             self.uses(value.view(np.ndarray))  # pickles as bytes, and yet looks at another's memory
+        elif not isinstance(getattr(type(value), "__buffer__", None), types.FunctionType):
+            self.lends(value)
         self.tag("object")
         self.type_name(type(value))
         if isinstance(reduced, str):
@@ -665,6 +703,27 @@ def carried_by(value: object) -> dict[str, Any]:
     if ways != (np.ndarray.__reduce__, np.ndarray.__reduce_ex__):
         return {}
     return dict(getattr(value, "__dict__", {}))
+
+
+_harmless: frozenset[str] | None = None
+
+
+def trust(classes: Iterable[str] | None) -> None:
+    """Of the notebook's own classes with methods that a look calls, look from now on only at those
+    of these names (None: at all). The others may do something when they are looked at."""
+    global _harmless  # one kernel process, one step at a time
+    _harmless = None if classes is None else frozenset(classes)
+
+
+def _refuse_to_act(kind: type) -> None:
+    if _harmless is None or kind.__module__ != "__main__":
+        return
+    if kind.__qualname__.partition(".")[0] in _harmless:
+        return
+    own = (base for base in kind.__mro__ if base.__module__ == "__main__")
+    found = next((name for base in own for name in sorted(_LOOKING & vars(base).keys())), None)
+    if found is not None:
+        raise Undigestible(f"looking at a {kind.__qualname__} calls its `{found}`")
 
 
 def _refuse_open(value: object) -> None:
@@ -802,6 +861,7 @@ def _feed_bytearray(walk: Walk, value: bytearray) -> None:
     if not walk.seen(value):
         walk.tag("bytearray")
         walk.raw(bytes(value))
+        walk.lends(value)
 
 
 def _feed_buffer(walk: Walk, value: pickle.PickleBuffer) -> None:

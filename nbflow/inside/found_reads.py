@@ -54,12 +54,15 @@ def foreseen(source: str, namespace: Mapping[str, Any], wanted: Iterable[str]) -
 
 def _codes_of(value: object) -> Iterator[types.CodeType]:
     """The code of a function, or of the methods of a class or an instance, of this notebook."""
-    if isinstance(value, types.MethodType):
-        value = value.__func__
-    function = getattr(value, "__wrapped__", value) if callable(value) else value
-    if isinstance(function, types.FunctionType):
-        yield function.__code__
-    owner = value if isinstance(value, type) else type(value)
+    owner = type(value)
+    # An instance of the notebook's own classes may do something when it is asked.
+    if owner.__module__ != "__main__" or issubclass(owner, type):
+        if isinstance(value, types.MethodType):
+            value = value.__func__
+        function = getattr(value, "__wrapped__", value) if callable(value) else value
+        if isinstance(function, types.FunctionType):
+            yield function.__code__
+        owner = value if isinstance(value, type) else type(value)
     if owner.__module__ == "__main__":
         for base in owner.__mro__:
             for member in vars(base).values() if base.__module__ == "__main__" else ():

@@ -18,7 +18,7 @@ from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
 from nbflow.inside import arrow_file, hand, looked, surroundings, tables, values
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
-from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible
+from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible, trust
 from nbflow.inside.grown import Parts, parts_of
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
@@ -112,6 +112,7 @@ def load(
     loading = _Loading(
         namespace=namespace, session=session, spec=spec, packing=packing, start=start
     )
+    trust(spec.provided)
     loading.take_all()
     session.take_changes()
     return Loaded(

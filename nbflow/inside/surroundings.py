@@ -243,7 +243,9 @@ def _definition_states() -> dict[str, str]:
     anew is another one."""
     found: dict[str, str] = {}
     for name, value in list(vars(sys.modules[_NOTEBOOK]).items()):
-        if isinstance(value, type | types.FunctionType) and value.__module__ == _NOTEBOOK:
+        # By its type: `isinstance` would ask the value, too.
+        code = issubclass(type(value), type | types.FunctionType)
+        if code and value.__module__ == _NOTEBOOK:
             held = vars(value) if isinstance(value, type) else _held_by(value)
             states = ((key, _state_digest(key, part)) for key, part in list(held.items()))
             told = sorted(f"{key}={state}" for key, state in states if state is not None)

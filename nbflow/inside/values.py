@@ -98,7 +98,7 @@ def _plain(value: Any, seen: set[int]) -> Any:
         return _CONTAINERS[kind](value, seen)
     if kind in _SCALARS:
         return _SCALARS[kind](value)
-    if isinstance(value, np.generic) and not value.dtype.hasobject and value.dtype.kind not in "VT":
+    if issubclass(kind, np.generic) and not value.dtype.hasobject and value.dtype.kind not in "VT":
         return {"numpy": [value.dtype.str, value.tobytes().hex()]}
     raise NotPlain(kind.__qualname__)
 
@@ -620,10 +620,10 @@ def shared_owners(memories: Iterable[Memory]) -> frozenset[int]:
                 raise CannotStore("elements of an array in it share memory: copy it")
             folded.add(id(owner))
     for one, other in overlapping(memories):
-        writeable = one.array.flags.writeable or other.array.flags.writeable
         if one.array is other.array:
             continue
-        if writeable and (owner_of(one.array) is None or owner_of(other.array) is None):
+        ownerless = owner_of(one.array) is None or owner_of(other.array) is None
+        if ownerless and (one.writeable or other.writeable):
             raise CannotStore("two arrays in it share memory that cannot be shared again: copy one")
     return frozenset(owner for owner, users in owners.items() if len(users) > 1) | folded
 
@@ -635,7 +635,9 @@ def _overlaps_itself(array: "np.ndarray[Any, Any]") -> bool:
     >>> _overlaps_itself(rows), _overlaps_itself(rows.copy()), _overlaps_itself(np.eye(3).T[::2])
     (True, False, False)
     """
-    if not array.flags.writeable or array.flags.c_contiguous or array.flags.f_contiguous:
+    if not isinstance(array, np.ndarray) or not array.flags.writeable:
+        return False
+    if array.flags.c_contiguous or array.flags.f_contiguous:
         return False
     reach = array.itemsize
     for step, count in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
@@ -648,8 +650,8 @@ def _overlaps_itself(array: "np.ndarray[Any, Any]") -> bool:
 def overlapping(memories: Iterable[Memory]) -> Iterator[tuple[Memory, Memory]]:
     """Pairs that link all arrays of every connected stretch of memory.
 
-    Tables alone do not count: pandas copies before it writes. An array beside them does: it is a
-    view that no copy protects.
+    Tables of pandas alone do not count: they copy before they write. Arrays and Arrow's tables
+    beside them do: these are views that no copy protects.
     """
     stretch: list[Memory] = []
     end = 0
@@ -664,9 +666,9 @@ def overlapping(memories: Iterable[Memory]) -> Iterator[tuple[Memory, Memory]]:
 
 def _links_of(stretch: list[Memory]) -> Iterator[tuple[Memory, Memory]]:
     changing = [memory for memory in stretch if not memory.frozen]
-    if all(memory.pandas for memory in changing):
+    if all(memory.pandas for memory in stretch):
         return
-    if len(changing) < len(stretch) and not any(m.array.flags.writeable for m in changing):
+    if len(changing) < len(stretch) and not any(memory.writeable for memory in changing):
         return  # nobody can change what Arrow looks at
     for memory in stretch[1:]:
         yield stretch[0], memory

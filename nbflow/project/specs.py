@@ -69,6 +69,7 @@ class SpecMaker:
             unasked=tuple(str(name) for name in step.unasked),
             spared=tuple(str(name) for name in step.spared),
             together=step.together,
+            unseen=step.unseen,
             passes=tuple(str(name) for name in step.passes),
             python_reads=tuple(str(name) for name in step.python_reads),
             provided=tuple(provided),

@@ -1,7 +1,9 @@
 """Equal content, equal digest, in any process; what Python can tell apart, another digest."""
 
+import array
 import collections
 import copy
+import ctypes
 import datetime as dt
 import decimal
 import itertools
@@ -10,6 +12,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ import pyarrow as pa
 import pytest
 
 from nbflow.inside import digest as module
-from nbflow.inside.digest import Undigestible, digest, examine, snapshot
+from nbflow.inside.digest import Undigestible, digest, examine, snapshot, trust
+from nbflow.inside.values import overlapping
 
 F = pd.DataFrame
 
@@ -270,3 +274,56 @@ def test_a_plot_that_was_shown_is_the_same_plot() -> None:
     assert not before.changed(snapshot(figure))
     axes.set_title("new")
     assert before.changed(snapshot(figure))
+
+
+def test_a_class_that_may_act_when_it_is_looked_at_is_not_looked_at() -> None:
+    class Key:
+        asked = 0
+
+        def __hash__(self) -> int:
+            Key.asked += 1
+            return 1
+
+    Key.__module__ = "__main__"
+    Key.__qualname__ = "Key"
+    keys = {Key()}
+    before = Key.asked
+    trust(("Other",))
+    try:
+        for value in (keys, {"a": [next(iter(keys))]}):
+            with pytest.raises(Undigestible, match="calls its `__hash__`"):
+                digest(value)
+        assert Key.asked == before
+        trust(("Key",))
+        assert digest(next(iter(keys)))
+    finally:
+        trust(None)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: (owner := bytearray(8), np.frombuffer(owner)), id="bytearray"),
+        pytest.param(lambda: (owner := array.array("d", [1]), np.asarray(owner)), id="array"),
+        pytest.param(lambda: (owner := (ctypes.c_double * 2)(), np.asarray(owner)), id="ctypes"),
+        pytest.param(lambda: (owner := np.ones(2), pa.array(owner)), id="arrow"),
+        pytest.param(lambda: (owner := np.ones(2), pl.Series(owner)), id="polars"),
+        pytest.param(lambda: (owner := pd.DataFrame({"a": [1.0]}), pa.table(owner)), id="frame"),
+    ],
+)
+def test_memory_that_another_value_looks_at_is_seen(make: Callable[[], tuple[Any, Any]]) -> None:
+    looks = [memory for value in make() for memory in examine(value).arrays]
+    assert list(overlapping(looks))
+
+
+def test_a_look_at_a_bytearray_lets_it_grow() -> None:
+    data = bytearray(b"abc")
+    looked = examine(data)
+    data.extend(b"d")
+    assert looked.digest != digest(data)
+
+
+def test_tables_that_arrow_made_may_be_written_to_without_it() -> None:
+    table = pa.table({"a": [1.0, 2.0]})
+    looks = [memory for value in (table, table.to_pandas()) for memory in examine(value).arrays]
+    assert not list(overlapping(looks))
