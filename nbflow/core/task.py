@@ -19,7 +19,8 @@ class Blob:
     suffix: the file's extension (`duckdb`, `json`, `npy`, `pickle`); the file lies at
     `store/<digest[:2]>/<digest>.<suffix>`. python_type: qualified type, for people. For tables:
     rows, columns, and `schema` as (column, DuckDB type) pairs. `preview` is a short repr for
-    values.
+    values. each: for every member its name, its type, and the digest of it alone, without what it
+    remembers of having been read; only where the task was asked to tell.
     """
 
     names: tuple[str, ...]
@@ -32,6 +33,7 @@ class Blob:
     columns: int | None = None
     schema: tuple[tuple[str, str], ...] = ()
     preview: str = ""
+    each: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ class TaskSpec:
     only.
     provided: names that replays bind, hence pickled by reference. threads/memory_limit: for DuckDB.
     hand_from: tables from this many bytes on are staged as hands (None: none), for somebody else to
-    make stored files of them while the run goes on.
+    make stored files of them while the run goes on. each: tell of every output alone, too.
     """
 
     run: str
@@ -144,6 +146,7 @@ class TaskSpec:
     threads: int | None = None
     memory_limit: str | None = None
     hand_from: int | None = None
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

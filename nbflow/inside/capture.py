@@ -8,7 +8,7 @@ are reported, none is passed over.
 import contextlib
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +51,12 @@ def capture(
         namespace=namespace, session=session, spec=spec, loaded=loaded, has_looked=has_looked
     )
     seen.look()
-    staging = _Staging(folder=Path(spec.staging), packing=loaded.packing, hand_from=spec.hand_from)
+    staging = _Staging(
+        folder=Path(spec.staging),
+        packing=loaded.packing,
+        hand_from=spec.hand_from,
+        each=spec.each,
+    )
     for group in seen.groups():
         staging.add_group({name: seen.outputs[name] for name in group}, seen)
     for name in sorted(seen.sql):
@@ -322,6 +327,7 @@ class _Staging:
     folder: Path
     packing: Packing
     hand_from: int | None
+    each: bool = False
     staged: list[StagedBlob] = field(default_factory=list)
     unstorable: list[Unstorable] = field(default_factory=list)
 
@@ -330,7 +336,9 @@ class _Staging:
 
     def add_group(self, members: dict[str, Any], seen: _Seen) -> None:
         try:
-            self.staged.append(self._stored(members, seen))
+            staged = self._stored(members, seen)
+            told = _each(members, seen) if self.each else ()
+            self.staged.append(replace(staged, blob=replace(staged.blob, each=told)))
         except (CannotStore, PickleForbidden, Undigestible) as error:
             if len(members) > 1 and seen.is_unseen(members):
                 for name, value in members.items():
@@ -383,6 +391,13 @@ class _Staging:
             return
         ambient = Stored(kind="ambient", suffix=stored.suffix, path=stored.path)
         self.staged.append(_staged((channel,), ambient, total))
+
+
+def _each(members: Mapping[str, Any], seen: _Seen) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (name, values.qualified_type(value), seen.looks.digested(value).snapshot.core)
+        for name, value in members.items()
+    )
 
 
 def _staged_hand(

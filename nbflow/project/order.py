@@ -21,7 +21,8 @@ class Order:
 
     `queued`: the run stands in the ledger and waits for this process. `resumed` are runs whose
     finished steps are kept; `folder` is the steps' working directory where that is not the
-    notebook's own; `keep_all` stores every final value.
+    notebook's own; `keep_all` stores every final value, and tells of
+    each alone.
     """
 
     run: RunId = field(default_factory=new_run_id)

@@ -17,7 +17,8 @@ from nbflow.project.layout import Layout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecMaker:
-    """Makes the specifications of one run. `keep_all` keeps values that no step reads, too.
+    """Makes the specifications of one run. `keep_all` keeps values that no step reads, too,
+    and tells of each alone.
 
     `place` tells where a blob can be read, `hand_from` from how many bytes on tables may be hands.
     """
@@ -83,6 +84,7 @@ class SpecMaker:
             kernel_name=self.kernel_name,
             threads=max(1, (os.cpu_count() or 1) // self.jobs),
             hand_from=self.hand_from(),
+            each=self.keep_all,
         )
 
     def _staged(self, blobs: tuple[Blob, ...]) -> tuple[StagedBlob, ...]:

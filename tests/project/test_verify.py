@@ -1,6 +1,8 @@
 """What `nbflow verify` compares, and what it calls equal."""
 
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -43,6 +45,40 @@ def test_what_two_run_alls_show_differently_is_no_difference(tmp_path: Path) -> 
     found = verified(tmp_path, "import uuid", "print(uuid.uuid4())", "print(1)")
     assert found.equal
     assert found.nondeterministic == ("cell 2",)
+
+
+def test_names_that_share_are_compared_one_by_one(tmp_path: Path) -> None:
+    """In one kernel all three share the list, in several only two do when their cell has ended."""
+    found = verified(
+        tmp_path, "base = [1]", "first = {'b': base}", "second = {'b': base}", "print(first)"
+    )
+    assert found.equal, found.differences
+
+
+def test_what_an_object_remembers_of_being_read_is_no_difference(tmp_path: Path) -> None:
+    found = verified(
+        tmp_path,
+        "import pandas as pd\nindex = pd.Index([3, 1])\n"
+        "groups = pd.DataFrame({'a': [1, 1], 'b': [2, 3]}).groupby('a')",
+        "print(groups.ngroups, index.is_unique)",
+        "print(groups.indices)",
+    )
+    assert found.equal, found.differences
+
+
+def test_chance_that_shows_the_same_twice_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = verifying._run_all
+    sides = iter(["1", "1", "2"])
+
+    def run(*args: object) -> object:
+        side = whole(*args)  # type: ignore[arg-type]
+        return replace(side, outputs={"cell 1": next(sides), "cell 2": uuid4().hex})
+
+    monkeypatch.setattr(verifying, "_run_all", run)
+    found = verified(tmp_path, "import random\nprint(random.random())", "print(random.random())")
+    assert found.nondeterministic == ("cell 1", "cell 2")
 
 
 def test_cells_below_a_failure_are_not_compared(tmp_path: Path) -> None:
