@@ -51,6 +51,7 @@ Look at what happened:
   why     Say why a step ran, was reused, or was skipped, down to...
   diff    Say what differs between two runs of a notebook.
   sql     Ask the tables of your runs in SQL.
+  keep    Guard a run and its results from deletion, under a name.
 
 Set up:
   init    Make this folder a project: write nbflow.toml.

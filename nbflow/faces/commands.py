@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SECTIONS: Final = (
     ("Run a notebook", ("run", "resume", "cancel")),
     ("Understand it first", ("show", "check", "plan", "verify")),
-    ("Look at what happened", ("runs", "status", "logs", "get", "why", "diff", "sql")),
+    ("Look at what happened", ("runs", "status", "logs", "get", "why", "diff", "sql", "keep")),
     ("Set up", ("init", "demo", "doctor", "gc")),
 )
 _MOST_ROWS_ON_A_TERMINAL: Final = 100
@@ -334,6 +334,25 @@ def runs(session: Session, /, limit: int) -> int:
         from nbflow.faces.show import runs_lines
 
         session.screen.say(*runs_lines(found, session.screen.width))
+    return outcome.SUCCEEDED
+
+
+@nbflow.command()
+@options.run_ref
+@click.option("--label", default="", metavar="TEXT", help="What to call it.")
+@click.option("--release", is_flag=True, help="Let go of it again.")
+@options.as_json
+@click.pass_obj
+def keep(session: Session, /, run: str, label: str, release: bool) -> int:
+    """Guard a run and its results from deletion, under a name."""
+    options.one_of(label=bool(label), release=release)
+    found = session.project().keep(run, kept=not release, label=label, actor=session.actor)
+    if session.json:
+        session.document(wire.run(found))
+    else:
+        from nbflow.faces.show import runs_lines
+
+        session.screen.say(*runs_lines([found], session.screen.width))
     return outcome.SUCCEEDED
 
 

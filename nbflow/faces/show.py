@@ -131,7 +131,7 @@ def runs_lines(runs: Sequence[Run], width: int) -> list[Text]:
             run.status.value,
             text.local_time(run.started)[:16],
             text.duration(run.seconds),
-            text.one_line(" ".join((run.notebook, *_given(run)))),
+            text.one_line(" ".join((run.notebook, *_given(run), *_keeping(run)))),
         )
         for run in runs
     ]
@@ -142,6 +142,10 @@ def runs_lines(runs: Sequence[Run], width: int) -> list[Text]:
         mark, colour = mark_of_status(run.status)
         found.append(Text.assemble("  ", (f"{mark} ", colour), line))
     return found
+
+
+def _keeping(run: Run) -> list[str]:
+    return [f"(kept: {run.label})" if run.label else "(kept)"] if run.kept else []
 
 
 def _given(run: Run) -> list[str]:

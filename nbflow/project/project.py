@@ -547,7 +547,8 @@ class Project:
             return blob, desk.blobs.path(blob), desk.blobs.key()
 
     def keep(self, run: str, *, kept: bool, label: str = "", actor: str = "") -> Run:
-        """Guard a run from `forget`, or let go of it; `label` is what it is called from now on.
+        """Guard a run from `forget`, and what it stored from `gc`; or let go of it. `label` is what
+        it is called from now on.
 
         Raises:
             UsageError: no such run.

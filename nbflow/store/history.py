@@ -473,6 +473,14 @@ class Ledger:
         )
         return frozenset(row["digest"] for row in rows)
 
+    def kept_digests(self) -> frozenset[str]:
+        """Digests of all blobs of runs that somebody keeps."""
+        rows = self._db.rows(
+            "SELECT DISTINCT digest FROM output JOIN step ON step.seq = output.step"
+            " JOIN run ON run.id = step.run WHERE run.kept"
+        )
+        return frozenset(row["digest"] for row in rows)
+
     def costs(self) -> Mapping[str, tuple[bool, float]]:
         """For the digest of each result that may be reused: whether it is the latest of a step, and
         the seconds that it took to make."""

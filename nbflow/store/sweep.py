@@ -39,8 +39,8 @@ def evictable(ledger: Ledger, store_root: Path, budget: int) -> tuple[Path, ...]
     """Files to remove until the store holds at most `budget` bytes, those first whose content is
     made again most cheaply for the space it takes; the latest result of each step comes last.
 
-    Nothing breaks without them: a step whose result is gone runs again. None while a run has not
-    ended, as for `unreferenced`.
+    Nothing breaks without them: a step whose result is gone runs again. What a kept run stored is
+    not among them. None while a run has not ended, as for `unreferenced`.
     """
     if ledger.live_runs():
         return ()
@@ -48,14 +48,14 @@ def evictable(ledger: Ledger, store_root: Path, budget: int) -> tuple[Path, ...]
     for digest, path in _blob_files(store_root):
         files.setdefault(digest, []).append(path)
     sizes = {digest: _bytes(paths) for digest, paths in files.items()}
-    costs = ledger.costs()
+    costs, kept = ledger.costs(), ledger.kept_digests()
 
     def worth(digest: str) -> tuple[bool, float, str]:
         is_latest, seconds = costs.get(digest, (False, 0.0))
         return is_latest, seconds / max(1, sizes[digest]), digest
 
     total, chosen = sum(sizes.values()), []
-    for digest in sorted(files, key=worth):
+    for digest in sorted(files.keys() - kept, key=worth):
         if total <= budget:
             break
         total -= sizes[digest]

@@ -423,6 +423,10 @@ class FakeProject:
         self._note("diff", before=before, after=after)
         return a_difference(before, after)
 
+    def keep(self, run: str, *, kept: bool, label: str, actor: str) -> Run:
+        self._note("keep", run=run, kept=kept, label=label)
+        return replace(self.outcome, kept=kept, label=label)
+
     def gc(self, *, max_bytes: int | None, dry_run: bool, actor: str) -> Any:
         self._note("gc", max_bytes=max_bytes, dry_run=dry_run)
         return answer(garbage=0, evicted=1_500_000, left=3_000, busy=False)

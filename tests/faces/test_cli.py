@@ -196,6 +196,7 @@ JSON_COMMANDS: dict[str, str] = {
     "demo d": "run",
     "doctor": "checks",
     "gc": "evicted_bytes",
+    "keep latest --label sent": "label",
 }
 
 

@@ -184,20 +184,30 @@ def test_a_project_without_staging_has_none_to_remove(ledger: Ledger, tmp_path: 
 # -- beyond the budget -----------------------------------------------------------------------------
 
 
-def made(ledger: Ledger, store: Path, step: str, digest: str, *, seconds: float, size: int) -> str:
+def made(
+    ledger: Ledger,
+    store: Path,
+    step: str,
+    digest: str,
+    *,
+    seconds: float,
+    size: int,
+    run: RunId = RUN.id,
+    fence: int = 1,
+) -> str:
     """A stored result of so many bytes that took so long to make."""
     blob = Blob(names=(step,), kind="json", digest=digest * 64, suffix="json")
     recorded = Recorded(
         fingerprint=f"f-{digest}",
-        run="r0",
+        run=run,
         step=StepId(step),
         finished=AT,
         outputs={step: blob},
         seconds=seconds,
     )
     result = StepResult(step=step, step_id=step, status=Status.SUCCEEDED, outputs=(blob,))
-    event = Event(at=AT, run=RUN.id, kind=EventKind.STEP_FINISHED)
-    ledger.step_succeeded(RUN.id, 1, result, recorded, event)
+    event = Event(at=AT, run=run, kind=EventKind.STEP_FINISHED)
+    ledger.step_succeeded(run, fence, result, recorded, event)
     path = put(store, f"{blob.digest}.json")
     path.write_bytes(b"x" * size)
     return path.name
@@ -217,3 +227,19 @@ def test_what_is_cheapest_to_make_again_goes_first(tmp_path: Path) -> None:
         assert names(evictable(ledger, store, 299)) == [former]
         assert set(names(evictable(ledger, store, 150))) == {former, quick}
         assert set(names(evictable(ledger, store, 0))) == {former, quick, slow}
+
+
+def test_what_a_kept_run_stored_stays(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.create_run(RUN)
+        kept = made(ledger, store, "a", "1", seconds=1.0, size=100)
+        finish(ledger)
+        later = replace(RUN, id=RunId("r1"))
+        fence = ledger.create_run(later)
+        loose = made(ledger, store, "b", "2", seconds=1000.0, size=100, run=later.id, fence=fence)
+        finish(ledger, later)
+        ledger.keep_run(RUN.id, kept=True, label="as sent")
+        assert names(evictable(ledger, store, 0)) == [loose]
+        ledger.keep_run(RUN.id, kept=False, label="")
+        assert set(names(evictable(ledger, store, 0))) == {kept, loose}
