@@ -19,6 +19,7 @@ from typing import Any
 from tests.lab.conftest import CHROMIUM, FLAGS, PATIENCE_MS, Lab, Window, serving
 
 SIZES = (100, 500)
+DIGITS = "6789012345"
 FRAMES = 90
 QUIET = 60
 """Milliseconds of a second."""
@@ -114,7 +115,8 @@ def before(n: int, digit: int) -> int:
 
 
 def edits(window: Window, steps: int, rounds: int) -> dict[str, list[float]]:
-    """In the middle of the notebook another digit is typed, so that another step is read."""
+    """In the middle of the notebook another digit is typed, so that another step is read: each time
+    one that was not read before, as layouts are kept."""
     page, step = window.page, steps // 2
     window.command("nbflow:jump", cell=f"t{step}")
     cell = page.locator(".jp-Notebook .jp-mod-active .cm-content", has_text=f"t{step} =")
@@ -124,7 +126,7 @@ def edits(window: Window, steps: int, rounds: int) -> dict[str, list[float]]:
         page.keyboard.press("ArrowLeft")
     found: dict[str, list[float]] = {}
     for number in range(rounds + 1):
-        digit = "67"[number % 2]
+        digit = DIGITS[number % len(DIGITS)]
         page.evaluate(WATCH, f"t{before(step, int(digit))}→t{step}")
         page.keyboard.press("Backspace")
         page.keyboard.press(digit)

@@ -24,6 +24,7 @@ import type {
   RunDifference,
   RunRequest,
   Runs,
+  Schedules,
   Started,
   Table,
   Tags,
@@ -64,6 +65,8 @@ export interface IApi {
   outputs(at: RunAt): Promise<Outputs>;
   table(at: RunAt, name: string, page: Page): Promise<Table>;
   open(at: RunAt, step: string): Promise<Code>;
+  /** Only a server that has schedules knows this. */
+  schedules(path: string): Promise<Schedules>;
   recipes(): Promise<Recipes>;
   /** What a recipe's form stands for; `cell`: the one below which the new cells go. */
   cook(name: string, at: DraftAt, values: Record<string, Value>): Promise<Cooked>;
@@ -151,6 +154,8 @@ export class Api implements IApi {
     this._get<Table>(below(at, `outputs/${part(name)}`, { ...page }));
 
   open = (at: RunAt, step: string) => this._get<Code>(below(at, `steps/${part(step)}/open`));
+
+  schedules = (path: string) => this._get<Schedules>(`schedules${query({ path })}`);
 
   recipes = () => this._get<Recipes>('recipes');
 

@@ -2,7 +2,7 @@
 
 import type { ISignal } from '@lumino/signaling';
 import type { RefObject } from 'react';
-import { useEffect, useLayoutEffect, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 import type { RequestError } from './request';
 import { asRequestError } from './request';
@@ -16,6 +16,13 @@ export function useSignals(...signals: (ISignal<unknown, unknown> | null | undef
     return () => signals.forEach(signal => signal?.disconnect(slot));
     // The signals themselves are what the effect depends on.
   }, signals);
+}
+
+/** A function that is the same one as long as the component lives, and does what it says now. */
+export function useStable<A extends unknown[]>(act: (...args: A) => void): (...args: A) => void {
+  const latest = useRef(act);
+  latest.current = act;
+  return useCallback((...args: A) => latest.current(...args), []);
 }
 
 export interface IAnswer<T> {

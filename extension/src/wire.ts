@@ -194,6 +194,32 @@ export interface Runs {
   runs: RunSummary[];
 }
 
+/** One planned start of a schedule: it has a run, or was left out and says why. */
+export interface Firing {
+  planned: string;
+  run: string | null;
+  status: Status;
+  reason: string | null;
+  message: string;
+}
+
+export interface Schedule {
+  id: string;
+  notebook: string;
+  /** When it runs, in a sentence. */
+  words: string;
+  timezone: string;
+  overlap: 'skip' | 'queue' | 'replace' | 'parallel';
+  paused: boolean;
+  next: string | null;
+  last: Firing | null;
+}
+
+export interface Schedules {
+  schema_version: number;
+  schedules: Schedule[];
+}
+
 /** One attempt at a step: what was reused or skipped never started. */
 export interface Attempt {
   step: string;

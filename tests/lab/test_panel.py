@@ -17,6 +17,10 @@ def as_drawing(panel: Any) -> Any:
     return panel.locator(".nbflow-Graph")
 
 
+def show_as_list(panel: Any) -> None:
+    panel.get_by_role("button", name="Show as a list").click()
+
+
 def test_three_hundred_steps(window: Any, lab: Any) -> None:
     cells = ["s0 = [1]"] + [f"s{n} = sorted(s{max(n - 1 - n % 3, 0)})" for n in range(1, MANY)]
     window.open(lab.write("large.ipynb", *cells))
@@ -171,6 +175,7 @@ def later(window: Any, lab: Any, *, able: bool) -> Any:
     answer(window, "graph?*", sample("later-show"))
     answer(window, "runs?*", {"schema_version": 1, "runs": [summary]})
     answer(window, f"runs/{run['run']}?*", run)
+    answer(window, "schedules?*", sample("schedules"))
     window.open(lab.write("later.ipynb", *[f"x{n} = [{n}]" for n in range(8)]))
     graph = as_drawing(window.panel())
     window.panel().get_by_role("button", name="Show all (F)").click()
@@ -189,6 +194,25 @@ def test_what_a_later_version_brings_is_drawn(window: Any, lab: Any) -> None:
     assert {"foreach:region=regions", "when:is_large", "approve", "publish:prices"} <= set(chips)
     badge = window.page.locator('.nbflow-Badge[data-step="prices"]')
     assert "waits for approval" in badge.inner_text()
+    schedules = {
+        row.get_attribute("data-schedule"): row.inner_text()
+        for row in window.panel().locator(".nbflow-Schedules-row").all()
+    }
+    assert "Monday to Friday at 06:00" in schedules["weekdays"]
+    assert "next" in schedules["weekdays"]
+    assert "the run before had not ended" in schedules["hourly"]
+    assert "paused" in schedules["month-end"]
+
+    # The same as a column, with its doubtful lines.
+    show_as_list(window.panel())
+    column = window.panel().locator(".nbflow-List")
+    column.locator('[data-step="clean"]').get_by_text("4/6").wait_for()
+    assert "waits for approval" in column.locator('[data-step="prices"]').inner_text()
+    assert "condition false" in column.locator('[data-step="short_note"]').inner_text()
+    doubts = sample("later-show")["edges"]
+    assert column.locator(".nbflow-Lane.nbflow-mod-may").count() == sum(
+        edge["certainty"] == "may" for edge in doubts
+    )
 
 
 def test_what_the_server_cannot_do_is_not_drawn(window: Any, lab: Any) -> None:
@@ -196,3 +220,4 @@ def test_what_the_server_cannot_do_is_not_drawn(window: Any, lab: Any) -> None:
     chips = graph.locator(".nbflow-Chip").all_inner_texts()
     assert sorted(chips) == ["partial", "pool:db=2", "retries:2"]
     assert graph.locator(".nbflow-mod-stack").count() == 0
+    assert window.panel().locator(".nbflow-Schedules").count() == 0

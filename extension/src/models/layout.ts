@@ -100,6 +100,15 @@ function result(
   return { boxes, lines, implied, width, height };
 }
 
+/** An edge's line; one that came after the layout goes straight until the next layout. */
+export function lineOf(
+  layout: Layout,
+  edge: LayoutRequest['edges'][number],
+  direction: Direction
+): readonly Point[] {
+  return layout.lines.get(edge.id) ?? straight(layout.boxes, edge, direction);
+}
+
 /** From the middle of one side to the middle of the other. */
 function straight(
   boxes: ReadonlyMap<string, Placed>,

@@ -4,6 +4,7 @@
  */
 
 import type { Edge, Graph, Step, StepResult } from '../wire';
+import { kept } from './kept';
 
 export type NodeKind = 'step' | 'definitions' | 'section';
 
@@ -30,6 +31,7 @@ export interface Picture {
   nodes: readonly PictureNode[];
   edges: readonly PictureEdge[];
   byId: ReadonlyMap<string, PictureNode>;
+  byEdge: ReadonlyMap<string, PictureEdge>;
   /** The node that shows a step, by the step's name. */
   byStep: ReadonlyMap<string, string>;
   byCell: ReadonlyMap<string, string>;
@@ -39,29 +41,42 @@ export interface Picture {
 
 export const DEFINITIONS = 'nbflow:definitions';
 
-/** The picture of a graph. `sections` tells each cell's section, `folded` which are one node. */
+/**
+ * The picture of a graph. `sections` tells each cell's section, `folded` which are one node. What is as
+ * it was in the picture `before` is the same value, and so is the picture if all is.
+ */
 export function picture(
   graph: Graph,
   sections: ReadonlyMap<string, string>,
-  folded: ReadonlySet<string>
+  folded: ReadonlySet<string>,
+  before: Picture | null = null
 ): Picture {
   const definers = definingSteps(graph);
   const steps = graph.steps.filter(step => !definers.includes(step));
   const nodes = [
     ...definitions(graph, definers),
     ...stepNodes(steps, step => sections.get(step.cells[0]) ?? null, folded)
-  ];
+  ].map(node => kept(before?.byId.get(node.id), node));
   const byStep = new Map(nodes.flatMap(node => node.steps.map(step => [step.name, node.id])));
-  const edges = joined(graph.edges, byStep);
+  const known = new Map(before?.edges.map(edge => [edge.id, edge]));
+  const edges = joined(graph.edges, byStep).map(edge => kept(known.get(edge.id), edge));
+  if (before !== null && same(nodes, before.nodes) && same(edges, before.edges)) {
+    return before;
+  }
   return {
     nodes,
     edges,
     byId: new Map(nodes.map(node => [node.id, node])),
+    byEdge: new Map(edges.map(edge => [edge.id, edge])),
     byStep,
     byCell: new Map(nodes.flatMap(node => node.cells.map(cell => [cell, node.id]))),
     parents: neighbours(edges, 'to', 'from'),
     children: neighbours(edges, 'from', 'to')
   };
+}
+
+function same<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((each, at) => each === b[at]);
 }
 
 /** The pseudo-step that runs the definitions: nobody has written it as a step. */
@@ -144,6 +159,11 @@ export function edgeNames(edge: PictureEdge): string[] {
 /** Whether nothing surer than `may` stands behind an edge. */
 export function isDoubtful(edge: PictureEdge): boolean {
   return edge.edges.every(each => each.certainty === 'may');
+}
+
+/** Whether nothing is handed on: only the order counts. */
+export function isOrder(edge: PictureEdge): boolean {
+  return edge.edges.every(each => each.kind !== 'data');
 }
 
 /**

@@ -14,6 +14,7 @@ import { asRequestError } from '../request';
 import type { Content, Edge, Graph } from '../wire';
 import type { Denial } from './denial';
 import { denial } from './denial';
+import { kept } from './kept';
 import { AskingModel } from './model';
 
 /** A notebook in an editor, seen from here. */
@@ -45,6 +46,11 @@ export class WorkflowModel extends AskingModel {
   /** The last graph that the server could read (it stays beside an error); null before the first. */
   get graph(): Graph | null {
     return this._graph;
+  }
+
+  /** Which of its readings is shown: what it says may be the same as before, the text is another. */
+  get reading(): number {
+    return this._answered;
   }
 
   /** Whether an answer is awaited. */
@@ -100,7 +106,7 @@ export class WorkflowModel extends AskingModel {
       return;
     }
     this._answered = number;
-    this._graph = graph ?? this._graph;
+    this._graph = graph === null ? this._graph : kept(this._graph, graph);
     this._error = error;
     if (error?.status === 0 && number === this._asked) {
       this._text = null;

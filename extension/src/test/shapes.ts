@@ -186,6 +186,39 @@ const summaryShape: Shape<wire.RunSummary> = {
   counts: optional(record(number))
 };
 
+const firing = object<wire.Firing>({
+  planned: text,
+  run: maybe(text),
+  status: one(
+    'succeeded',
+    'failed',
+    'skipped',
+    'cancelled',
+    'lost',
+    'queued',
+    'running',
+    'waiting'
+  ),
+  reason: maybe(text),
+  message: text
+});
+
+export const schedules = object<wire.Schedules>({
+  schema_version: number,
+  schedules: list(
+    object<wire.Schedule>({
+      id: text,
+      notebook: text,
+      words: text,
+      timezone: text,
+      overlap: one('skip', 'queue', 'replace', 'parallel'),
+      paused: yes,
+      next: maybe(text),
+      last: maybe(firing)
+    })
+  )
+});
+
 export const attempts = object<wire.Attempts>({
   schema_version: number,
   run: text,

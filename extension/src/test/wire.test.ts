@@ -14,6 +14,7 @@ describe('the samples of tests/wire are what wire.ts says', () => {
     ['run-failed', shapes.run],
     ['run-started', shapes.started],
     ['runs-served', shapes.runs],
+    ['schedules', shapes.schedules],
     ['timeline', shapes.attempts],
     ['changes', shapes.changes],
     ['event', shapes.event],

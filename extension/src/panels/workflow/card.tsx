@@ -36,6 +36,8 @@ export type Light = 'active' | 'parent' | 'child' | 'found' | 'dim' | 'path' | n
 export interface ICardProps {
   node: PictureNode;
   box: Placed;
+  /** Seen from so far that only its name can be read. */
+  far: boolean;
   result: ShownResult | undefined;
   items: Items | undefined;
   /** How the steps of a folded section went. */
@@ -60,7 +62,8 @@ export const Card = React.memo(function Card(props: ICardProps): React.JSX.Eleme
     <div
       className={`nbflow-Card nbflow-mod-${node.kind} nbflow-mod-${mark}${lit}${isStack(node) ? ' nbflow-mod-stack' : ''}`}
       style={{
-        transform: `translate(${box.x}px, ${box.y}px)`,
+        left: box.x,
+        top: box.y,
         width: box.width,
         height: box.height
       }}
@@ -84,10 +87,27 @@ export const Card = React.memo(function Card(props: ICardProps): React.JSX.Eleme
       )}
       {node.kind === 'definitions' && <Definitions node={node} mark={mark} trans={trans} />}
       {node.kind === 'section' && <Section {...props} mark={mark} />}
-      {node.kind === 'step' && <StepLines {...props} mark={mark} />}
+      {node.kind === 'step' && props.far && <FarName {...props} mark={mark} />}
+      {node.kind === 'step' && !props.far && <StepLines {...props} mark={mark} />}
     </div>
   );
 });
+
+/** What fits a card in the larger letters of what is far: to cut it so costs less than a clip. */
+const FAR_LETTERS = 18;
+
+function FarName({ node, items, mark, trans }: ICardProps & { mark: Mark }): React.JSX.Element {
+  const name = node.label;
+  return (
+    <div className="nbflow-Card-line">
+      <StatusMark mark={mark} />
+      <span className="nbflow-Card-name">
+        {name.length > FAR_LETTERS ? `${name.slice(0, FAR_LETTERS - 1)}…` : name}
+      </span>
+      <ItemCount items={items} trans={trans} />
+    </div>
+  );
+}
 
 function StepLines({
   node,

@@ -7,9 +7,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
-import { useSize } from '../../hooks';
+import { useSize, useStable } from '../../hooks';
 import type { Direction, Layout, LayoutRequest, Placed } from '../../models/layout';
-import { moved, NOTHING, walk } from '../../models/layout';
+import { lineOf, moved, NOTHING, walk } from '../../models/layout';
 import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { Picture, PictureEdge, PictureNode } from '../../models/picture';
@@ -75,6 +75,7 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
   const onUnfold = useStable(props.onUnfold);
   const onPin = useStable((id: string) => setPinned(pinned === id ? null : id));
 
+  const far = view.zoom < FAR;
   const area = seen(view, size);
   const areaKey = `${area.x} ${area.y} ${area.width} ${area.height}`;
   const boxes = useMemo(
@@ -82,17 +83,17 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
     [layout, areaKey]
   );
   const edges = useMemo(
-    () => picture.edges.filter(edge => meets(around(layout.lines.get(edge.id) ?? []), area)),
-    [layout, picture, areaKey]
+    () => picture.edges.filter(edge => meets(around(lineOf(layout, edge, direction)), area)),
+    [layout, picture, direction, areaKey]
   );
   const lights = useMemo(() => lightsOf(props), [picture, props.active, props.found, props.path]);
   const shown = [...new Set([hovered, pinned])].flatMap(
-    id => picture.edges.find(edge => edge.id === id) ?? []
+    id => (id !== null && picture.byEdge.get(id)) || []
   );
 
   return (
     <div
-      className={`nbflow-Graph${view.zoom < FAR ? ' nbflow-mod-far' : ''}`}
+      className={`nbflow-Graph${far ? ' nbflow-mod-far' : ''}${boxes.length < MANY ? ' nbflow-mod-few' : ''}`}
       ref={frame}
       role="group"
       aria-label={trans.__('Workflow graph: arrow keys walk along the edges, Enter shows the cell')}
@@ -108,6 +109,7 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
           boxes={boxes}
           edges={edges}
           direction={direction}
+          far={far}
           results={props.results}
           items={props.items}
           trouble={props.trouble}
@@ -131,7 +133,7 @@ export function GraphView(props: IGraphProps): React.JSX.Element {
         <EdgeLabel
           key={edge.id}
           edge={edge}
-          at={screen(middle(layout.lines.get(edge.id) ?? []), view)}
+          at={screen(middle(lineOf(layout, edge, direction)), view)}
           size={size}
           open={edge.id === pinned}
           trans={trans}
@@ -148,6 +150,8 @@ type Shared =
 
 interface IDrawingProps extends Pick<IGraphProps, Shared> {
   layout: Layout;
+  /** Only names can be read: all else is left out. */
+  far: boolean;
   /** The cards and lines that are seen. */
   boxes: readonly Placed[];
   edges: readonly PictureEdge[];
@@ -187,8 +191,9 @@ const Drawing = React.memo(function Drawing(props: IDrawingProps): React.JSX.Ele
           <Line
             key={edge.id}
             edge={edge}
-            points={layout.lines.get(edge.id) ?? []}
+            points={lineOf(layout, edge, direction)}
             direction={direction}
+            far={props.far}
             light={lineLight(edge, props, hovered, pinned)}
             implied={layout.implied.has(edge.id)}
             label={edgeNames(edge).join(', ')}
@@ -205,6 +210,7 @@ const Drawing = React.memo(function Drawing(props: IDrawingProps): React.JSX.Ele
               key={box.id}
               node={node}
               box={box}
+              far={props.far}
               result={node.kind === 'step' ? props.results.get(node.label) : undefined}
               items={node.kind === 'step' ? props.items.get(node.label) : undefined}
               marks={marksOf(node, props.results)}
@@ -224,13 +230,6 @@ const Drawing = React.memo(function Drawing(props: IDrawingProps): React.JSX.Ele
     </>
   );
 });
-
-/** A function that is the same one as long as the component lives, and does what it says now. */
-function useStable<A extends unknown[]>(act: (...args: A) => void): (...args: A) => void {
-  const latest = useRef(act);
-  latest.current = act;
-  return useCallback((...args: A) => latest.current(...args), []);
-}
 
 export function request(picture: Picture, direction: Direction): LayoutRequest {
   const boxes = picture.nodes.map(node => ({
@@ -302,6 +301,11 @@ function useView(
   return { view, setView, still };
 }
 
+/** With so many cards, to move them as one picture would cost more than to draw them anew. */
+const MANY = 80;
+/** In milliseconds: what has not moved for so long is drawn sharply again. */
+const STILL_AFTER = 150;
+
 /** Dragging moves, the wheel moves, with Ctrl or by pinching it zooms. */
 function useDrag(
   frame: React.RefObject<HTMLDivElement>,
@@ -313,8 +317,15 @@ function useDrag(
     if (element === null) {
       return;
     }
+    let rest: ReturnType<typeof setTimeout> | undefined;
+    const move = () => {
+      clearTimeout(rest);
+      element.classList.add('nbflow-mod-moving');
+      rest = setTimeout(() => element.classList.remove('nbflow-mod-moving'), STILL_AFTER);
+    };
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();
+      move();
       const { left, top } = element.getBoundingClientRect();
       const at = { x: event.clientX - left, y: event.clientY - top };
       setView(view =>
@@ -330,13 +341,14 @@ function useDrag(
       }
       let [x, y] = [event.clientX, event.clientY];
       const [fromX, fromY] = [x, y];
-      const onMove = (move: PointerEvent) => {
-        const [dx, dy] = [move.clientX - x, move.clientY - y];
-        const far = Math.hypot(move.clientX - fromX, move.clientY - fromY) > 4;
+      const onMove = (to: PointerEvent) => {
+        const [dx, dy] = [to.clientX - x, to.clientY - y];
+        const far = Math.hypot(to.clientX - fromX, to.clientY - fromY) > 4;
         dragged.current = dragged.current || far;
         if (dragged.current) {
           element.classList.add('nbflow-mod-dragged');
-          [x, y] = [move.clientX, move.clientY];
+          move();
+          [x, y] = [to.clientX, to.clientY];
           setView(view => ({ ...view, x: view.x + dx, y: view.y + dy }));
         }
       };
@@ -351,6 +363,7 @@ function useDrag(
     element.addEventListener('wheel', onWheel, { passive: false });
     element.addEventListener('pointerdown', onDown);
     return () => {
+      clearTimeout(rest);
       element.removeEventListener('wheel', onWheel);
       element.removeEventListener('pointerdown', onDown);
     };

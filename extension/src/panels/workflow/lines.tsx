@@ -6,12 +6,14 @@ import React from 'react';
 
 import type { Direction, Point } from '../../models/layout';
 import type { PictureEdge } from '../../models/picture';
-import { isDoubtful } from '../../models/picture';
+import { isDoubtful, isOrder } from '../../models/picture';
 
 export interface ILineProps {
   edge: PictureEdge;
   points: readonly Point[];
   direction: Direction;
+  /** Seen from so far that it can neither be pointed at nor its arrow be seen. */
+  far: boolean;
   light: 'lit' | 'dim' | 'path' | null;
   /** Other edges imply it: it is drawn faintly. */
   implied: boolean;
@@ -25,25 +27,31 @@ export const Line = React.memo(function Line(props: ILineProps): React.JSX.Eleme
   const path = curve(props.points, props.direction);
   const kinds = [
     isDoubtful(edge) ? ' nbflow-mod-may' : '',
-    edge.edges.every(each => each.kind !== 'data') ? ' nbflow-mod-order' : '',
+    isOrder(edge) ? ' nbflow-mod-order' : '',
     light === null ? '' : ` nbflow-mod-${light}`,
     props.implied && light === null ? ' nbflow-mod-implied' : ''
   ];
   return (
     <g className={`nbflow-Line${kinds.join('')}`} data-edge={edge.id}>
-      <path className="nbflow-Line-path" d={path} markerEnd="url(#nbflow-arrow)" />
       <path
-        className="nbflow-Line-reach"
+        className="nbflow-Line-path"
         d={path}
-        role="img"
-        aria-label={props.label}
-        onMouseEnter={() => props.onHover(edge.id)}
-        onMouseLeave={() => props.onHover(null)}
-        onClick={event => {
-          event.stopPropagation();
-          props.onPin(edge.id);
-        }}
+        markerEnd={props.far ? undefined : 'url(#nbflow-arrow)'}
       />
+      {!props.far && (
+        <path
+          className="nbflow-Line-reach"
+          d={path}
+          role="img"
+          aria-label={props.label}
+          onMouseEnter={() => props.onHover(edge.id)}
+          onMouseLeave={() => props.onHover(null)}
+          onClick={event => {
+            event.stopPropagation();
+            props.onPin(edge.id);
+          }}
+        />
+      )}
     </g>
   );
 });

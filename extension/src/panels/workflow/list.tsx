@@ -4,13 +4,16 @@
  */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import React, { useEffect, useMemo, useRef } from 'react';
+import React, { useEffect, useMemo, useRef, useState } from 'react';
 
+import { useSize, useStable } from '../../hooks';
 import type { Lane } from '../../models/lanes';
 import { lanes, width } from '../../models/lanes';
 import type { ShownResult } from '../../models/outlook';
 import type { Items } from '../../models/run';
 import type { Picture, PictureNode } from '../../models/picture';
+import { isDoubtful, isOrder } from '../../models/picture';
+import type { Mark } from '../../status';
 import { Fact, ItemCount, markOf, sizeOut, stateWord, StatusMark } from '../../status';
 import { languageMark, title, worst } from './card';
 
@@ -40,8 +43,8 @@ interface IRow {
   top: number;
 }
 
-export function ListView(props: IListProps): React.JSX.Element {
-  const { picture, found, trans } = props;
+export const ListView = React.memo(function ListView(props: IListProps): React.JSX.Element {
+  const { picture, found, active, results, trans } = props;
   const rows = useMemo(() => {
     const nodes = picture.nodes.filter(node => found === null || found.has(node.id));
     return placed(nodes);
@@ -56,44 +59,83 @@ export function ListView(props: IListProps): React.JSX.Element {
   );
   const sheet = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    sheet.current?.querySelector('.nbflow-mod-active')?.scrollIntoView({ block: 'nearest' });
-  }, [props.active]);
+    const row = rows.find(({ node }) => node.id === active);
+    if (row !== undefined && sheet.current !== null) {
+      reveal(sheet.current, row.top);
+    }
+  }, [active]);
+  const span = useSpan(sheet);
+  const onOpen = useStable((node: PictureNode) =>
+    node.kind === 'section' ? props.onUnfold(node.label) : props.onOpen(node)
+  );
+  const onMenu = useStable(props.onMenu);
+  const near = useMemo(() => neighbours(picture, active), [picture, active]);
   const step = Math.min(LANE, WIDEST / Math.max(width(drawn), 1));
   const gutter = width(drawn) * step + 10;
   const height = rows.length === 0 ? 0 : (rows.at(-1)?.top ?? 0) + ROW;
   return (
     <div className="nbflow-List" ref={sheet} onKeyDown={onKeyDown}>
       <div className="nbflow-List-sheet" style={{ height }}>
-        <svg width={gutter} height={height} aria-hidden="true">
-          {drawn.map(lane => (
-            <LaneLine
-              key={lane.id}
-              lane={lane}
-              rows={rows}
-              step={step}
-              gutter={gutter}
-              {...props}
-            />
-          ))}
-        </svg>
+        <Lanes
+          span={span}
+          picture={picture}
+          all={drawn}
+          rows={rows}
+          active={active}
+          step={step}
+          gutter={gutter}
+          height={height}
+        />
         <ol aria-label={trans.__('Steps in the order of the notebook')}>
-          {rows.map(({ node, heading, top }) => (
-            <React.Fragment key={node.id}>
-              {heading !== null && (
-                <li
-                  className="nbflow-List-heading"
-                  style={{ top: top - HEADING, height: HEADING, paddingLeft: gutter }}
-                >
-                  {heading}
-                </li>
-              )}
-              <Row node={node} top={top} gutter={gutter} {...props} />
-            </React.Fragment>
-          ))}
+          {rows.map(
+            ({ node, heading, top }, at) =>
+              meets(span, top, top + ROW) && (
+                <React.Fragment key={node.id}>
+                  {heading !== null && (
+                    <li
+                      className="nbflow-List-heading"
+                      style={{ top: top - HEADING, height: HEADING, paddingLeft: gutter }}
+                    >
+                      {heading}
+                    </li>
+                  )}
+                  <Row
+                    node={node}
+                    position={at + 1}
+                    count={rows.length}
+                    top={top}
+                    gutter={gutter}
+                    result={
+                      node.kind === 'section' ? undefined : results.get(node.steps[0]?.name ?? '')
+                    }
+                    mark={
+                      node.kind === 'section'
+                        ? worst(node.steps.map(each => markOf(results.get(each.name))))
+                        : null
+                    }
+                    items={props.items.get(node.label)}
+                    light={node.id === active ? 'active' : near.has(node.id) ? 'near' : null}
+                    needs={(picture.parents.get(node.id) ?? [])
+                      .flatMap(id => picture.byId.get(id)?.label ?? [])
+                      .join(', ')}
+                    trouble={node.cells.flatMap(cell => props.trouble.get(cell) ?? [])[0] ?? null}
+                    trans={trans}
+                    onOpen={onOpen}
+                    onMenu={onMenu}
+                  />
+                </React.Fragment>
+              )
+          )}
         </ol>
       </div>
     </div>
   );
+});
+
+/** What the active step needs and feeds. */
+function neighbours(picture: Picture, active: string | null): ReadonlySet<string> {
+  const of = active ?? '';
+  return new Set([...(picture.parents.get(of) ?? []), ...(picture.children.get(of) ?? [])]);
 }
 
 function placed(nodes: readonly PictureNode[]): IRow[] {
@@ -109,68 +151,121 @@ function placed(nodes: readonly PictureNode[]): IRow[] {
   });
 }
 
-interface ILaneProps extends IListProps {
-  lane: Lane;
+/** The part of the column that is in the document. */
+interface ISpan {
+  from: number;
+  to: number;
+}
+
+/** So far beyond what is seen: of a hundred steps all are there, of many those around. */
+const BEYOND = 2400;
+/** Small moves change nothing. */
+const STRIDE = 600;
+
+function useSpan(sheet: React.RefObject<HTMLDivElement>): ISpan {
+  const { height } = useSize(sheet);
+  const [top, setTop] = useState(0);
+  useEffect(() => {
+    const element = sheet.current;
+    const measure = () => setTop(Math.floor((element?.scrollTop ?? 0) / STRIDE) * STRIDE);
+    element?.addEventListener('scroll', measure, { passive: true });
+    return () => element?.removeEventListener('scroll', measure);
+  }, []);
+  return useMemo(() => ({ from: top - BEYOND, to: top + height + STRIDE + BEYOND }), [top, height]);
+}
+
+function meets(span: ISpan, from: number, to: number): boolean {
+  return from < span.to && to > span.from;
+}
+
+/** Scroll as little as possible so that a row is seen. */
+function reveal(sheet: HTMLElement, top: number): void {
+  const lowest = top + ROW - sheet.clientHeight;
+  sheet.scrollTop = Math.min(Math.max(sheet.scrollTop, lowest), top);
+}
+
+interface ILanesProps {
+  span: ISpan;
+  picture: Picture;
+  all: readonly Lane[];
   rows: readonly IRow[];
+  active: string | null;
   step: number;
   gutter: number;
+  height: number;
 }
 
-function LaneLine({ lane, rows, step, gutter, active }: ILaneProps): React.JSX.Element {
-  const x = gutter - 8 - (lane.lane + 0.5) * step;
-  const end = gutter - 3;
+/** The lines beside the rows: those that pass what is seen. */
+const Lanes = React.memo(function Lanes(props: ILanesProps): React.JSX.Element {
+  const { all, rows, gutter, height, active, picture } = props;
   const y = (row: number) => rows[row].top + 12;
-  const isFrom = lane.id === active;
   return (
-    <g>
-      {lane.to.map(row => {
-        const lit = isFrom || rows[row].node.id === active;
-        const [from, to] = [y(lane.from), y(row)];
-        return (
-          <path
-            key={row}
-            className={`nbflow-Lane${lit ? ' nbflow-mod-lit' : ''}`}
-            data-edge={`${lane.id}→${rows[row].node.id}`}
-            d={`M${end} ${from + 4}H${x + 4}Q${x} ${from + 4} ${x} ${from + 8}V${to - 8}Q${x} ${to - 4} ${x + 4} ${to - 4}H${end}`}
-          />
-        );
-      })}
-    </g>
+    <svg width={gutter} height={height} aria-hidden="true">
+      {all.map(lane =>
+        lane.to.map(row => {
+          const [start, end] = [y(lane.from), y(row)];
+          const id = `${lane.id}→${rows[row].node.id}`;
+          const edge = picture.byEdge.get(id);
+          if (edge === undefined || !meets(props.span, start, end)) {
+            return null;
+          }
+          const kinds = [
+            isDoubtful(edge) ? ' nbflow-mod-may' : '',
+            isOrder(edge) ? ' nbflow-mod-order' : '',
+            lane.id === active || rows[row].node.id === active ? ' nbflow-mod-lit' : ''
+          ];
+          const x = gutter - 8 - (lane.lane + 0.5) * props.step;
+          const side = gutter - 3;
+          return (
+            <path
+              key={id}
+              className={`nbflow-Lane${kinds.join('')}`}
+              data-edge={id}
+              d={`M${side} ${start + 4}H${x + 4}Q${x} ${start + 4} ${x} ${start + 8}V${end - 8}Q${x} ${end - 4} ${x + 4} ${end - 4}H${side}`}
+            />
+          );
+        })
+      )}
+    </svg>
   );
-}
+});
 
-interface IRowProps extends IListProps {
+interface IRowProps {
   node: PictureNode;
+  /** The how manieth row it is, of how many. */
+  position: number;
+  count: number;
   top: number;
   gutter: number;
+  result: ShownResult | undefined;
+  /** How a folded section went; a step has a result of its own. */
+  mark: Mark | null;
+  items: Items | undefined;
+  light: 'active' | 'near' | null;
+  needs: string;
+  trouble: 'error' | 'warning' | null;
+  trans: TranslationBundle;
+  onOpen: (node: PictureNode) => void;
+  onMenu: (node: PictureNode, x: number, y: number) => void;
 }
 
-function Row(props: IRowProps): React.JSX.Element {
-  const { node, picture, results, active, trans } = props;
-  const result = node.kind === 'section' ? undefined : results.get(node.steps[0]?.name ?? '');
-  const near =
-    active !== null &&
-    [picture.parents.get(active), picture.children.get(active)].some(ids => ids?.includes(node.id));
-  const mark =
-    node.kind === 'section'
-      ? worst(node.steps.map(step => markOf(results.get(step.name))))
-      : markOf(result);
+const Row = React.memo(function Row(props: IRowProps): React.JSX.Element {
+  const { node, result, light, needs, trouble, trans } = props;
+  const mark = props.mark ?? markOf(result);
   const name = node.kind === 'definitions' ? trans.__('Definitions') : node.label;
-  const needs = (picture.parents.get(node.id) ?? []).flatMap(
-    id => picture.byId.get(id)?.label ?? []
-  );
-  const trouble = node.cells.flatMap(cell => props.trouble.get(cell) ?? [])[0] ?? null;
   return (
     <li
-      className={`nbflow-List-row${node.id === active ? ' nbflow-mod-active' : near ? ' nbflow-mod-near' : ''}`}
+      className={`nbflow-List-row${light === null ? '' : ` nbflow-mod-${light}`}`}
       style={{ top: props.top, height: ROW, paddingLeft: props.gutter }}
+      aria-posinset={props.position}
+      aria-setsize={props.count}
     >
       <button
         className="nbflow-List-step"
         data-step={node.kind === 'step' ? node.label : undefined}
         data-status={mark}
-        aria-current={node.id === active ? 'true' : undefined}
-        onClick={() => (node.kind === 'section' ? props.onUnfold(node.label) : props.onOpen(node))}
+        aria-current={light === 'active' ? 'true' : undefined}
+        onClick={() => props.onOpen(node)}
         onContextMenu={event => {
           event.preventDefault();
           event.stopPropagation();
@@ -181,7 +276,7 @@ function Row(props: IRowProps): React.JSX.Element {
         <span className="nbflow-List-text">
           <span className="nbflow-List-line">
             <span className="nbflow-List-name">{name}</span>
-            <ItemCount items={props.items.get(node.label)} trans={trans} />
+            <ItemCount items={props.items} trans={trans} />
             {trouble !== null && (
               <span className={`nbflow-List-trouble nbflow-mod-${trouble}`} aria-hidden="true" />
             )}
@@ -197,15 +292,13 @@ function Row(props: IRowProps): React.JSX.Element {
                 <Figures result={result} trans={trans} />
               </span>
             )}
-            {needs.length > 0 && (
-              <span className="nbflow-Hidden">{trans.__('needs %1', needs.join(', '))}</span>
-            )}
+            {needs !== '' && <span className="nbflow-Hidden">{trans.__('needs %1', needs)}</span>}
           </span>
         </span>
       </button>
     </li>
   );
-}
+});
 
 function about(node: PictureNode, trans: TranslationBundle): string {
   switch (node.kind) {

@@ -13,7 +13,7 @@ import { workflowIcon } from '../../icons';
 import type { Direction } from '../../models/layout';
 import type { PictureNode } from '../../models/picture';
 import type { INotebookWorkflow, IWorkflowPanel, IWorkflows } from '../../tokens';
-import type { Features } from '../../wire';
+import type { Features, Schedules } from '../../wire';
 import type { ISubject } from './subject';
 import { OpenSubject } from './subject';
 import { WorkflowView } from './workflow-view';
@@ -26,6 +26,7 @@ export interface IGraphOptions {
   setDirection: (direction: Direction) => void;
   /** What the server can carry out. */
   features: () => Features;
+  schedules: (path: string) => Promise<Schedules>;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
 }
 
@@ -40,7 +41,8 @@ export class GraphWidget extends ReactWidget {
   }
 
   protected render(): React.JSX.Element {
-    const { trans, commands, direction, setDirection, features, openMenu } = this._options;
+    const { trans, commands, direction, setDirection, features, schedules, openMenu } =
+      this._options;
     const subject = this._subject();
     if (subject === null) {
       return <p className="nbflow-Empty">{trans.__('Open a notebook to see its workflow.')}</p>;
@@ -52,6 +54,7 @@ export class GraphWidget extends ReactWidget {
         direction={direction()}
         onDirection={setDirection}
         features={features()}
+        schedules={schedules}
         openMenu={openMenu}
         trans={trans}
       />

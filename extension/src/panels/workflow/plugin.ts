@@ -49,6 +49,7 @@ export const workflowPanel: JupyterFrontEndPlugin<IWorkflowPanel> = {
       direction: direction.get,
       setDirection: direction.set,
       features: () => workflows.features,
+      schedules: path => workflows.api.schedules(path),
       openMenu: (subject, node, x, y) => {
         if (node.kind === 'step' && subject.workflow !== null) {
           const { path } = subject.workflow;

@@ -78,8 +78,8 @@ export class OpenSubject implements ISubject {
   }
 
   get sections(): ReadonlyMap<string, string> {
-    if (this._read !== this.graph) {
-      this._read = this.graph;
+    if (this._read !== this.workflow.graph.reading) {
+      this._read = this.workflow.graph.reading;
       const now = sections(this.workflow.graph.read());
       // The same sections are the same value: what is drawn of them is kept.
       this._sections = same(now, this._sections) ? this._sections : now;
@@ -108,7 +108,7 @@ export class OpenSubject implements ISubject {
     void this.workflow.graph.retry();
   }
 
-  private _read: Graph | null = null;
+  private _read = -1;
   private _sections: ReadonlyMap<string, string> = new Map();
 }
 

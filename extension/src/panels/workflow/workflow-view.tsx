@@ -16,7 +16,7 @@ import React, { useMemo, useRef, useState } from 'react';
 
 import { CommandIDs } from '../../commands';
 import { clock, duration, since } from '../../format';
-import { useClock, useSignals, useSize } from '../../hooks';
+import { useClock, useSignals, useSize, useStable } from '../../hooks';
 import { able } from '../../models/able';
 import type { Direction } from '../../models/layout';
 import type { Picture, PictureNode } from '../../models/picture';
@@ -24,13 +24,14 @@ import type { Outlook } from '../../models/plan';
 import { outlook } from '../../models/plan';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
-import type { Features, Graph, Run } from '../../wire';
+import type { Features, Graph, Run, Schedules } from '../../wire';
 import { ENDED } from '../../wire';
 import { arrangedNow } from './arrange';
 import { Details } from './details';
 import { GraphView, request } from './graph';
 import { downIcon, fitIcon, pathIcon, rightIcon, sectionsIcon } from './graph-icons';
 import { ListView } from './list';
+import { ScheduleStrip } from './schedules';
 import type { ISubject } from './subject';
 import { troubleOf } from './subject';
 
@@ -40,12 +41,14 @@ export interface IViewProps {
   direction: Direction;
   onDirection: (direction: Direction) => void;
   features: Features;
+  schedules: (path: string) => Promise<Schedules>;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
   trans: TranslationBundle;
 }
 
 export function WorkflowView(props: IViewProps): React.JSX.Element {
   const { subject, trans } = props;
+  const path = subject.workflow?.path;
   useSignals(...subject.changed);
   const [query, setQuery] = useState<string | null>(null);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
@@ -58,12 +61,13 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
     () => subject.graph && able(subject.graph, props.features),
     [subject.graph, props.features]
   );
-  const drawn = useMemo(
-    () => (graph === null ? null : picture(graph, sections, folded)),
-    [graph, sections, folded]
-  );
+  const last = useRef<Picture | null>(null);
+  const drawn = useMemo(() => {
+    last.current = graph === null ? null : picture(graph, sections, folded, last.current);
+    return last.current;
+  }, [graph, sections, folded]);
   const trouble = useMemo(() => troubleOf(graph?.diagnostics ?? []), [graph]);
-  const path = useMemo(
+  const longest = useMemo(
     () => (isPath && drawn !== null ? criticalPath(drawn, results) : []),
     [isPath, drawn, results]
   );
@@ -74,11 +78,15 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
   const active = (activeCell !== null && drawn?.byCell.get(activeCell)) || null;
   const names = useMemo(() => sectionNames(graph, sections), [graph, sections]);
 
-  const onOpen = (node: PictureNode) =>
-    subject.jump(node.cells[(node.cells.indexOf(activeCell ?? '') + 1) % node.cells.length]);
-  const onMenu = (node: PictureNode, x: number, y: number) => props.openMenu(subject, node, x, y);
-  const onUnfold = (section: string) =>
-    setFolded(new Set([...folded].filter(each => each !== section)));
+  const onOpen = useStable((node: PictureNode) =>
+    subject.jump(node.cells[(node.cells.indexOf(activeCell ?? '') + 1) % node.cells.length])
+  );
+  const onMenu = useStable((node: PictureNode, x: number, y: number) =>
+    props.openMenu(subject, node, x, y)
+  );
+  const onUnfold = useStable((section: string) =>
+    setFolded(new Set([...folded].filter(each => each !== section)))
+  );
   const shared = {
     results,
     items: subject.items,
@@ -125,6 +133,13 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
         />
       )}
       <Banner subject={subject} trans={trans} />
+      {props.features.schedules && path !== undefined && (
+        <ScheduleStrip
+          ask={() => props.schedules(path)}
+          of={[path, subject.run?.run, subject.run?.status]}
+          trans={trans}
+        />
+      )}
       {drawn === null || drawn.nodes.length === 0 ? (
         <Empty subject={subject} commands={props.commands} trans={trans} />
       ) : isList ? (
@@ -134,7 +149,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
           key={subject.name}
           picture={drawn}
           direction={props.direction}
-          path={path}
+          path={longest}
           fit={fit}
           {...shared}
           onKey={(node, key) => onKey(node, key, setQuery)}
