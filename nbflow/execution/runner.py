@@ -401,8 +401,6 @@ class Runner:
         step = self._step(command.step)
         if not command.reusable or decision.action != "reuse" or recorded is None:
             return False
-        if not _has_what_is_asked(recorded, step):
-            return False
         self._touches[step.id] = touch_again(step, recorded, at=self._clock.monotonic())
         shown = self._displays.load(recorded.fingerprint)
         self._cell_outputs.update(zip(step.cells, shown, strict=False))
@@ -740,13 +738,6 @@ class Runner:
 
 
 # -- small decisions -------------------------------------------------------------------------------
-
-
-def _has_what_is_asked(recorded: Recorded, step: Step) -> bool:
-    """Whether its outputs serve for this step: a cell with the same code, or this one before cells
-    below it were changed, had other outputs to leave."""
-    was_asked = {*recorded.outputs, *recorded.asked}
-    return step.needed_outputs <= set(recorded.outputs) and was_asked.issuperset(step.outputs)
 
 
 def _each_once(blobs: Iterable[Blob]) -> tuple[Blob, ...]:

@@ -68,7 +68,7 @@ def decide(step: Step, inputs: Mapping[str, Blob], known: Known, *, force: bool)
     """Run or reuse one step, given the blobs of all its inputs."""
     parts = known.parts(step, inputs)
     kept = known.kept(step, parts) if step.lane is None and not force else None
-    if kept is not None:
+    if kept is not None and not _lacking(step, kept):
         return _reuse(kept, parts, f"it succeeded in run {short(kept.run)}")
     fingerprint = digest(parts)
     recorded = known.recorded(fingerprint)
@@ -117,7 +117,17 @@ def _forbidden(
         return "never_reused", recorded.never_reuse
     if known.expired(step, recorded):
         return "cache_expired", "its result is older than its tag `cache:` allows"
+    if lacking := _lacking(step, recorded):
+        return "output_missing", f"its result is there without `{lacking[0]}`, which is wanted now"
     return "", ""
+
+
+def _lacking(step: Step, recorded: Recorded) -> list[str]:
+    """Outputs that a result does not have: a cell with the same code, or this one before cells
+    below it were changed, had others to leave. What was asked for and not there is not there."""
+    was_asked = {*recorded.outputs, *recorded.asked}
+    lacking = {*step.outputs} - was_asked | step.needed_outputs - recorded.outputs.keys()
+    return sorted(map(str, lacking))
 
 
 def _outdated(

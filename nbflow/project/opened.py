@@ -178,13 +178,13 @@ class Opened:
         return text_digest("\x00".join(known[cell] for cell in cells))
 
 
-def open_notebook(path: Path, root: Path) -> Opened:
+def open_notebook(path: Path, root: Path, *, reader: ReadCells = _read_cells) -> Opened:
     """Read a notebook file and understand its cells.
 
     Raises:
         NotebookError: the file is no notebook that can be used.
     """
-    return understand(read_file(path, root=root), path, root)
+    return understand(read_file(path, root=root), path, root, reader=reader)
 
 
 def open_document(

@@ -34,7 +34,7 @@ from nbflow.project.drafts import Drafts
 from nbflow.project.following import Told, follow
 from nbflow.project.layout import Layout, find_root
 from nbflow.project.log import run_log
-from nbflow.project.opened import Opened, open_notebook, open_snapshot
+from nbflow.project.opened import Opened, open_snapshot
 from nbflow.project.order import Order
 from nbflow.project.plans import make_plan
 from nbflow.project.snapshot import snapshot_path
@@ -720,7 +720,7 @@ class Project:
 
     def _open(self, notebook: Path) -> Opened:
         path = notebook if notebook.is_absolute() else Path.cwd() / notebook
-        return open_notebook(path, self.root)
+        return self._drafts.open_file(path, self.root)
 
     @contextmanager
     def _past(self) -> Iterator[Desk]:

@@ -388,13 +388,6 @@ def test_a_step_is_reused_without_a_kernel_and_shows_what_it_showed() -> None:
     assert (by_name(executed)["a"].action, by_name(executed)["a"].reason) == ("reuse", "reused")
 
 
-def test_a_stored_result_without_all_that_is_asked_for_is_not_reused() -> None:
-    plan = a_plan(a_step("a", outputs=(Name("a"), Name("more"))))
-    stage = Stage(plan, memory={"a": recorded("a", a="9")})
-    stage.run()
-    assert [spec.step for spec in stage.executor.specs] == ["a"]
-
-
 def test_a_deleted_name_has_no_file_to_commit() -> None:
     gone = StagedBlob(blob=Blob(names=("a",), kind="absent", digest="-"), path="")
     stage = Stage(CHAIN, {"a": [lambda spec: ended(spec, report=TaskReport(outputs=(gone,)))]})

@@ -107,6 +107,16 @@ def test_a_cell_with_the_code_of_one_above_leaves_its_value(bench: Bench) -> Non
     assert bench.say("get", "latest", "n").out.strip() == "6"
 
 
+def test_a_plan_tells_that_a_result_lacks_what_is_wanted_now(bench: Bench) -> None:
+    bench.notebook("n = [6]", "n = [7]")
+    bench.run()
+    bench.notebook("n = [6]")
+    (task,) = bench.say("plan", "story.ipynb", "--json").document["tasks"]
+    assert (task["action"], task["reason"]) == ("run", "output_missing")
+    assert bench.run().steps["n"]["reason"] == "output_missing"
+    assert bench.say("get", "latest", "n").out.strip() == "[6]"
+
+
 @LONG
 def test_a_touched_file_is_not_a_changed_one(bench: Bench, first: Said) -> None:
     bench.path("sales.csv").touch()

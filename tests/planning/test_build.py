@@ -1,6 +1,7 @@
 """Plans from graphs and memories: what runs, what is reused, and why."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from graphs import a_graph, a_step
 from nbflow.core.choices import Choices
 from nbflow.core.errors import UsageError
 from nbflow.core.graph import Graph
+from nbflow.core.names import Name
 from nbflow.core.plan import Plan, Recorded
 from nbflow.core.step import CachePolicy, Step, StepId, StepOptions
 from nbflow.core.task import Blob
@@ -217,6 +219,24 @@ def test_what_may_be_cut_off_early_says_so() -> None:
         *CHAIN.steps[2:],
     )
     assert plan(changed, past).task(StepId("clean")).message == "`raw` runs before it"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_result_without_all_that_is_wanted_is_not_reused(resumed: bool) -> None:
+    """A cell with the same code had other outputs to leave."""
+    past = Past(CHAIN, "raw", "clean")
+    wanting = a_graph(replace(CHAIN.steps[0], outputs=(Name("raw"), Name("more"))), CHAIN.steps[1])
+    made = build(wanting, Choices(), past.known(resumed=resumed), parameters={})
+    assert actions(made) == {
+        "raw": ("run", "output_missing"),
+        "clean": ("run", "upstream_runs"),
+    }
+    message = "its result is there without `more`, which is wanted now"
+    assert made.task(StepId("raw")).message == message
+    optional = replace(wanting.steps[0], optional_outputs=(Name("more"),))
+    past.recorded = {key: replace(one, asked=("more",)) for key, one in past.recorded.items()}
+    made = build(a_graph(optional), Choices(), past.known(resumed=resumed), parameters={})
+    assert actions(made) == {"raw": ("reuse", "reused")}
 
 
 def test_who_cannot_use_what_is_stored_says_that_it_knows_of_it() -> None:
