@@ -291,6 +291,8 @@ class Calls(Expressions):
                 self.change(base, node.lineno)
         if base.type == "function" and name not in _LOOKS_AT_FUNCTION:
             self.change_function(node.func, node.lineno)
+        if name in _TELLS_ITS_CALLS:
+            self.one_lane(f"`{name}` shows what a function was called with so far", node.lineno)
         found = self.special_method(base, name, given, node)
         if found is not None:
             return found
@@ -1319,6 +1321,14 @@ def _is_left_to_chance(rule: Rule, given: Arguments) -> bool:
 
 
 _LOOKS_AT_FUNCTION: Final = frozenset({"cache_info", "cache_parameters", "__call__", "dispatch"})
+
+_TELLS_ITS_CALLS: Final = frozenset(
+    {
+        *("inspect_asm", "inspect_cfg", "inspect_disasm_cfg", "inspect_llvm", "inspect_types"),
+        *("parallel_diagnostics", "get_metadata", "get_call_template"),
+    }
+)
+"""Methods of functions that numba compiles anew for each kind of argument."""
 
 _CALLERS: Final = frozenset(
     {

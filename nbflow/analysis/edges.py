@@ -90,14 +90,18 @@ class Edges:
     def _reads(self, reader: str, link: CellLink, name: Name, resolved: Resolved) -> None:
         version = resolved.version
         assert version.step is not None
+        certainty = self.certainty(version.step, name, resolved.certainty)
+        asks = "may read" if certainty == "may" and version.sure else "reads"
+        does = "was seen to change" if certainty == "learned" else "may change"
         self._add(
             version.step,
             reader,
             "ambient" if kind_of(name) is NameKind.AMBIENT else "data",
-            f"cell {link.cell.number} line {resolved.line} reads `{name}`, which "
-            f"cell {version.cell_index + 1} line {version.line} writes",
+            f"cell {link.cell.number} line {resolved.line} {asks} `{name}`, which "
+            f"cell {version.cell_index + 1} line {version.line} "
+            f"{'writes' if version.sure else does}",
             names=(name,),
-            certainty=self.certainty(version.step, name, resolved.certainty),
+            certainty=certainty,
             lines=(version.line, resolved.line),
         )
 

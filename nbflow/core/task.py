@@ -178,8 +178,9 @@ class TaskReport:
     expected to make share with them. found_reads: settings that it looked at unforeseen; unread:
     those of `may_reads` that it did not look at. alias_groups: names, captured or loaded, that
     share mutable objects, though its text does not say so.
-    dynamic_effects: seen at run time: `network`, `subprocess`, `threads`, `children`, `tasks`,
-    `index_names` (a loaded pandas Index, which other names may use too, was renamed in place) …
+    dynamic_effects: seen at run time: `network`, `lookup` (of a host's name), `subprocess`,
+    `threads`, `children`, `tasks`, `index_names` (a loaded pandas Index, which other names may use
+    too, was renamed in place) …
     clean: nothing but names and imported modules is left of it in the kernel, which may serve a
     later step of the notebook.
     """

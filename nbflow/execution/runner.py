@@ -71,7 +71,12 @@ _TOUCHES: Final = {
     "subprocess": "it started another program when it ran",
     "database": "it used a database when it ran",
 }
-"""What is seen while a step runs and speaks against using its result again."""
+"""What is seen while a step runs and speaks against running it, or using its result, again."""
+_NOT_REUSED: Final = {
+    **_TOUCHES,
+    "lookup": "it looked up a name on the network when it ran",
+}
+"""What speaks against using its result again, though it may run again."""
 
 
 CellOutputs = Mapping[str, list[dict[str, Any]]]
@@ -770,7 +775,7 @@ def _never_reuse(step: Step, task: machine.TaskState, outcome: TaskOutcome) -> s
         return f"`{min(lost)}` cannot be stored"
     if step.lane is not None:
         return "it shares a kernel with other steps"
-    for effect, why in _TOUCHES.items():
+    for effect, why in _NOT_REUSED.items():
         if effect in report.dynamic_effects:
             return why
     if report.untracked_files:

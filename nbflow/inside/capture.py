@@ -7,7 +7,7 @@ are reported, none is passed over.
 
 import contextlib
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +51,8 @@ def capture(
         namespace=namespace, session=session, spec=spec, loaded=loaded, has_looked=has_looked
     )
     seen.look()
+    mutations = tuple(sorted(seen.mutations(changed_tables)))
+    seen.look_at_changed(mutations)
     staging = _Staging(
         folder=Path(spec.staging),
         packing=loaded.packing,
@@ -70,7 +72,7 @@ def capture(
     return TaskReport(
         outputs=tuple(staging.staged),
         unstorable=unstorable,
-        found_mutations=tuple(sorted(seen.mutations(changed_tables))),
+        found_mutations=mutations,
         # What cannot be stored cannot be looked through: it may hold on to anything (a weakref).
         untouched=() if unstorable else tuple(sorted(apart)),
         lent=() if unstorable else tuple(sorted(lent)),
@@ -114,6 +116,13 @@ class _Seen:
             elif name not in self.spec.passes:
                 self.absent.append(name)
         self._take_shared_tables()
+
+    def look_at_changed(self, names: Iterable[str]) -> None:
+        """What the step changed unforeseen is left by it, too: who asks for it later must not get
+        what it was before."""
+        for name in set(names) & self.namespace.keys() - self.outputs.keys() - self.sql:
+            if self.spec.each or _is_light(self.namespace[name]):
+                self._look_at(name, self.namespace[name])
 
     def _take_shared_tables(self) -> None:
         """An SQL result that Python also keeps under another name is stored with that name."""

@@ -652,6 +652,8 @@ class Walk:
         if key == "_cache" and type(value) is dict:
             parts = value.items()
             value = {n: part for n, part in parts if not self._is_lazy_part(owner, n, part)}
+            if not value and _is_foreign(type(owner)):
+                return  # made when the first part of it was read
         self.text(key)
         self.feed(value)
 
@@ -795,8 +797,12 @@ def _is_lazy(kind: type, key: str) -> bool:
 
 
 def _is_of_library(kind: type, key: str) -> bool:
-    home = next(base.__module__ for base in kind.__mro__ if key in vars(base))
-    return home != "__main__" and not is_local(sys.modules.get(home))
+    return _is_foreign(next(base for base in kind.__mro__ if key in vars(base)))
+
+
+def _is_foreign(kind: type) -> bool:
+    """Whether a class is no code of the user's own."""
+    return kind.__module__ != "__main__" and not is_local(sys.modules.get(kind.__module__))
 
 
 def _reduce(value: Any) -> Any:

@@ -195,7 +195,8 @@ class Watcher:
             self._effects.add("network")
 
     def looked_up(self, *_: Any) -> None:
-        self._effects.add("network")
+        # Whatever comes of it is told apart: who connects then has reached the network.
+        self._effects.add("lookup")
 
     def launched(self, program: Any = "", *_: Any) -> None:
         if not _only_looks_at_the_machine(program):

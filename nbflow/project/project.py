@@ -476,6 +476,16 @@ class Project:
             learned = desk.ledger.learned(found.notebook)
             return opened.graph(values=found.parameters, learned=learned)
 
+    def _output(self, desk: Desk, run: Run, name: str) -> "Blob":
+        from nbflow.project.stored import find_output  # brings pandas
+
+        snapshot = snapshot_path(desk.layout, run.id)
+        if "." in name or not snapshot.exists():
+            return find_output(run, name)
+        learned = desk.ledger.learned(run.notebook)
+        opened = open_snapshot(snapshot, self.root / run.notebook, self.root)
+        return find_output(run, name, opened.graph(values=run.parameters, learned=learned))
+
     def _as_it_was(self, desk: Desk, run: Run) -> Opened:
         snapshot = snapshot_path(desk.layout, run.id)
         if not snapshot.exists():
@@ -513,10 +523,9 @@ class Project:
             NotFound: no such run or name. StoreError: the stored file is missing or damaged.
         """
         from nbflow.project.pages import page_of  # brings pandas
-        from nbflow.project.stored import find_output
 
         with self._past() as desk:
-            blob = find_output(desk.ledger.run(run), name)
+            blob = self._output(desk, desk.ledger.run(run), name)
             return page_of(desk.blobs, blob, name, offset=offset, limit=limit, profile=profile)
 
     def last_event(self, *, actor: str = "") -> int:
@@ -540,10 +549,8 @@ class Project:
         Raises:
             NotFound: no such run or name.
         """
-        from nbflow.project.stored import find_output  # brings pandas
-
         with self._past() as desk:
-            blob = find_output(desk.ledger.run(run), name)
+            blob = self._output(desk, desk.ledger.run(run), name)
             return blob, desk.blobs.path(blob), desk.blobs.key()
 
     def keep(self, run: str, *, kept: bool, label: str = "", actor: str = "") -> Run:
@@ -644,10 +651,10 @@ class Project:
             UsageError: no such run, name or format.
         """
         # It brings pandas, which no other verb needs in this process.
-        from nbflow.project.stored import find_output, stored_value
+        from nbflow.project.stored import stored_value
 
         with self._past() as desk:
-            blob = find_output(desk.ledger.run(run), name)
+            blob = self._output(desk, desk.ledger.run(run), name)
             return stored_value(desk.blobs, blob, name, output)
 
     def sql(self, sql: str, *, run: str | None = None, actor: str = "") -> "SqlResult":

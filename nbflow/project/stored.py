@@ -13,7 +13,9 @@ import duckdb
 import pandas as pd
 
 from nbflow.core.errors import NotFound, StoreError, UsageError
-from nbflow.core.run import Run
+from nbflow.core.graph import Graph
+from nbflow.core.names import Name
+from nbflow.core.run import Run, Status
 from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import is_from_python, read_frame, write_frame
@@ -36,17 +38,28 @@ class StoredValue:
     path: Path | None = None
 
 
-def find_output(run: Run, name: str) -> Blob:
+def find_output(run: Run, name: str, graph: Graph | None = None) -> Blob:
     """The last version of a name in a run; `STEP.NAME` asks for that step's version.
+
+    With the run's `graph`, an earlier version is never taken for a last one that was not kept.
 
     Raises:
         NotFound: the run has no such value.
     """
     found: dict[str, Blob] = {}
+    makers: dict[str, str] = {}
     for result in run.steps:
         for blob in result.outputs:
             for member in blob.names:
                 found[member] = found[f"{result.step}.{member}"] = blob
+                makers[member] = result.step
+    last = _last_writer(run, name, graph) if graph is not None else None
+    if last is not None and makers.get(name, last) != last:
+        raise NotFound(
+            f"run {run.id} did not keep the last `{name}`, which step `{last}` left",
+            hint=f"`{makers[name]}.{name}` is an earlier one; a step that reads `{name}` below "
+            "has it kept",
+        )
     if name not in found or found[name].kind == "absent":
         near = get_close_matches(name, found, n=3)
         known = sorted(member for member in found if "." not in member)
@@ -54,6 +67,12 @@ def find_output(run: Run, name: str) -> Blob:
         hint = f"did you mean {' or '.join(near)}?" if near else rest
         raise NotFound(f"run {run.id} has no stored value `{name}`", hint=hint)
     return found[name]
+
+
+def _last_writer(run: Run, name: str, graph: Graph) -> str | None:
+    ended = {step.step_id: step.step for step in run.steps if step.status is Status.SUCCEEDED}
+    writers = (step.id for step in reversed(graph.steps) if Name(name) in step.declared_writes)
+    return next((ended[step] for step in writers if step in ended), None)
 
 
 def stored_value(blobs: BlobStore, blob: Blob, name: str, output: Path | None) -> StoredValue:

@@ -299,8 +299,7 @@ def _comparable(blob: Blob, name: str) -> str:
         ((kind, digest) for one, kind, digest in blob.each if one == name),
         (blob.python_type or blob.kind, blob.digest),
     )
-    shape = f" {blob.rows} rows" if blob.rows is not None else ""
-    return f"{kind}{shape} {digest}"
+    return f"{kind} {digest}"
 
 
 def _files(root: Path) -> dict[str, str]:

@@ -447,3 +447,35 @@ def test_definitions_that_need_each_other_over_many_paths_are_gone_through_once(
     graph = linked(*cells)
     assert len(graph.definitions) == 300
     assert len(graph.steps[-1].replays) == 300
+
+
+@pytest.mark.parametrize(
+    ("cells", "because"),
+    [
+        pytest.param(
+            ("x = make()", "x.poke()", "x.size"),
+            "cell 3 line 1 reads `x`, which cell 2 line 1 may change",
+            id="perhaps_changed",
+        ),
+        pytest.param(
+            ("x = [1]", "x.append(2)", "print(x)"),
+            "cell 3 line 1 reads `x`, which cell 2 line 1 writes",
+            id="surely_changed",
+        ),
+    ],
+)
+def test_an_edge_says_how_sure_its_writer_is(cells: tuple[str, ...], because: str) -> None:
+    found = [edge.because for edge in linked(*cells).edges]
+    assert because in found
+
+
+def test_who_asks_what_a_compiled_function_was_called_with_needs_one_kernel() -> None:
+    """Each call compiles for its arguments; other kernels define the function anew."""
+    graph = linked(
+        "import numba",
+        "options = {'fastmath': True}",
+        "@numba.njit(**options)\ndef double(x):\n    return 2 * x",
+        "double(1.5)",
+        "print(double.inspect_asm().keys())",
+    )
+    assert any("shows what a function was called with" in why for why in graph.one_lane)

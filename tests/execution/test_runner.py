@@ -366,6 +366,7 @@ def test_a_success_is_recorded_under_its_fingerprint_with_all_that_can_change_it
             {"dynamic_effects": ("network",)},
             "it reached the network when it ran",
         ),
+        ({"dynamic_effects": ("lookup",)}, "it looked up a name on the network when it ran"),
         ({"untracked_files": ("/tmp/x",)}, "it touched files that cannot be tracked: /tmp/x"),
     ],
 )

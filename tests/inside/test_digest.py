@@ -21,6 +21,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import statsmodels.api as sm
 
 from nbflow.inside import digest as module
 from nbflow.inside.digest import Undigestible, digest, examine, snapshot, trust
@@ -327,3 +328,14 @@ def test_tables_that_arrow_made_may_be_written_to_without_it() -> None:
     table = pa.table({"a": [1.0, 2.0]})
     looks = [memory for value in (table, table.to_pandas()) for memory in examine(value).arrays]
     assert not list(overlapping(looks))
+
+
+def test_what_an_object_of_a_library_has_cached_is_no_part_of_it() -> None:
+    exog = np.column_stack([np.ones(20), np.arange(20.0)])
+    model = sm.GLM(np.arange(20.0) % 2, exog, family=sm.families.Binomial())
+    influence = model.fit().get_influence(observed=False)
+    before = snapshot(influence)
+    assert not hasattr(influence, "_cache")
+    influence.summary_frame()
+    assert influence._cache
+    assert not before.changed(snapshot(influence))

@@ -221,6 +221,12 @@ def test_network_subprocesses_and_databases_are_effects(listening: Watcher, tmp_
     assert seen.untracked_files == ("app.db",)
 
 
+def test_who_only_asks_for_a_name_has_not_reached_the_network(listening: Watcher) -> None:
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("nobody.invalid", 80)
+    assert listening.stop().effects == ("lookup",)
+
+
 def test_pairs_of_sockets_are_no_network(listening: Watcher) -> None:
     one, other = socket.socketpair()
     one.close()

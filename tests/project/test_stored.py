@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from blake3 import blake3
@@ -11,6 +12,7 @@ from nbflow.core.run import Run, RunId, Status, StepResult
 from nbflow.core.task import Blob, StagedBlob
 from nbflow.inside import tables
 from nbflow.inside.seal import read_seal
+from nbflow.project import Project
 from nbflow.project.stored import find_output, stored_value
 from nbflow.store.blobs import BlobStore
 
@@ -73,3 +75,32 @@ def test_a_large_table_can_be_had_in_every_format(suffix: str, tmp_path: Path) -
         "duckdb": lambda: tables.read_frame(output, seal=seal),
     }
     pd.testing.assert_frame_equal(read[suffix](), frame)
+
+
+@pytest.mark.slow
+def test_an_older_version_is_no_answer_for_one_that_was_not_kept(tmp_path: Path) -> None:
+    """`draw` is a generator's object that two cells change, the last of them for nobody."""
+    cells = ["import random\ndraw = random.Random(1)", "a = draw.random()", "b = draw.random()"]
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(node, tmp_path / "n.ipynb")
+    project = Project.find(tmp_path)
+    run = project.run(tmp_path / "n.ipynb")
+    with pytest.raises(UsageError, match="did not keep the last `draw`, which step `b` left"):
+        project.get(run.id, "draw")
+    assert project.get(run.id, "b").text is not None
+
+
+@pytest.mark.slow
+def test_what_a_step_changed_unforeseen_is_what_the_run_left(tmp_path: Path) -> None:
+    """No text shows that `rows` is changed: the call goes by way of a dict of functions."""
+    (tmp_path / "tools.py").write_text("import operator\nADD = operator.iadd\n")
+    cells = [
+        "from tools import ADD\nrows = [1]",
+        "kept = len(rows)",
+        "done = len(getattr(__import__('tools'), 'ADD')(rows, [2]))",
+    ]
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(node, tmp_path / "n.ipynb")
+    project = Project.find(tmp_path)
+    run = project.run(tmp_path / "n.ipynb")
+    assert project.get(run.id, "rows").text == "[1, 2]"
