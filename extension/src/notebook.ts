@@ -20,6 +20,9 @@ import { WorkflowModel } from './models/workflow';
 import type { INotebookWorkflow } from './tokens';
 import type { Content, ContentCell, Fix } from './wire';
 
+/** The drives whose files are those of the server: Jupyter's own, and the one of those who edit together. */
+const OURS: ReadonlySet<string> = new Set(['', 'RTC']);
+
 /** The unsaved text of a notebook: what the analysis reads, and nothing else. */
 class PanelSource implements ISource {
   constructor(
@@ -27,8 +30,10 @@ class PanelSource implements ISource {
     private readonly _contents: Contents.IManager
   ) {}
 
+  /** What lies on another drive keeps its name: the server has no such file, or quite another one. */
   get path(): string {
-    return this._contents.localPath(this._panel.context.path);
+    const { path } = this._panel.context;
+    return OURS.has(this._contents.driveName(path)) ? this._contents.localPath(path) : path;
   }
 
   get changed(): ISignal<unknown, unknown> {

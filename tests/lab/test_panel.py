@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.lab.test_journey import press_through
+
 MANY = 300
 WIRE = Path(__file__).parent.parent / "wire"
 
@@ -150,6 +152,36 @@ def test_an_edge_that_is_not_true_is_denied(window: Any, lab: Any) -> None:
     window.page.keyboard.press("Control+z")
     doubtful.wait_for(state="attached")
     assert text.inner_text() == "plot(sales)"
+
+
+def test_a_server_that_lets_nobody_in_is_named(window: Any, lab: Any) -> None:
+    window.open(lab.write("session.ipynb", "a = [1]", "b = [2]"))
+    panel = window.panel()
+    panel.locator('[data-step="b"]').wait_for()
+    pattern = f"{lab.url}nbflow/api/graph?*"
+    window.page.route(pattern, lambda route: route.fulfill(status=403, json={"message": "no"}))
+    window.write_cell(2, "b = sorted(a)")
+    banner = panel.locator(".nbflow-Banner", has_text="Log in again")
+    banner.wait_for()
+    window.page.unroute(pattern)
+    banner.get_by_role("button", name="Try again").click()
+    banner.wait_for(state="detached")
+    panel.locator('[data-edge="c1→c2"]').wait_for(state="attached")
+    assert all("403" in each for each in window.complaints)
+    window.complaints.clear()
+
+
+def test_a_notebook_is_followed_to_its_new_name(window: Any, lab: Any) -> None:
+    window.open(lab.write("before.ipynb", "a = [1]", "print(a)"))
+    badge = window.page.locator('.nbflow-Badge[data-step="a"]')
+    badge.wait_for()
+    rename = "names => window.jupyterapp.serviceManager.contents.rename(...names)"
+    window.page.evaluate(rename, ["before.ipynb", "after.ipynb"])
+    window.page.locator(".lm-TabBar-tabLabel", has_text="after.ipynb").wait_for()
+    window.write_cell(2, "print(max(a))")
+    window.command("nbflow:run", path="after.ipynb", jobs=1)
+    press_through(window, "Save and Run")
+    window.page.locator('.nbflow-Badge[data-step="a"][data-status="succeeded"]').wait_for()
 
 
 def sample(name: str) -> Any:

@@ -48,6 +48,11 @@ export class RunModel extends AskingModel {
     return this._items;
   }
 
+  /** The stream of events has broken: what is shown may be old. */
+  get lost(): boolean {
+    return this._lost;
+  }
+
   /** A run that was going on here has ended. */
   get finished(): ISignal<this, Run> {
     return this._finished;
@@ -142,6 +147,8 @@ export class RunModel extends AskingModel {
 
   /** After a break the stream brings what was missed; a server that forgot is asked. */
   private _onConnected(_: EventFeed, connected: boolean): void {
+    this._lost = !connected;
+    this._changed.emit();
     if (connected && this._run !== null && this.running) {
       void this.show(this._run.run);
     }
@@ -171,6 +178,7 @@ export class RunModel extends AskingModel {
   }
 
   private _run: Run | null = null;
+  private _lost = false;
   private _steps: ReadonlyMap<string, StepResult> = new Map();
   private _items: ReadonlyMap<string, Items> = new Map();
   private _loading: { id: string; missed: FeedEvent[] } | null = null;

@@ -25,9 +25,12 @@ FEATURES: Final[Mapping[str, bool]] = {
 """What this version can do; a panel hides the rest."""
 
 
-def capabilities(version: str) -> Json:
-    """`GET capabilities`."""
-    return {"version": version, "features": dict(FEATURES)}
+def capabilities(version: str, *, has_files: bool = True) -> Json:
+    """`GET capabilities`: where notebooks are no files, nothing can be done with them."""
+    return {
+        "version": version,
+        "features": {name: able and has_files for name, able in FEATURES.items()},
+    }
 
 
 def tags(kinds: Iterable[TagKind]) -> Json:

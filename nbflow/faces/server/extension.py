@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.utils import url_path_join
 
 from nbflow.faces.server.handlers import Nothing, handlers
@@ -23,7 +24,11 @@ def load(app: Any) -> None:
     """Add our addresses to a server (a `ServerApp`)."""
     manager = app.contents_manager
     root = Path(getattr(manager, "root_dir", "") or app.root_dir).absolute()
-    places = Places(root=root, shows_hidden=bool(getattr(manager, "allow_hidden", False)))
+    places = Places(
+        root=root,
+        shows_hidden=bool(getattr(manager, "allow_hidden", False)),
+        has_files=isinstance(manager, FileManagerMixin),
+    )
     answering = Workers(_ANSWERING, "nbflow-answers")
     thinking = Workers(_THINKING, "nbflow-thinks")
     hub = Hub(places, answering, hear=Warming(Workers(1, "nbflow-warms")).hear)

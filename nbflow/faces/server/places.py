@@ -47,11 +47,13 @@ class Place:
 
 @dataclass(slots=True)
 class Places:
-    """The contents below a server's root. `shows_hidden` is Jupyter's `allow_hidden`; `on_project`
-    is told of each project before anything is done in it for the first time."""
+    """The contents below a server's root. `shows_hidden` is Jupyter's `allow_hidden`; `has_files`:
+    the contents are files of this machine; `on_project` is told of each project before anything is
+    done in it for the first time."""
 
     root: Path
     shows_hidden: bool = False
+    has_files: bool = True
     on_project: Callable[["Project"], None] = lambda _: None
     _projects: dict[Path, "Project"] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -60,8 +62,13 @@ class Places:
         """What a contents path names: a notebook, or a folder (empty: the root).
 
         Raises:
-            NotFound: it lies outside the root, or is hidden.
+            NotFound: it lies outside the root, or is hidden. UsageError: nothing here is a file.
         """
+        if not self.has_files:
+            raise UsageError(
+                "this Jupyter server does not keep its notebooks as files",
+                hint="nbflow reads and runs notebooks that are files of the server's machine",
+            )
         file = self._file(path)
         return Place(file=file, project=self._project(file))
 

@@ -38,7 +38,7 @@ class Route:
 
 
 def _capabilities(call: Call) -> Json:
-    return documents.capabilities(__version__)
+    return documents.capabilities(__version__, has_files=call.places.has_files)
 
 
 def _graph(call: Call) -> Json:

@@ -168,9 +168,10 @@ class Hub:
         for key in tuple(listener.positions):
             try:
                 self._places.with_key(key)
-            except NotFound:
+            except (NotFound, UsageError):
                 del listener.positions[key]  # removed since
-        _ = self._places.at("").project
+        if self._places.has_files:
+            _ = self._places.at("").project
         missed: list[Row] = []
         for project in self._places.projects():
             self._follow(project)

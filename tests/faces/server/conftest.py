@@ -103,7 +103,7 @@ class Running:
         self.process.wait(timeout=PATIENCE_SECONDS)
 
 
-def start_server(folder: Path, root: Path) -> Running:
+def start_server(folder: Path, root: Path, *options: str) -> Running:
     """Start a server on `root`; `folder` takes its own files."""
     for name in ("config", "data", "runtime"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -125,6 +125,7 @@ def start_server(folder: Path, root: Path) -> Running:
                 f"--IdentityProvider.token={TOKEN}",
                 "--ServerApp.jpserver_extensions=nbflow=True",
                 "--ServerApp.authorizer_class=by_header.ByHeader",
+                *options,
             ],
             env=environment,
             cwd=folder,

@@ -313,3 +313,105 @@ def test_a_history_that_was_removed_begins_anew_for_those_who_listen(
     run = asking.post("runs", path=tale).json()["run"]
     assert next(stream.rows(run))["kind"] == "run_queued"
     stream.close()
+
+
+def test_a_stream_goes_on_where_it_was_after_the_server_was_restarted(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "nbflow.toml").touch()
+    first = start_server(tmp_path / "first", root)
+    wait = (
+        "import pathlib, time\nwhile not pathlib.Path('go').exists():\n    time.sleep(0.05)\nx = 1"
+    )
+    seen: list[dict[str, Any]] = []
+    try:
+        path = first.asking.notebook("a.ipynb", "a = [1]", wait, tags={2: ["step:slow"]})
+        stream = Stream(first.asking)
+        stream.next()
+        run = first.asking.post("runs", path=path).json()["run"]
+        for row in stream.rows(run):
+            seen.append(row)
+            if (row["kind"], row["step"]) == ("step_started", "slow"):
+                break
+    finally:
+        first.stop()
+    (root / "go").touch()
+    second = start_server(tmp_path / "second", root)
+    try:
+        again = Stream(second.asking, header=seen[-1]["mark"])
+        again.next()
+        rest = list(again.rows(run))
+        again.close()
+    finally:
+        second.stop()
+    assert rest[-1]["kind"] == "run_finished"
+    ids = [row["id"] for row in seen + rest]
+    assert ids == sorted(set(ids)), "each once, in order"
+    assert [row["kind"] for row in seen + rest].count("step_finished") == 2
+
+
+# -- where notebooks are no files ----------------------------------------------------------------
+
+ELSEWHERE = '''
+from jupyter_server.services.contents.manager import ContentsManager
+
+class Elsewhere(ContentsManager):
+    """Keeps nothing, and nowhere."""
+
+    def dir_exists(self, path):
+        return True
+
+    def is_hidden(self, path):
+        return False
+
+    def file_exists(self, path=""):
+        return False
+'''
+
+
+def test_a_server_that_keeps_no_files_says_so(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "server"
+    root.mkdir()
+    folder.mkdir()
+    (folder / "elsewhere.py").write_text(ELSEWHERE)
+    (root / "a.ipynb").write_text(json.dumps(content("secret = 1")))
+    option = "--ServerApp.contents_manager_class=elsewhere.Elsewhere"
+    running = start_server(folder, root, option)
+    try:
+        asking = running.asking
+        features = asking.get("capabilities").json()["features"]
+        assert not any(features.values())
+        for answer in (
+            asking.post("graph", path="a.ipynb", content=content("x = 1")),
+            asking.post("plan", path="a.ipynb"),
+            asking.post("runs", path="a.ipynb"),
+            asking.get("runs", path="a.ipynb"),
+        ):
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (400, "usage")
+            assert "does not keep its notebooks as files" in error["message"]
+        stream = Stream(asking)
+        assert set(stream.next()) == {"id"}
+        stream.close()
+    finally:
+        running.stop()
+
+
+def test_a_notebook_that_was_moved_or_deleted_while_it_was_open(asking: Asking, tale: str) -> None:
+    run = asking.post("runs", path=tale).json()["run"]
+    asking.ended(run, tale)
+    moved = tale.replace("tale", "moved")
+    (asking.root / tale).rename(asking.root / moved)
+    # What is typed can be looked at, whether there is a file or not; a run needs one.
+    text = content("a = [1]", "b = [*a, 2]")
+    for path in (tale, moved):
+        assert asking.post("graph", path=path, content=text).status_code == 200
+    for route in ("plan", "runs"):
+        gone = asking.post(route, path=tale)
+        assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+    assert asking.get("runs", path=moved).json()["runs"] == []
+    assert [each["run"] for each in asking.get("runs", path=tale).json()["runs"]] == [run]
+    again = asking.post("runs", path=moved).json()["run"]
+    assert asking.ended(again, moved)["status"] == "succeeded"
+    on_a_drive = asking.post("runs", path=f"s3:{moved}")
+    assert on_a_drive.status_code == 404

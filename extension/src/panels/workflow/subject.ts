@@ -22,6 +22,8 @@ export interface ISubject {
   /** Whether the first answer is still awaited. */
   readonly loading: boolean;
   readonly run: Run | null;
+  /** Nothing is heard of the run that is going on. */
+  readonly lost: boolean;
   readonly results: ReadonlyMap<string, ShownResult>;
   /** What the next run would do; null where it is not known. */
   readonly plan: Plan | null;
@@ -63,6 +65,10 @@ export class OpenSubject implements ISubject {
 
   get run(): Run | null {
     return this.workflow.run.run;
+  }
+
+  get lost(): boolean {
+    return this.workflow.run.running && this.workflow.run.lost;
   }
 
   get results(): ReadonlyMap<string, ShownResult> {
@@ -131,6 +137,7 @@ export class RunSubject implements ISubject {
   graph: Graph | null = null;
   error: RequestError | null = null;
   run: Run | null = null;
+  readonly lost = false;
   results: ReadonlyMap<string, ShownResult> = new Map();
   readonly plan = null;
   items: ReadonlyMap<string, Items> = new Map();

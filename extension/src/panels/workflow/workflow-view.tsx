@@ -24,6 +24,7 @@ import type { Outlook } from '../../models/plan';
 import { outlook } from '../../models/plan';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
+import type { RequestError } from '../../request';
 import type { Features, Graph, Run, Schedules } from '../../wire';
 import { ENDED } from '../../wire';
 import { arrangedNow } from './arrange';
@@ -402,18 +403,30 @@ function Search({ query, matches, trans, onQuery, onEnter }: ISearchProps): Reac
   );
 }
 
-/** Why what is drawn is not what is written, if so. */
+/** What went wrong, in words that say what to do. */
+function words(error: RequestError, trans: TranslationBundle): string {
+  switch (error.status) {
+    case 0:
+      return trans.__('The server does not answer.');
+    case 401:
+    case 403:
+      return trans.__('The server does not let you in. Log in again: your session may have ended.');
+    default:
+      return error.message;
+  }
+}
+
+/** Why what is drawn is not what is written, or not how it goes, if so. */
 function Banner({ subject, trans }: { subject: ISubject; trans: TranslationBundle }) {
-  const { error, graph } = subject;
-  if (error === null || graph === null) {
+  const { error, graph, lost } = subject;
+  if (graph === null || (error === null && !lost)) {
     return null;
   }
+  const news = trans.__('No news of the run: the connection to the server is asked for again.');
   return (
     <div className="nbflow-Banner" role="alert">
       <span>
-        {error.status === 0
-          ? trans.__('The server does not answer; this is the graph as it was.')
-          : error.message}
+        {error === null ? news : trans.__('%1 This is the graph as it was.', words(error, trans))}
       </span>
       <button className="nbflow-Link" onClick={() => subject.retry()}>
         {trans.__('Try again')}
@@ -437,7 +450,7 @@ function Empty({ subject, commands, trans }: IEmptyProps): React.JSX.Element {
   if (error !== null) {
     return (
       <div className="nbflow-Empty" role="alert">
-        <p>{error.message}</p>
+        <p>{words(error, trans)}</p>
         {error.hint && <p className="nbflow-Empty-hint">{error.hint}</p>}
         <button className="jp-mod-styled jp-Button" onClick={() => subject.retry()}>
           {trans.__('Try again')}
