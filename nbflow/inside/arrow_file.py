@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[pa.Table, dict[str, bytes]]:
         StoreError: the file is missing or damaged.
     """
     try:
-        with pa.memory_map(str(path)) as source:
+        with _source(path) as source:
             table = pa.ipc.open_file(source).read_all()
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"table file {path}: {error}") from error
@@ -68,6 +68,13 @@ def read(path: Path) -> tuple[pa.Table, dict[str, bytes]]:
         if key.startswith(_KEY)
     }
     return table.replace_schema_metadata(None), template
+
+
+def _source(path: Path) -> pa.NativeFile:
+    try:
+        return pa.memory_map(str(path))
+    except OSError:  # file systems of other machines do not always map files
+        return pa.OSFile(str(path))
 
 
 class _Passing(io.RawIOBase):

@@ -269,7 +269,10 @@ def check_file(path: Path, key: bytes) -> None:
     try:
         threads = blake3.AUTO if path.stat().st_size >= _MANY_THREADS_BYTES else 1
         total = blake3(key=key, max_threads=threads)
-        total.update_mmap(path)
+        try:
+            total.update_mmap(path)
+        except OSError:  # file systems of other machines do not always map files
+            total.update(path.read_bytes())
     except OSError as error:
         raise StoreError(f"stored value {path} cannot be read: {error.strerror}") from error
     if not secrets.compare_digest(recorded, total.hexdigest().encode()):

@@ -69,7 +69,12 @@ def map_file(path: Path) -> tuple[memoryview, MappedFile]:
         ValueError: it is empty.
     """
     with path.open("rb") as file:
-        memory = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        try:
+            memory = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except OSError:  # file systems of other machines do not always map files
+            memory = _Memory(-1, os.fstat(file.fileno()).st_size)
+            if file.readinto(memory) != len(memory):
+                raise
     view = memoryview(memory)
     start = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
     found = MappedFile(path=path, memory=weakref.ref(memory), start=start, size=len(view))

@@ -247,9 +247,7 @@ class BlobStore:
         if size >= _PASSING_BYTES:
             for piece in _passing(path):
                 total.update(piece)
-        elif size >= _MAPPED_BYTES:
-            total.update_mmap(path)
-        else:
+        elif size < _MAPPED_BYTES or not _updated_mapped(total, path):
             total.update(path.read_bytes())
         return total.hexdigest()
 
@@ -270,6 +268,15 @@ class BlobStore:
                 f"{self.root}: {free} bytes are free on the disk, {reserve_bytes} are needed",
                 hint="free some space, or remove old results (nbflow gc)",
             )
+
+
+def _updated_mapped(total: blake3, path: Path) -> bool:
+    """Whether a file could be mapped: file systems of other machines do not always do that."""
+    try:
+        total.update_mmap(path)
+    except OSError:
+        return False
+    return True
 
 
 def _passing(path: Path) -> Iterator[memoryview]:

@@ -217,7 +217,10 @@ def _primary_code(error: BaseException | None) -> int:
 def _repair(path: Path) -> str:
     """The commands that put a damaged file and its -wal aside, and a copy back if there is one."""
     file, aside = shlex.quote(str(path)), shlex.quote(f"{path.parent}/damaged")
-    commands = f"mkdir {aside} && mv {file} {file}-* {aside}"
+    # A ledger that was closed has no -wal: `mv` would complain of a pattern that matches nothing.
+    beside = sorted(path.parent.glob(f"{path.name}-*"))
+    moved = " ".join(shlex.quote(str(one)) for one in (path, *beside))
+    commands = f"mkdir {aside} && mv {moved} {aside}"
     copies = sorted(path.parent.glob(f"{path.name}.v*.backup"), key=_modified)
     if copies:
         return f"put the last copy back: {commands}; cp {shlex.quote(str(copies[-1]))} {file}"

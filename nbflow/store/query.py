@@ -118,7 +118,11 @@ def _mapped(path: Path) -> Any:
     import pyarrow as pa  # only large tables need it
 
     try:
-        with pa.memory_map(str(path)) as source:
+        try:
+            source = pa.memory_map(str(path))
+        except OSError:  # file systems of other machines do not always map files
+            source = pa.OSFile(str(path))
+        with source:
             return pa.ipc.open_file(source).read_all()
     except (OSError, pa.ArrowException) as error:
         raise duckdb.IOException(f"{path}: {error}") from error

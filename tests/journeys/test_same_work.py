@@ -93,6 +93,24 @@ def test_the_work_of_a_killed_run_is_taken_over(bench: Bench) -> None:
 
 
 @LONG
+def test_c14_a_runner_that_stands_still_is_not_overtaken(bench: Bench) -> None:
+    first = begun(bench)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        said = bench.say("resume", "latest")
+        assert (said.code, "still running" in said.err) == (2, True)
+        second = waiting(bench)
+    finally:
+        first.send_signal(signal.SIGCONT)
+    one, other = end_both(bench, first, second)
+    assert (one.code, other.code) == (0, 0), one.err + other.err
+    assert "total 6" in printed(bench.result(one))
+    assert "total 6" in printed(bench.result(other))
+    assert made(bench) == 1
+    bench.await_silence()
+
+
+@LONG
 def test_a_run_that_waits_can_be_cancelled(bench: Bench) -> None:
     first = begun(bench)
     second = waiting(bench)

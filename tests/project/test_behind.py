@@ -1,5 +1,6 @@
 """Results are read at once and durable later; what is recorded is on disk, in order."""
 
+import errno
 import math
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from nbflow.core.errors import StoreError
@@ -24,7 +26,7 @@ from nbflow.core.plan import Recorded
 from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
 from nbflow.core.step import Input, Step, StepId, StepName
 from nbflow.core.task import Blob, Keep, Kept, StagedBlob
-from nbflow.inside import tables, values
+from nbflow.inside import mapped, tables, values
 from nbflow.inside.digest import examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
@@ -33,6 +35,7 @@ from nbflow.project.behind import Behind
 from nbflow.project.line import Ended
 from nbflow.store.blobs import BlobStore
 from nbflow.store.displays import Displays
+from nbflow.store.query import StoredTable, query
 
 RUN = RunId("r")
 
@@ -247,6 +250,87 @@ def test_a_large_table_is_kept_as_an_arrow_file(
     assert store.verify(kept)
     assert values.load_file(store.path(kept), "table", packing=packing(store)).equals(frame())
     assert values.load_hand(run.place(blob), packing=packing(store)).equals(frame())
+
+
+def test_what_cannot_be_mapped_is_read(
+    run: Behind,
+    gate: Gate,
+    ledger: Ledger,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on file systems of other machines, which do not always map files."""
+
+    def refuse(*given: Any, **_: Any) -> Any:
+        raise OSError(errno.ENODEV, "No such device")
+
+    class Memory(mapped._Memory):
+        def __new__(cls, file: int, *given: Any, **more: Any) -> Any:
+            return super().__new__(cls, file, *given) if file == -1 else refuse()
+
+    monkeypatch.setattr(mapped, "_Memory", Memory)
+    monkeypatch.setattr(pa, "memory_map", refuse)
+    monkeypatch.setattr(keeper, "ARROW_BYTES", 1 << 20)
+    gate.open.set()
+    for rows in (10_000, 100_000):
+        value = frame(rows)
+        one = staged(store, tmp_path, value, f"t{rows}")
+        before = values.load_hand(Path(one.path), packing=packing(store))
+        before.loc[0, "a"] = 5
+        blob = run.commit(one)
+        succeed(run, f"s{rows}", blob)
+        run.settle()
+        (kept,) = ledger.results[f"s{rows}"].outputs
+        assert kept.suffix == ("duckdb" if rows == 10_000 else "arrow")
+        assert values.load_file(store.path(kept), "table", packing=packing(store)).equals(value)
+        table = StoredTable(step="s", name="t", path=store.path(kept))
+        assert query("SELECT count(*) FROM t", [table]).rows == ((rows,),)
+
+
+@pytest.mark.parametrize("refused", ["write", "fsync", "link", "replace"])
+@pytest.mark.parametrize("arrow_bytes", [1, 1 << 30])
+def test_c23_a_disk_that_fills_up_while_a_table_is_stored_leaves_no_result(
+    run: Behind,
+    gate: Gate,
+    ledger: Ledger,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: str,
+    arrow_bytes: int,
+) -> None:
+    monkeypatch.setattr(keeper, "ARROW_BYTES", arrow_bytes)
+    gate.open.set()
+    one = staged(store, tmp_path, frame(100_000))
+    store.key()
+    work = getattr(os, refused)
+
+    def full(*given: Any, **more: Any) -> Any:
+        if refused == "link" or threading.current_thread() is not threading.main_thread():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return work(*given, **more)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, refused, full)
+        blob = run.commit(one)
+        if refused == "link" or (refused == "write" and arrow_bytes > 1):
+            run.settle()  # it is copied instead; DuckDB writes by itself
+            assert store.verify(run._final(blob))
+            return
+        with pytest.raises(StoreError, match=r"disk full|No space left") as caught:
+            run.settle()
+        assert "`df` cannot be kept" in str(caught.value)
+        with pytest.raises(StoreError):
+            succeed(run, "s", blob)
+    assert ledger.rows == []
+    assert not any(store.verify(replace(blob, suffix=form)) for form in ("duckdb", "arrow"))
+    later = behind_of(store, ledger, start=gate.start, large=0)
+    with closing(later):
+        kept = later.commit(one)
+        succeed(later, "s", kept)
+        later.settle()
+    assert ledger.rows == ["s succeeded"]
 
 
 def test_every_kind_of_value_is_kept(

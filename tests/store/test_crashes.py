@@ -206,3 +206,22 @@ def test_an_id_is_not_given_again_when_old_events_are_gone(path: Path) -> None:
     connection.close()
     with Ledger(path) as ledger:
         assert ledger.append(event).id == 2
+
+
+def test_c27_a_ledger_works_where_processes_cannot_share_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on file systems of other machines: SQLite goes on without WAL then."""
+    plain = sqlite3.connect
+
+    def without_shared_memory(path: Path, **chosen: object) -> sqlite3.Connection:
+        return plain(f"file:{path}?vfs=unix-dotfile", uri=True, **chosen)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(sqlite3, "connect", without_shared_memory)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.create_run(RUN)
+        assert not (tmp_path / "ledger.sqlite-shm").exists()
+        with Ledger(tmp_path / "ledger.sqlite") as other:
+            assert [run.id for run in other.runs(5)] == [RUN.id]
+            other.request_cancel(RUN.id)
+        assert ledger.cancel_requested(RUN.id)

@@ -219,14 +219,17 @@ def commands(hint: str) -> str:
     return hint.split("(")[1].split(")")[0] if "(" in hint else hint.split(": ", 1)[1]
 
 
-def test_c40_the_hint_of_a_damaged_file_puts_it_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [(), ("l.sqlite-shm",)])
+def test_c40_the_hint_of_a_damaged_file_puts_it_aside(
+    tmp_path: Path, beside: tuple[str, ...]
+) -> None:
     path = tmp_path / "a b" / "l.sqlite"
     path.parent.mkdir()
-    hint = damage(path)
-    path.with_name("l.sqlite-wal").write_bytes(b"wal")
-    subprocess.run(["sh", "-c", commands(hint)], check=True)
+    for name in beside:
+        path.with_name(name).write_bytes(b"beside")
+    subprocess.run(["sh", "-c", commands(damage(path))], check=True)
     assert (path.parent / "damaged" / "l.sqlite").read_bytes() == GARBAGE
-    assert (path.parent / "damaged" / "l.sqlite-wal").exists()
+    assert all((path.parent / "damaged" / name).exists() for name in beside)
     with closing(Database(path)) as fresh:
         assert fresh.rows("SELECT * FROM sqlite_master") == []
 
