@@ -252,9 +252,12 @@ def rows() -> Iterator[Row]:
     )
     yield (
         "jobs",
-        "two CPU-bound branches, 2 jobs",
-        nbflow_run(branches()),
-        {"1 job": (nbflow_run(branches(), jobs=1), "≤ 0.55")},
+        "two CPU-bound branches, 2 jobs, warm zygotes",
+        nbflow_run(branches(), warm=True),
+        {
+            "1 job": (nbflow_run(branches(), jobs=1, warm=True), "≤ 0.55"),
+            "2 jobs, zygotes started first": (nbflow_run(branches()), "—"),
+        },
     )
     yield (
         "frame",

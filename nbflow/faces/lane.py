@@ -28,7 +28,7 @@ from nbflow.inside.capture import capture, forget_peak_memory
 from nbflow.inside.inputs import Loaded, load, restore_channels
 from nbflow.inside.sql import SqlSession
 from nbflow.inside.submodules import bring_in
-from nbflow.inside.surroundings import changed_loggers, logger_states
+from nbflow.inside.surroundings import changed_loggers, hooks, logger_states
 from nbflow.inside.watch import watcher
 
 _REPORT: Final = "report.json"
@@ -46,6 +46,7 @@ class Footprint:
     start: Start
     channels: Watch
     loggers: Mapping[str, Any]
+    hooks: Mapping[str, Any]
 
 
 def open_step(spec_json: str) -> None:
@@ -66,13 +67,15 @@ def close_step() -> None:
 def footprint() -> Footprint:
     """What cells share in this process, before a module is imported into it."""
     start = start_here(os.getcwd())
-    return Footprint(start, watch_channels(start), logger_states())
+    return Footprint(start, watch_channels(start), logger_states(), hooks())
 
 
 def changes_since(before: Footprint) -> tuple[str, ...]:
     """What an import did to it, beyond what mere imports do."""
     channels = changed_channels(before.channels, before.start)
-    return (*sorted(channels), *sorted(changed_loggers(before.loggers)))
+    now = hooks()
+    hooked = (what for what, was in before.hooks.items() if now[what] != was)
+    return (*hooked, *sorted(channels), *sorted(changed_loggers(before.loggers)))
 
 
 class _KernelSide:

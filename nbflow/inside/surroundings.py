@@ -122,13 +122,21 @@ _OF_SHELL: Final = frozenset(
 _SIGNALS: Final = tuple(map(int, signal.valid_signals()))
 
 
+def hooks() -> Mapping[str, Any]:
+    """What Python itself calls in this process."""
+    found = (sys.excepthook, sys.displayhook, sys.breakpointhook, threading.excepthook)
+    return {
+        "signal handlers": [signal.getsignal(number) for number in _SIGNALS],
+        "hooks": (*found, builtins.__import__),
+        "the recursion limit": sys.getrecursionlimit(),
+    }
+
+
 def process_state() -> Mapping[str, Any]:
     """What code can do to its process beside the channels that cells share."""
     return {
-        "signal handlers": [signal.getsignal(number) for number in _SIGNALS],
-        "hooks": (sys.excepthook, sys.displayhook, sys.breakpointhook, threading.excepthook),
+        **hooks(),
         "builtins": {n: id(v) for n, v in vars(builtins).items() if n not in _OF_SHELL},
-        "the recursion limit": sys.getrecursionlimit(),
         "open files": _open_files(),
         "open figures": _open_figures(),
         "exit handlers": atexit._ncallbacks(),

@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import io
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -65,9 +64,9 @@ def preload(modules: Sequence[str], *, folder: str, face: str) -> Mapping[str, s
     for wanted in modules:
         if not _is_fit_by_name(wanted, folder):
             continue
-        before, start = sides.footprint(), _process_state()
+        before, start = sides.footprint(), _living()
         why = _trouble_of_import(wanted)
-        why = why or next(iter(_changes(start, _process_state())), None)
+        why = why or next(iter(_changes(start, _living())), None)
         changed = (one for one in sides.changes_since(before) if one not in _OF_NO_MEANING)
         why = why or next((f"it changes {one}" for one in changed), None)
         if why is not None:
@@ -203,12 +202,9 @@ def _writing() -> Iterator[Callable[[], bool]]:
             sizes.append(os.fstat(aside.fileno()).st_size)
 
 
-def _process_state() -> Mapping[str, Any]:
-    """What an import can do to the process beside the channels that cells share."""
+def _living() -> Mapping[str, Any]:
+    """What must not be there when a process forks."""
     return {
-        "signal handlers": [signal.getsignal(number) for number in signal.valid_signals()],
-        "hooks": (sys.excepthook, sys.displayhook, builtins.__import__, threading.excepthook),
-        "the recursion limit": sys.getrecursionlimit(),
         "threads": (threading.active_count(), strange_threads()),
         "child processes": children(os.getpid()),
     }
