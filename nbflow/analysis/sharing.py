@@ -73,11 +73,12 @@ class Seers:
     def after(self, facts: CellFacts, binds: frozenset[Name]) -> "Seers":
         """When a cell has ended."""
         reaching = _reaching(facts)
-        known = {
-            name: _seen_by(name, seen, binds, reaching)
-            for name, seen in self.known.items()
-            if name not in facts.bound
-        }
+        touched = binds.union(reaching)
+        known = {name: seen for name, seen in self.known.items() if name not in facts.bound}
+        # Most cells concern few of the names, and this is asked for every name at every cell.
+        concerned = [n for n, s in known.items() if n in reaching or not s.isdisjoint(touched)]
+        for name in concerned:
+            known[name] = _seen_by(name, known[name], binds, reaching)
         for name, objects in facts.fresh.items():
             if name in binds:
                 known[name] = frozenset(
