@@ -159,6 +159,8 @@ def verification_lines(answer: Verified) -> list[Text]:
         f" · workflow {text.duration(answer.workflow_seconds) or 'did not run'}"
     )
     found = [Text.assemble(_verdict(answer), (f"  {took}", "dim"))]
+    if answer.failed:
+        found += [Text(), Text(f"Run All fails: {text.one_line(answer.failed)}", "yellow")]
     for each in answer.differences:
         found += [
             Text(),
@@ -180,6 +182,8 @@ def verification_lines(answer: Verified) -> list[Text]:
 def _verdict(answer: Verified) -> tuple[str, str]:
     if answer.refused:
         return "– not compared: the workflow refuses this notebook", "bold yellow"
+    if answer.equal and answer.failed:
+        return "✓ equal up to there: the workflow fails as Run All does", "bold yellow"
     if answer.equal:
         return "✓ equal: the workflow gives what Run All gives", "bold green"
     return "✗ not equal: the workflow does not give what Run All gives", "bold red"

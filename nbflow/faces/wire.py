@@ -55,6 +55,8 @@ class Verified(Protocol):
     @property
     def equal(self) -> bool: ...
     @property
+    def failed(self) -> str | None: ...
+    @property
     def differences(self) -> Sequence[Difference]: ...
     @property
     def nondeterministic(self) -> Sequence[str]: ...
@@ -405,6 +407,7 @@ def verification(value: Verified) -> Json:
     """`verify`."""
     return {
         "equal": value.equal,
+        "failed": value.failed,
         "differences": [
             {
                 "name": each.name,

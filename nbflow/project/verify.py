@@ -66,9 +66,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What the comparison found. `not_compared`: variables that no file can hold on both sides."""
+    """What the comparison found. `not_compared`: variables that no file can hold on both sides.
+
+    failed: where and how Run All itself fails; then only what it came to is compared.
+    """
 
     equal: bool
+    failed: str | None = None
     differences: tuple[Difference, ...] = ()
     nondeterministic: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
@@ -88,6 +92,7 @@ class _Side:
     unstorable: frozenset[str]
     files: Mapping[str, str]
     seconds: float
+    failed: str | None = None
     refused: tuple[Refusal, ...] = ()
 
 
@@ -104,10 +109,16 @@ def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Ve
             workflow = _workflow(_copied(root, base / "workflow", opened), values, names)
         except NbflowError as error:
             found = Refusal(cell=None, code="refused", message=error.message)
-            return Verification(equal=True, refused=(found,), run_all_seconds=run_all.seconds)
+            return Verification(
+                equal=True,
+                failed=run_all.failed,
+                refused=(found,),
+                run_all_seconds=run_all.seconds,
+            )
         if workflow.refused:
             return Verification(
                 equal=True,
+                failed=run_all.failed,
                 refused=workflow.refused,
                 run_all_seconds=run_all.seconds,
                 workflow_seconds=workflow.seconds,
@@ -122,6 +133,7 @@ def verify_notebook(root: Path, opened: Opened, values: Mapping[str, Any]) -> Ve
             real = tuple(found for found in differences if found.name not in unstable)
     return Verification(
         equal=not real,
+        failed=run_all.failed,
         differences=real,
         nondeterministic=tuple(sorted(unstable & {found.name for found in differences})),
         not_compared=tuple(sorted(_held(run_all, workflow))),
@@ -184,7 +196,16 @@ def _run_all(opened: Opened, values: Mapping[str, Any], names: tuple[str, ...]) 
         else frozenset(),
         files=_files(layout.root),
         seconds=seconds,
+        failed=_failure(outcome),
     )
+
+
+def _failure(outcome: TaskOutcome) -> str | None:
+    error = outcome.error
+    if error is None:
+        return outcome.message if outcome.status == "failed" else None
+    where = f"cell {error.cell_index + 1}: " if error.cell_index is not None else ""
+    return f"{where}{error.type}: {error.message}"
 
 
 def _whole_notebook(
@@ -311,13 +332,15 @@ def _files(root: Path) -> dict[str, str]:
 
 
 def _differences(one: _Side, other: _Side) -> Iterator[Difference]:
-    """What is not the same. `one` is Run All: a cell that it did not come to is not compared."""
+    """What is not the same. `one` is Run All: what it did not come to is not compared."""
     if one.status != other.status:
         yield Difference(name="status", kind="status", run_all=one.status, workflow=other.status)
     for name, expected in one.outputs.items():
         if expected != (found := other.outputs.get(name, "")):
             left, right = _where_they_part(expected, found)
             yield Difference(name=name, kind="output", run_all=left, workflow=right)
+    if one.failed:
+        return  # what is left when a run breaks off is no result
     held = _held(one, other)
     for kind, before, after in (
         ("variable", one.values, other.values),

@@ -216,6 +216,7 @@ def test_json_is_one_document_and_nothing_else(
     project.answers["doctor"] = (make.answer(name="disk", ok=True, message="fine", hint=None),)
     project.answers["verify"] = make.answer(
         equal=True,
+        failed=None,
         differences=(),
         nondeterministic=(),
         not_compared=(),
@@ -462,6 +463,7 @@ def test_verify_exits_1_where_the_two_ways_differ(nbflow: Call, project: Any, ma
     difference = make.answer(name="m", kind="table", run_all="3 rows", workflow="4 rows")
     project.answers["verify"] = make.answer(
         equal=False,
+        failed=None,
         differences=[difference],
         nondeterministic=("noise",),
         not_compared=("model",),
@@ -485,11 +487,33 @@ def test_verify_exits_1_where_the_two_ways_differ(nbflow: Call, project: Any, ma
     )
 
 
+def test_verify_says_where_run_all_itself_fails(nbflow: Call, project: Any, make: Any) -> None:
+    project.answers["verify"] = make.answer(
+        equal=True,
+        failed="cell 3: ZeroDivisionError: division by zero",
+        differences=(),
+        nondeterministic=(),
+        not_compared=(),
+        refused=(),
+        run_all_seconds=2.0,
+        workflow_seconds=1.0,
+    )
+    ended = nbflow("verify", "shop.ipynb")
+    assert ended.code == 0
+    assert ended.out == (
+        "✓ equal up to there: the workflow fails as Run All does"
+        "  Run All 2.0 s · workflow 1.0 s\n"
+        "\n"
+        "Run All fails: cell 3: ZeroDivisionError: division by zero\n"
+    )
+
+
 def test_verify_says_that_a_refused_notebook_was_not_compared(
     nbflow: Call, project: Any, make: Any
 ) -> None:
     project.answers["verify"] = make.answer(
         equal=True,
+        failed=None,
         differences=(),
         nondeterministic=(),
         not_compared=(),

@@ -34,6 +34,7 @@ def documents(graph: Graph, good: Run, bad: Run, make: SimpleNamespace) -> dict[
     )
     verified = make.answer(
         equal=False,
+        failed="cell 3: ZeroDivisionError: division by zero",
         differences=[make.answer(name="m", kind="table", run_all="3 rows", workflow="4 rows")],
         nondeterministic=("x",),
         not_compared=("model",),
@@ -83,7 +84,7 @@ CONTRACT = {
     "plan.json": "notebook parameters tasks",
     "run-failed.json": "run status notebook notebook_hash parameters trigger actor started finished"
     " seconds result reason message kept label steps learned",
-    "verify.json": "equal differences nondeterministic not_compared refused seconds",
+    "verify.json": "equal failed differences nondeterministic not_compared refused seconds",
 }
 
 PARTS = {

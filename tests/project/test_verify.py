@@ -83,8 +83,9 @@ def test_chance_that_shows_the_same_twice_is_found_out(
 
 def test_cells_below_a_failure_are_not_compared(tmp_path: Path) -> None:
     """A workflow may run those that do not need it."""
-    found = verified(tmp_path, "a = 1", "print(a)\n1 / 0", "print('below')")
+    found = verified(tmp_path, "a = [1]", "print(a)\n1 / 0", "b = [2]\nopen('b.txt', 'w').close()")
     assert found.equal, found.differences
+    assert found.failed == "cell 2: ZeroDivisionError: division by zero"
 
 
 def test_what_no_file_can_hold_is_not_compared_and_named(tmp_path: Path) -> None:
