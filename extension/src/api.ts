@@ -12,6 +12,7 @@ import type {
   Content,
   Cooked,
   Diagnostics,
+  Durations,
   FeedEvent,
   Graph,
   Lines,
@@ -64,7 +65,9 @@ export interface IApi {
   diff(path: string, before: string, after: string): Promise<RunDifference>;
   outputs(at: RunAt): Promise<Outputs>;
   table(at: RunAt, name: string, page: Page): Promise<Table>;
-  open(at: RunAt, step: string): Promise<Code>;
+  /** Code that loads what a step made, or what it was given. */
+  open(at: RunAt, step: string, inputs: boolean): Promise<Code>;
+  durations(path: string): Promise<Durations>;
   /** Only a server that has schedules knows this. */
   schedules(path: string): Promise<Schedules>;
   recipes(): Promise<Recipes>;
@@ -153,7 +156,10 @@ export class Api implements IApi {
   table = (at: RunAt, name: string, page: Page) =>
     this._get<Table>(below(at, `outputs/${part(name)}`, { ...page }));
 
-  open = (at: RunAt, step: string) => this._get<Code>(below(at, `steps/${part(step)}/open`));
+  open = (at: RunAt, step: string, inputs: boolean) =>
+    this._get<Code>(below(at, `steps/${part(step)}/open`, { inputs: inputs ? 1 : null }));
+
+  durations = (path: string) => this._get<Durations>(`durations${query({ path })}`);
 
   schedules = (path: string) => this._get<Schedules>(`schedules${query({ path })}`);
 

@@ -32,7 +32,7 @@ export const CommandIDs = {
   showTables: 'nbflow:show-tables',
   /** `{run, cell?, step?}`: the result notebook, read-only, at a cell. */
   openResult: 'nbflow:open-result',
-  /** `{run, step}`: a step's output in the user's own kernel. */
+  /** `{run, step, inputs?}`: a step's output, or what it was given, in the user's own kernel. */
   loadOutput: 'nbflow:load-output',
   /** The gallery of steps to add. */
   addStep: 'nbflow:add-step'

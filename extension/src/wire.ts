@@ -220,6 +220,13 @@ export interface Schedules {
   schedules: Schedule[];
 }
 
+/** How long each step took the last times that it ran, the latest last. */
+export interface Durations {
+  schema_version: number;
+  notebook: string;
+  steps: { step: string; seconds: number[] }[];
+}
+
 /** One attempt at a step: what was reused or skipped never started. */
 export interface Attempt {
   step: string;

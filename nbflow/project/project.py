@@ -457,6 +457,15 @@ class Project:
         with self._desk() as desk:
             return desk.ledger.runs(limit, notebook)
 
+    def durations(
+        self, notebook: str, *, most: int = 10, actor: str = ""
+    ) -> Mapping[str, tuple[float, ...]]:
+        """The seconds that each step took the last times that it ran, the latest last."""
+        if not self.layout.ledger.exists():
+            return {}
+        with self._desk() as desk:
+            return desk.ledger.durations(notebook, most)
+
     def counts(self, runs: Iterable[Run], *, actor: str = "") -> Mapping[str, Mapping[str, int]]:
         """How many steps of each run stand how: by status, and how many were `reused`."""
         if not self.layout.ledger.exists():

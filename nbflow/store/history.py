@@ -473,6 +473,21 @@ class Ledger:
         )
         return frozenset(row["digest"] for row in rows)
 
+    def durations(self, notebook: str, most: int) -> Mapping[str, tuple[float, ...]]:
+        """The seconds that each step of a notebook took when it ran last and succeeded, at most so
+        many, the latest last. Items of one run count together."""
+        rows = self._db.rows(
+            "SELECT step.step, sum(step.seconds) AS seconds FROM step"
+            " JOIN run ON run.id = step.run"
+            " WHERE run.notebook = ? AND step.action = 'run' AND step.seconds IS NOT NULL"
+            " AND step.status = 'succeeded' GROUP BY run.seq, step.step ORDER BY run.seq",
+            notebook,
+        )
+        found: dict[str, list[float]] = {}
+        for row in rows:
+            found.setdefault(row["step"], []).append(row["seconds"])
+        return {step: tuple(seconds[-most:]) for step, seconds in found.items()}
+
     def kept_digests(self) -> frozenset[str]:
         """Digests of all blobs of runs that somebody keeps."""
         rows = self._db.rows(

@@ -219,6 +219,12 @@ export const schedules = object<wire.Schedules>({
   )
 });
 
+export const durations = object<wire.Durations>({
+  schema_version: number,
+  notebook: text,
+  steps: list(object<wire.Durations['steps'][number]>({ step: text, seconds: list(number) }))
+});
+
 export const attempts = object<wire.Attempts>({
   schema_version: number,
   run: text,

@@ -15,6 +15,7 @@ describe('the samples of tests/wire are what wire.ts says', () => {
     ['run-started', shapes.started],
     ['runs-served', shapes.runs],
     ['schedules', shapes.schedules],
+    ['durations', shapes.durations],
     ['timeline', shapes.attempts],
     ['changes', shapes.changes],
     ['event', shapes.event],

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nbflow.core.diagnostic import Diagnostic
+from nbflow.core.graph import Graph
 from nbflow.core.notebook import Changes
 from nbflow.core.run import Event, Run, StepResult
 from nbflow.core.table import Column, TablePage
@@ -63,6 +64,12 @@ def diagnostics(found: Iterable[Diagnostic]) -> Json:
 def started(run: Run) -> Json:
     """`POST runs`, `POST runs/ID/resume`."""
     return {"run": run.id}
+
+
+def durations(notebook: str, found: Mapping[str, Sequence[float]]) -> Json:
+    """`GET durations`: how long each step took the last times, the latest last."""
+    steps = [{"step": step, "seconds": list(seconds)} for step, seconds in found.items()]
+    return {"notebook": notebook, "steps": steps}
 
 
 def timeline(run: str, attempts: Iterable[Attempt]) -> Json:
@@ -185,7 +192,27 @@ def runs(
 
 def opening(run: Run, step: StepResult) -> Json:
     """`GET runs/ID/steps/STEP/open`: code that brings what a step left into one's own kernel."""
-    names = [name for _, _, name in _stored([step]) if name.isidentifier()]
-    where = f"run={run.id!r}, step={step.step!r}"
-    loads = [f"{name} = nbflow.load({name!r}, {where})" for name in names]
-    return {"code": "\n".join(["import nbflow", "", *loads]), "names": names}
+    return _loading(run, {name: step.step for _, _, name in _stored([step])})
+
+
+def opening_inputs(run: Run, graph: Graph, step: str) -> Json:
+    """The same for what a step was given: of each name the version of the last step above it that
+    hands it on."""
+    names = {each.id: str(each.name) for each in graph.steps}
+    stored = {(result.step, name) for result, _, name in _stored(run.steps)}
+    order = {each.id: at for at, each in enumerate(graph.steps)}
+    into = sorted(
+        (edge for edge in graph.edges if names.get(edge.reader) == step and edge.kind == "data"),
+        key=lambda edge: order[edge.writer],
+    )
+    given = {str(name): names[edge.writer] for edge in into for name in edge.names}
+    return _loading(run, {name: by for name, by in given.items() if (by, name) in stored})
+
+
+def _loading(run: Run, made_by: Mapping[str, str]) -> Json:
+    found = {name: step for name, step in made_by.items() if name.isidentifier()}
+    loads = [
+        f"{name} = nbflow.load({name!r}, run={run.id!r}, step={step!r})"
+        for name, step in found.items()
+    ]
+    return {"code": "\n".join(["import nbflow", "", *loads]), "names": list(found)}

@@ -103,6 +103,12 @@ def _runs(call: Call) -> Json:
     return documents.runs(shown, paths, project.counts(shown, actor=call.actor))
 
 
+def _durations(call: Call) -> Json:
+    place = call.notebook()
+    found = place.project.durations(place.identity, actor=call.actor)
+    return documents.durations(call.text("path").strip("/"), found)
+
+
 def _run(call: Call) -> Json:
     return call.named(documents.run(call.seen_run()))
 
@@ -180,6 +186,9 @@ def _open(call: Call) -> Json:
     step = next((each for each in run.steps if each.step == wanted), None)
     if step is None:
         raise NotFound(f"run {run.id} has no step `{wanted}`")
+    if call.flag("inputs"):
+        graph = call.project.graph_of(run.id, actor=call.actor)
+        return documents.opening_inputs(run, graph, wanted)
     return documents.opening(run, step)
 
 
@@ -199,6 +208,7 @@ ROUTES: Final = (
     Route(method="POST", path="columns", action="execute", answer=low_code.columns, thinks=True),
     Route(method="GET", path="runs", action="read", answer=_runs),
     Route(method="POST", path="runs", action="execute", answer=_start, status=202, thinks=True),
+    Route(method="GET", path="durations", action="read", answer=_durations),
     Route(method="GET", path="runs/diff", action="read", answer=_diff),
     Route(method="GET", path=f"runs/{_RUN}", action="read", answer=_run),
     Route(method="DELETE", path=f"runs/{_RUN}", action="write", answer=_forget, status=204),
@@ -220,6 +230,12 @@ ROUTES: Final = (
     Route(method="GET", path=f"runs/{_RUN}/why", action="read", answer=_why),
     Route(method="GET", path=f"runs/{_RUN}/outputs", action="read", answer=_outputs),
     Route(method="GET", path=f"runs/{_RUN}/outputs/{_NAME}", action="read", answer=_output),
-    Route(method="GET", path=f"runs/{_RUN}/steps/{_STEP}/open", action="read", answer=_open),
+    Route(
+        method="GET",
+        path=f"runs/{_RUN}/steps/{_STEP}/open",
+        action="read",
+        answer=_open,
+        thinks=True,
+    ),
 )
 """Every route but the stream of events (`stream.py`)."""

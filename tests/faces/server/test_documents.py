@@ -103,6 +103,9 @@ def served(good: Run, make: SimpleNamespace) -> dict[str, str]:
         "output.json": documents.table(PAGE),
         "columns.json": documents.columns(PAGE.columns),
         "result.json": documents.result(good, "reports/shop.ipynb", NOTEBOOK),
+        "durations.json": documents.durations(
+            "reports/shop.ipynb", {"sales": (1.5, 0.25, 2.0), "metrics": (0.5,)}
+        ),
         "timeline.json": documents.timeline(good.id, ATTEMPTS),
         "changes.json": documents.changes(good.id, Changes(changed=(CellId("c5"),))),
         "open.json": documents.opening(good, good.steps[2]),

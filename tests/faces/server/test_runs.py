@@ -76,11 +76,19 @@ def test_a_run_from_beginning_to_end(asking: Asking, story: str, home: str) -> N
     assert asking.get(f"runs/{run}/why", path=story, step="m").json()["reason"] == "first_time"
     loading = asking.get(f"runs/{run}/steps/m/open", path=story).json()
     assert loaded(loading["code"], asking.root / home) == "{'v': {'a': 20, 'b': 25}}"
+    given = asking.get(f"runs/{run}/steps/m/open", path=story, inputs=1).json()
+    assert given["names"] == ["df"]
+    prepared = f"{given['code']}\nm = df.groupby('s').sum()"
+    assert loaded(prepared, asking.root / home) == "{'v': {'a': 20, 'b': 25}}"
 
     again = asking.post("runs", path=story, parameters={"n": 5}).json()["run"]
     asking.ended(again, story)
     newest = asking.get("runs", path=story, limit=1).json()["runs"]
     assert [(each["run"], each["counts"]) for each in newest] == [(again, {"reused": 4})]
+    took = asking.get("durations", path=story).json()
+    assert took["notebook"] == story
+    assert {each["step"]: len(each["seconds"]) for each in took["steps"]}["m"] == 1, "not reused"
+    assert asking.get("durations", path=f"{home}/none.ipynb").json()["steps"] == []
     same = asking.get("runs/diff", path=story, before=run, after=again).json()
     assert (same["notebook"], same["steps"]) == (story, [])
 

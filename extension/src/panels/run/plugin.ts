@@ -133,11 +133,12 @@ function addCommands(
     }
   });
   commands.addCommand(CommandIDs.loadOutput, {
-    label: trans.__('Load Output into Kernel'),
+    label: args =>
+      args.inputs ? trans.__('Load Inputs into Kernel') : trans.__('Load Output into Kernel'),
     isEnabled: isOpen,
     execute: async args =>
       typeof args.run === 'string' && typeof args.step === 'string'
-        ? runs.loadOutput(await runs.workflow(args), args.run, args.step)
+        ? runs.load(await runs.workflow(args), args.run, args.step, args.inputs === true)
         : undefined
   });
 }
@@ -209,12 +210,25 @@ class Runs {
     }
   }
 
-  async loadOutput(workflow: INotebookWorkflow | null, run: string, step: string): Promise<void> {
+  /** What a step made, or what it was given, in the user's own kernel. */
+  async load(
+    workflow: INotebookWorkflow | null,
+    run: string,
+    step: string,
+    inputs: boolean
+  ): Promise<void> {
     if (workflow !== null) {
       await this.attempt(async () => {
-        const { code } = await this._workflows.api.open({ path: workflow.path, run }, step);
+        const at = { path: workflow.path, run };
+        const { code, names } = await this._workflows.api.open(at, step, inputs);
         await load(workflow.panel, code);
-        Notification.success(this._trans.__('“%1” is in your kernel.', step), { autoClose: 5000 });
+        const loaded = names.length > 0 ? names.join(', ') : null;
+        Notification.success(
+          loaded === null
+            ? this._trans.__('“%1” has nothing to load.', step)
+            : this._trans.__('“%1” is in your kernel.', loaded),
+          { autoClose: 5000 }
+        );
       });
     }
   }

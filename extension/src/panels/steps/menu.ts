@@ -40,6 +40,7 @@ export function openStepMenu(
     add(CommandIDs.openResult, { path, run, step });
     add(CommandIDs.showTables, { path, run, step });
     add(CommandIDs.loadOutput, { path, run, step });
+    add(CommandIDs.loadOutput, { path, run, step, inputs: true });
     menu.addItem({ type: 'separator' });
   }
   add(CommandIDs.copyCommand, { path, step });

@@ -18,6 +18,8 @@ export interface IDetailsProps {
   node: PictureNode;
   picture: Picture;
   results: ReadonlyMap<string, ShownResult>;
+  /** How many seconds it took the last times, the latest last. */
+  durations: readonly number[];
   trans: TranslationBundle;
   onOpen: (node: PictureNode) => void;
   onJump: (cell: string, line: number | null) => void;
@@ -42,6 +44,7 @@ export function Details(props: IDetailsProps): React.JSX.Element {
         <span className="nbflow-Details-facts" title={facts(mark, result, trans)}>
           {facts(mark, result, trans)}
         </span>
+        {node.kind === 'step' && <Sparkline seconds={props.durations} trans={trans} />}
         {node.kind === 'step' && (
           <button
             className="nbflow-Details-menu jp-Button"
@@ -80,6 +83,33 @@ export function Details(props: IDetailsProps): React.JSX.Element {
         </div>
       )}
     </section>
+  );
+}
+
+const BAR = 4;
+const HIGHEST = 14;
+
+/** The last times as bars, where there are some to compare. */
+function Sparkline({ seconds, trans }: { seconds: readonly number[]; trans: TranslationBundle }) {
+  if (seconds.length < 2) {
+    return null;
+  }
+  const longest = Math.max(...seconds, Number.EPSILON);
+  const words = trans.__('Took, the latest last: %1', seconds.map(duration).join(', '));
+  return (
+    <svg
+      className="nbflow-Sparkline"
+      width={seconds.length * BAR}
+      height={HIGHEST}
+      role="img"
+      aria-label={words}
+    >
+      <title>{words}</title>
+      {seconds.map((each, at) => {
+        const height = Math.max(1, (each / longest) * HIGHEST);
+        return <rect key={at} x={at * BAR} y={HIGHEST - height} width={BAR - 1} height={height} />;
+      })}
+    </svg>
   );
 }
 

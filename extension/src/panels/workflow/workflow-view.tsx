@@ -16,7 +16,7 @@ import React, { useMemo, useRef, useState } from 'react';
 
 import { CommandIDs } from '../../commands';
 import { clock, duration, since } from '../../format';
-import { useClock, useSignals, useSize, useStable } from '../../hooks';
+import { useAnswer, useClock, useSignals, useSize, useStable } from '../../hooks';
 import { able } from '../../models/able';
 import type { Direction } from '../../models/layout';
 import type { Picture, PictureNode } from '../../models/picture';
@@ -25,7 +25,7 @@ import { outlook } from '../../models/plan';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
 import type { RequestError } from '../../request';
-import type { Features, Graph, Run, Schedules } from '../../wire';
+import type { Durations, Features, Graph, Run, Schedules } from '../../wire';
 import { ENDED } from '../../wire';
 import { arrangedNow } from './arrange';
 import { Details } from './details';
@@ -43,6 +43,7 @@ export interface IViewProps {
   onDirection: (direction: Direction) => void;
   features: Features;
   schedules: (path: string) => Promise<Schedules>;
+  durations: (path: string) => Promise<Durations>;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
   trans: TranslationBundle;
 }
@@ -100,6 +101,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
     onUnfold
   };
   const activeNode = active === null ? undefined : drawn?.byId.get(active);
+  const took = useDurations(props, path, subject.run);
   const frame = useRef<HTMLDivElement>(null);
   const roomy = useRoom(frame, subject, drawn, props.direction);
   const isList = chosen === null ? !roomy : chosen === 'list';
@@ -162,6 +164,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
           node={activeNode}
           picture={drawn}
           results={results}
+          durations={took.get(activeNode.label) ?? NOT_YET}
           trans={trans}
           onOpen={onOpen}
           onMenu={onMenu}
@@ -192,6 +195,26 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
         return false;
     }
   }
+}
+
+const NOT_YET: readonly number[] = [];
+
+/** How long each step took the last times, asked again when a run has ended. */
+function useDurations(
+  props: Pick<IViewProps, 'durations' | 'features'>,
+  path: string | undefined,
+  run: Run | null
+): ReadonlyMap<string, readonly number[]> {
+  const ended = run !== null && ENDED.has(run.status) ? run.run : null;
+  const able = path !== undefined && ended !== null && props.features.runs;
+  const { answer } = useAnswer(
+    () => (able ? props.durations(path) : Promise.resolve(null)),
+    [path, ended, able]
+  );
+  return useMemo(
+    () => new Map((answer?.steps ?? []).map(each => [each.step, each.seconds])),
+    [answer]
+  );
 }
 
 /** Below this, a drawing cannot be read. */
