@@ -16,6 +16,11 @@ export const workflowIcon = icon(
   </g>`
 );
 
+/** The same as an image, which themes do not reach: in the orange of Lab's notebooks. */
+export const workflowImage = `data:image/svg+xml,${encodeURIComponent(
+  workflowIcon.svgstr.replace('#616161', '#F37726')
+)}`;
+
 /** The same, to be run. */
 export const runWorkflowIcon = icon(
   'run-workflow',

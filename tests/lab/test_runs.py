@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 SALES = {
     "cell_type": "code",
     "source": (
@@ -110,7 +112,9 @@ def test_run_with_parameters_and_open_the_result(window: Any, lab: Any) -> None:
     assert len(window.complaints) == 1
     assert "api/plan" in window.complaints.pop()
     dialog.locator("button.jp-mod-accept:disabled").wait_for()
-    least.fill("5")
+    dialog.get_by_role("button", name="Back to what the notebook says: 4").click()
+    assert least.input_value() == "4"
+    assert page.evaluate("document.activeElement.id") == "nbflow-run-least"
     dialog.get_by_text("will run").wait_for()
     dialog.locator("button.jp-mod-accept:enabled").wait_for()
     page.keyboard.press("Escape")
@@ -236,6 +240,49 @@ def test_a_step_added_by_choices_runs(window: Any, lab: Any) -> None:
     tables.locator(".nbflow-Grid td", has_text="8").wait_for()
 
 
+def test_a_table_is_drawn_and_written_to_a_file_by_choices(window: Any, lab: Any) -> None:
+    pytest.importorskip("matplotlib")
+    runner = opened(window, lab, "runs/shown.ipynb")
+    runner.run()
+    window.cell(4).locator(".cm-content").click()
+    window.command("nbflow:add-step")
+    gallery = window.page.locator(".nbflow-Gallery")
+    gallery.locator("[data-recipe=chart]").click()
+    gallery.locator("[data-field=x] select").select_option("shop")
+    gallery.locator("[data-field=y]").get_by_role("checkbox", name="units").check()
+    gallery.locator(".nbflow-Outcome", has_text="totals.plot.bar").wait_for()
+    gallery.get_by_role("button", name="Insert").click()
+    window.cell(6).get_by_text("totals.plot.bar").wait_for()
+
+    gallery.locator("[data-recipe=export]").click()
+    gallery.locator("[data-field=table] select").select_option("totals")
+    gallery.locator("[data-field=file] input").fill("totals.csv")
+    gallery.locator(".nbflow-Outcome", has_text="totals.to_csv").wait_for()
+    gallery.get_by_role("button", name="Insert").click()
+    window.cell(7).get_by_text("totals.to_csv").wait_for()
+
+    runner.run()
+    assert (lab.root / "runs" / "totals.csv").read_text() == "shop,units\nnorth,8\nsouth,5\n"
+    notice(window, "succeeded").last.get_by_role("button", name="Open Result").click()
+    window.page.locator(".nbflow-Result .jp-RenderedImage img").wait_for()
+
+
+def test_an_output_of_an_earlier_run_is_taken_into_the_kernel(window: Any, lab: Any) -> None:
+    runner = opened(window, lab, "runs/loaded.ipynb")
+    runner.run()
+    runner.run(least="8")
+    window.command("nbflow:show-history")
+    history = window.page.locator(".nbflow-History")
+    rows = history.locator(".nbflow-RunList [role=option]")
+    rows.nth(1).click()
+    step = history.locator(".nbflow-StepList li", has_text="totals")
+    step.get_by_role("button", name="Load").click()
+    notice(window, "“totals” is in your kernel").wait_for()
+    window.write_cell(4, "print(len(totals), 'shops')")
+    window.command("notebook:run-cell")
+    window.cell(4).locator(".jp-OutputArea", has_text="2 shops").wait_for()
+
+
 def test_a_file_s_menu_leads_to_its_runs(window: Any, lab: Any) -> None:
     opened(window, lab, "menu.ipynb")
     page = window.page
@@ -249,7 +296,9 @@ def test_the_launcher_s_notebook_runs(window: Any, lab: Any) -> None:
     opened(window, lab, "runs/ways-in.ipynb")
     page = window.page
     window.command("launcher:create")
-    page.locator(".jp-LauncherCard", has_text="Workflow").click()
+    card = page.locator(".jp-LauncherCard", has_text="Workflow")
+    card.locator("img").wait_for()
+    card.click()
     page.get_by_role("heading", name="Orders of a day").wait_for()
     path = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
     Runner(window, path).run()

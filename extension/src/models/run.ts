@@ -138,11 +138,19 @@ export class RunModel extends AskingModel {
   }
 
   private _follow(run: Run, event: FeedEvent): void {
-    this._set(applied(run, event));
-    if (event.kind === 'run_finished') {
-      // The end has facts that no event tells (the result's path, what was learned).
-      void this.show(run.run);
+    const now = applied(run, event);
+    if (event.kind === 'run_finished' && !ENDED.has(run.status)) {
+      void this._end(now);
+    } else {
+      this._set(now);
     }
+  }
+
+  /** The end has facts that no event tells (how long it took, the result): it is told with them. */
+  private async _end(run: Run): Promise<void> {
+    this._put(run);
+    await this.show(run.run);
+    this._finished.emit(this._run?.run === run.run ? this._run : run);
   }
 
   /** After a break the stream brings what was missed; a server that forgot is asked. */
@@ -154,13 +162,17 @@ export class RunModel extends AskingModel {
     }
   }
 
-  private _set(run: Run | null): void {
-    const before = this._run;
+  private _put(run: Run | null): void {
     this._run = run;
     this._error = null;
     this._steps = run === null ? new Map() : byStep(run.steps);
     this._items = run === null ? new Map() : itemsOf(run.steps);
     this._changed.emit();
+  }
+
+  private _set(run: Run | null): void {
+    const before = this._run;
+    this._put(run);
     if (run !== null && this._endedNow(before, run)) {
       this._finished.emit(run);
     }

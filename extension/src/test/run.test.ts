@@ -98,15 +98,27 @@ describe('a run that goes on', () => {
     expect(step(applied(DONE, again), 'sales')?.status).toBe('running');
   });
 
-  test('its end is told once, and its facts are fetched', async () => {
+  test('its end is told once, with the facts that no event tells', async () => {
+    const { model, runs, send } = await showing(QUEUED);
+    const ends: Run[] = [];
+    model.finished.connect((_, run) => ends.push(run));
+    await send(event('run_finished', { status: 'succeeded' }));
+    expect([model.run?.status, ends]).toEqual(['succeeded', []]);
+    runs.asked[1].answer.give(DONE);
+    await settled();
+    expect(ends).toEqual([DONE]);
+    await send(event('run_finished', { status: 'succeeded' }));
+    expect(ends.length).toBe(1);
+  });
+
+  test('its end is told also where its facts cannot be had', async () => {
     const { model, runs, send } = await showing(QUEUED);
     const ends: string[] = [];
     model.finished.connect((_, run) => ends.push(run.status));
-    await send(event('run_finished', { status: 'succeeded' }));
-    expect(ends).toEqual(['succeeded']);
-    runs.asked[1].answer.give(DONE);
+    await send(event('run_finished', { status: 'failed' }));
+    runs.asked[1].answer.refuse(new Error('the server went away'));
     await settled();
-    expect([ends.length, model.run?.result]).toEqual([1, DONE.result]);
+    expect(ends).toEqual(['failed']);
   });
 
   test('a run of the notebook that somebody else started is shown', async () => {

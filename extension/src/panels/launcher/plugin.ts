@@ -12,7 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { historyIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../../commands';
-import { runWorkflowIcon, workflowIcon } from '../../icons';
+import { runWorkflowIcon, workflowIcon, workflowImage } from '../../icons';
 import { combined, neighbours } from '../../models/combine';
 import { asRequestError } from '../../request';
 import { IWorkflows } from '../../tokens';
@@ -63,6 +63,7 @@ export const start: JupyterFrontEndPlugin<void> = {
       command: NEW,
       category: trans.__('Notebook'),
       rank: 50,
+      kernelIconUrl: workflowImage,
       args: { isLauncher: true }
     });
 

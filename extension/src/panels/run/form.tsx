@@ -4,7 +4,7 @@
 
 import type { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
+import { ReactWidget, undoIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { Answer, Answers, Question } from '../../models/parameters';
@@ -13,7 +13,7 @@ import type { PlanModel } from '../../models/plan';
 import { outlook } from '../../models/plan';
 import { took } from '../../models/words';
 import type { RunRequest } from '../../wire';
-import { Select } from '../parts';
+import { Action, Select } from '../parts';
 
 /** What the form holds; all of it is remembered but `force`. */
 export interface Wish {
@@ -54,17 +54,12 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
               {this._questions.map(question => (
                 <Row
                   key={question.name}
-                  id={`nbflow-run-${question.name}`}
+                  id={idOf(question.name)}
                   name={question.name}
                   question={question}
                   wrong={this._wrong(question)}
                 >
-                  <Control
-                    question={question}
-                    wrong={this._wrong(question) !== null}
-                    answer={this._wish.answers[question.name] ?? question.usual}
-                    onChange={answer => this._answer(question.name, answer)}
-                  />
+                  {this._field(question)}
                 </Row>
               ))}
             </fieldset>
@@ -112,6 +107,29 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
     );
   }
 
+  /** An input, with a way back from an answer to what the notebook itself says. */
+  private _field(question: Question): React.JSX.Element {
+    const { name, usual, required } = question;
+    const answer = this._wish.answers[name] ?? usual;
+    return (
+      <div className="nbflow-RunForm-field">
+        <Control
+          question={question}
+          wrong={this._wrong(question) !== null}
+          answer={answer}
+          onChange={given => this._answer(name, given)}
+        />
+        {required || answer === usual ? null : (
+          <Action
+            icon={undoIcon}
+            label={this._trans.__('Back to what the notebook says: %1', toldAs(usual))}
+            onClick={() => this._reset(name, usual)}
+          />
+        )}
+      </div>
+    );
+  }
+
   /** What the server says of an answer. */
   private _wrong({ name }: Question): string | null {
     return this._plan.error?.fields[name] ?? null;
@@ -123,6 +141,12 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
     void this.renderPromise?.then(() => {
       this.node.dispatchEvent(new Event('input', { bubbles: true }));
     });
+  }
+
+  /** The button goes, so the cursor goes to the input. */
+  private _reset(name: string, usual: Answer): void {
+    this._answer(name, usual);
+    this.node.querySelector<HTMLElement>(`#${CSS.escape(idOf(name))}`)?.focus();
   }
 
   private _answer(name: string, answer: Answer): void {
@@ -138,6 +162,14 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
   private _consider(): void {
     this._plan.consider(requestOf(this._path, this._questions, this._wish));
   }
+}
+
+function idOf(name: string): string {
+  return `nbflow-run-${name}`;
+}
+
+function toldAs(usual: Answer): string {
+  return usual === '' ? '–' : String(usual);
 }
 
 /** What a wish asks of the server. */
@@ -189,7 +221,7 @@ interface IControlProps {
 
 /** The input that fits a question; a browser's own, with its calendar and its checks. */
 function Control({ question, answer, wrong, onChange }: IControlProps): React.JSX.Element {
-  const id = `nbflow-run-${question.name}`;
+  const id = idOf(question.name);
   const told = [question.help ? `${id}-help` : '', wrong ? `${id}-wrong` : ''].filter(Boolean);
   const common = {
     id,
