@@ -75,8 +75,13 @@ _PLOTTING: Final = frozenset({"matplotlib", "seaborn", "pylab"})
 
 _SETS_STATE: Final = re.compile(
     r"(set|use|enable|disable|register|config|init|seed|reset|activate|deactivate|clear|login|start|"
-    r"stop|patch|monkey|add|remove|update|install|option|style|theme|rc|switch|load|push|pop)"
+    r"stop|patch|monkey|add|remove|update|install|option|style|theme|rc|switch|load|push|pop|"
+    r"extension|default|output|authenticate|go_|prefer|verbos)",
+    re.IGNORECASE,
 )
+_SEEDS: Final = re.compile(r"(^|_)seed(_all|_everything)?$")
+"""Functions that set a state whatever is done with what they return."""
+
 _REGISTERS: Final = re.compile(r"\w\.(register|unregister)(_\w+)?$")
 _SHOWS: Final = re.compile(
     r"(plot|draw|show|display|print|hist|scatter|summary|describe|view|render|visuali[sz]e|animate|"
@@ -718,11 +723,8 @@ class Calls(Expressions):
         known = standard or library in self.effects.libraries
         if not known and self.shared.may_be_local(library):
             self._any_file(node.lineno)
-        if self.bare is node and not standard and self._may_set_state(dotted, given):
-            self.one_lane(
-                f"`{dotted}` is called for what it does: it may change the state of its library",
-                node.lineno,
-            )
+        if not standard:
+            self._may_set_state(dotted, given, node)
         made = self.suspect(UNKNOWN, given, node)
         if library in self.effects.proven or standard:
             return made
@@ -730,13 +732,26 @@ class Calls(Expressions):
         self.record.hold(mark, made.objs)
         return made._replace(objs=made.objs | mark)
 
-    def _may_set_state(self, dotted: str, given: Arguments) -> bool:
+    def _may_set_state(self, dotted: str, given: Arguments, node: ast.Call) -> None:
         """A library's function that is called for nothing that one sees, and with nothing that it
-        could work on, may change the library."""
+        could work on, may change the library. Where its value is what the cell shows, running
+        tells: there is none if it was called for what it does."""
         name = dotted.rpartition(".")[2]
-        if _SETS_STATE.match(name):
-            return True
-        return not (self.bare_is_shown or _SHOWS.search(name) or given.objects())
+        bare = self.bare is node
+        says_so = bare and bool(_SETS_STATE.match(name))
+        if not (says_so or _SEEDS.search(name)):
+            if not bare or _SHOWS.search(name) or self._has_in_hand(given, node):
+                return
+            if self.bare_is_shown:
+                self.record.shown_call = dotted
+                return
+        why = f"`{dotted}` is called for what it does: it may change the state of its library"
+        self.one_lane(why, node.lineno)
+
+    def _has_in_hand(self, given: Arguments, node: ast.Call) -> bool:
+        """Whether the call is given anything that was there before it."""
+        made_for_it = tuple(self.site(one) for one in walk(node) if isinstance(one, ast.expr))
+        return any(not one.startswith(made_for_it) for one in given.objects())
 
     def suspect(self, callee: Value, given: Arguments, node: ast.Call) -> Value:
         """A call of something unknown: it may change what it can reach, keep it, return it."""

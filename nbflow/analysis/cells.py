@@ -494,6 +494,7 @@ class _Facts:
             acts=tuple((effect, what, line) for effect, (what, line) in record.acts.items()),
             affinity=self._affinity(),
             one_lane=tuple((line, why) for why, line in self._one_lane().items()),
+            shown_call=self.record.shown_call,
             opaque=tuple((line, why) for why, line in record.opaque.items()),
             sql=sql,
             environment_reads=tuple(record.environment),

@@ -112,6 +112,8 @@ class CellFacts:
         databases), with a reason each.
     one_lane: why this cell forces the whole notebook into one lane (`eval`, `globals()`, unknown
         extension magics, module state changed by an unknown call …); empty when it does not.
+    shown_call: the library's function whose value is what the cell shows; if there turns out to be
+        none, it was called for what it does to its library.
     opaque: parts of the text that could not be understood: (line, why). They become diagnostics.
     """
 
@@ -137,6 +139,7 @@ class CellFacts:
     acts: tuple[tuple[Effect, str, int], ...] = ()
     affinity: tuple[tuple[Name, str], ...] = ()
     one_lane: tuple[tuple[int, str], ...] = ()
+    shown_call: str = ""
     opaque: tuple[tuple[int, str], ...] = ()
     sql: bool = False
     environment_reads: tuple[str, ...] = ()

@@ -77,7 +77,8 @@ class Record:
     acting: generators that do more than change objects when they are used up → line.
     raised: objects that exceptions carry. acts: what has an effect first, and the line.
     forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
-    may look at. guessed: what unknown calls gave.
+    may look at. guessed: what unknown calls gave. shown_call: the library's function whose value is
+    what the cell shows, if it was called for a value.
     """
 
     reads: dict[str, tuple[int, bool]] = field(default_factory=dict)
@@ -104,6 +105,7 @@ class Record:
     displays: bool = False
     settings: set[str] = field(default_factory=set)
     guessed: set[str] = field(default_factory=set)
+    shown_call: str = ""
 
     def read(self, name: str, line: int, *, sure: bool = True) -> None:
         """A name was asked for before this code surely bound it."""

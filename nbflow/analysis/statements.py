@@ -194,7 +194,10 @@ class Statements(KnownCalls):
         self._write_channel(channel, target.lineno, anew=False)
 
     def _assignment(self, node: ast.Assign) -> None:
+        if [target.id for target in node.targets if isinstance(target, ast.Name)] == ["_"]:
+            self.bare, self.bare_is_shown = node.value, False
         value = self.value(node.value)
+        self.bare = None
         for target in node.targets:
             self.assign(target, value)
 

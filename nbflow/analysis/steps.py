@@ -48,6 +48,7 @@ class StepMaker:
             cells=tuple(link.cell.id for link in links),
             cell_indexes=tuple(link.cell.index for link in links),
             sources=tuple(self._source(link) for link in links),
+            shown_calls=tuple((ln.cell.id, s) for ln in links if (s := ln.facts.shown_call)),
             tags=tuple(dict.fromkeys(tag for link in links for tag in link.cell.tags)),
             options=options_of(group),
             inputs=tuple(self._inputs(group)),

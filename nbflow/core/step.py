@@ -162,6 +162,8 @@ class Step:
         earlier values nobody needs: where it does not bind them, it leaves nothing.
     defines: functions, classes and imports of its own cells that other lanes replay; values refer
         to them by name.
+    shown_calls: cells that show what a library's function gives, with its dotted name; who gave
+    nothing after all was called for what it does to its library.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
     replays: definitions and setup cells to replay first, in notebook order.
     files_read / files_written: literal paths; `any_file` where some path is not literal.
@@ -198,6 +200,7 @@ class Step:
     unseen: tuple[tuple[Name, ...], ...] = ()
     passes: tuple[Name, ...] = ()
     defines: tuple[Name, ...] = ()
+    shown_calls: tuple[tuple[CellId, str], ...] = ()
     python_reads: tuple[Name, ...] = ()
     replays: tuple[Replay, ...] = ()
     files_read: tuple[str, ...] = ()

@@ -67,12 +67,14 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A cell's text as the lane runs it."""
+    """A cell's text as the lane runs it. shown_call: the library's function that its last line
+    calls, if that was called for the value which the cell then shows."""
 
     cell: str
     cell_index: int
     source: str
     raises_exception: bool = False
+    shown_call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,10 @@ from typing import Any, Final, NoReturn
 import msgspec
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
+from IPython.core.interactiveshell import ExecutionResult
 
 from nbflow.analysis.sql_names import parse_sql
-from nbflow.core.task import ReplaySource, StepError, TaskSpec
+from nbflow.core.task import ReplaySource, StepError, TaskReport, TaskSpec
 from nbflow.faces import magics
 from nbflow.inside.ambient import Start, Watch, changed_channels, start_here, watch_channels
 from nbflow.inside.capture import capture, forget_peak_memory
@@ -95,8 +96,10 @@ class _KernelSide:
         self._spec = spec
         self._loaded: Loaded | None = None
         self._is_used = False
+        self._changed_libraries: set[str] = set()
         self._beginning = {**shell.user_ns}
         magics.register(shell, self._session)
+        shell.events.register("post_run_cell", self._after_cell)
         sys.breakpointhook = _no_debugger
         session = shell.kernel.session
         session.pack = _packing_anything(session.pack)
@@ -104,6 +107,7 @@ class _KernelSide:
     def open(self, spec: TaskSpec) -> None:
         """Replay, load, restore."""
         self._spec = spec
+        self._changed_libraries.clear()
         if spec.lane is None:
             self._begin_anew()
         os.environ.update(spec.env)
@@ -146,13 +150,30 @@ class _KernelSide:
             raise error
         self._replayed.add(key)
 
+    def _after_cell(self, result: ExecutionResult) -> None:
+        """A library's function that gave nothing to show was called for what it does."""
+        if not result.success or result.result is not None or result.info is None:
+            return
+        for cell in self._spec.cells:
+            if cell.shown_call and cell.source == result.info.raw_cell:
+                self._changed_libraries.add(cell.shown_call.partition(".")[0])
+
     def close(self) -> None:
         """Capture, and write the report."""
         assert self._loaded is not None
         seen = watcher().stop()
         report = capture(self._shell.user_ns, self._session, self._spec, self._loaded)
         self._loaded = None
-        _write(Path(self._spec.staging) / _REPORT, asdict(seen.add_to(report)))
+        report = self._with_libraries(seen.add_to(report))
+        _write(Path(self._spec.staging) / _REPORT, asdict(report))
+
+    def _with_libraries(self, report: TaskReport) -> TaskReport:
+        changed = (f"@module:{name}" for name in sorted(self._changed_libraries))
+        return replace(
+            report,
+            found_mutations=(*report.found_mutations, *changed),
+            clean=report.clean and not self._changed_libraries,
+        )
 
 
 def _report_failed_replay(

@@ -135,12 +135,14 @@ def _latest_writer(graph: Graph, step: Step, name: Name) -> StepId | None:
 
 
 def _sources(step: Step) -> tuple[Source, ...]:
+    shown = dict(step.shown_calls)
     return tuple(
         Source(
             cell=cell,
             cell_index=index,
             source=source,
             raises_exception=cell in step.options.raises_exception,
+            shown_call=shown.get(cell, ""),
         )
         for cell, index, source in zip(step.cells, step.cell_indexes, step.sources, strict=True)
     )

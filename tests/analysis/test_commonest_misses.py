@@ -716,6 +716,42 @@ FILES = [
         needs={(1, 2), (2, 3)},
         one_lane="%run",
     ),
+    *(
+        miss(
+            f"a library that no table knows: {call}",
+            f"import lib\n{call}",
+            "x = 1",
+            "print(lib.answer(), x)",
+            needs={(0, 1), (1, 2)},
+            one_lane="may change the state of its library",
+        )
+        for call in (
+            "lib.extension('bokeh')",
+            "lib.defaults(lib.Options(cmap='gray'))",
+            "lib.Initialize()",
+            "lib.torch.manual_seed(0)",
+            "_ = lib.configure(width=3)",
+            "rng = lib.seed_everything(3)",
+            "lib.begin();",
+            "lib.begin(lib.Options());",
+        )
+    ),
+    *(
+        miss(
+            f"a library that no table knows, called for its value: {call}",
+            f"import lib\nx = [1]\n{call}",
+            "y = 1",
+            needs=set(),
+            free={(0, 1)},
+        )
+        for call in (
+            "lib.Image(x)",
+            "lib.Image(3)",
+            "lib.answer()",
+            "lib.plot(3);",
+            "lib.check(x);",
+        )
+    ),
     miss(
         "%%writefile, then an import",
         "n = 1",

@@ -155,6 +155,22 @@ def test_an_undeclared_change_of_an_input_is_found(hall: Hall) -> None:
     assert outcome.report.found_mutations == ("items",)
 
 
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [
+        ("import rich; rich.reconfigure(width=33)", ("@module:rich",)),
+        ("import rich; rich.get_console()", ()),
+    ],
+)
+def test_a_library_that_is_called_for_a_value_and_gives_none_was_changed(
+    hall: Hall, source: str, changed: tuple[str, ...]
+) -> None:
+    cell = Source(cell="c", cell_index=0, source=source, shown_call=source.split("; ")[1])
+    outcome = hall.run(cells=(cell,))
+    assert outcome.report is not None
+    assert outcome.report.found_mutations == changed
+
+
 def test_files_are_seen_and_ours_are_not(hall: Hall) -> None:
     (hall.folder / "in.txt").write_text("x")
     outcome = hall.run(
