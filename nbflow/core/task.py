@@ -20,7 +20,8 @@ class Blob:
     `store/<digest[:2]>/<digest>.<suffix>`. python_type: qualified type, for people. For tables:
     rows, columns, and `schema` as (column, DuckDB type) pairs. `preview` is a short repr for
     values. each: for every member its name, its type, and the digest of it alone, without what it
-    remembers of having been read; only where the task was asked to tell.
+    remembers of having been read (of figures and their parts: of the picture); only where the task
+    was asked to tell.
     """
 
     names: tuple[str, ...]

@@ -22,6 +22,7 @@ from nbflow.inside.ambient import changed_channels, channel_digest, read_channel
 from nbflow.inside.digest import Examined, Looks, Undigestible, examine
 from nbflow.inside.grown import parts_of
 from nbflow.inside.inputs import Loaded, Session, Watched
+from nbflow.inside.pictures import pictured
 from nbflow.inside.seal import PickleForbidden
 from nbflow.inside.values import CannotStore, Packing, Stored
 
@@ -404,7 +405,11 @@ class _Staging:
 
 def _each(members: Mapping[str, Any], seen: _Seen) -> tuple[tuple[str, str, str], ...]:
     return tuple(
-        (name, values.qualified_type(value), seen.looks.digested(value).snapshot.core)
+        (
+            name,
+            values.qualified_type(value),
+            pictured(value) or seen.looks.digested(value).snapshot.core,
+        )
         for name, value in members.items()
     )
 

@@ -329,7 +329,7 @@ class Looks:
             Undigestible: as `examine`.
         """
         _refuse_to_act(type(value))
-        figure = getattr(value, "figure", None) if _is_artist(value) else None
+        figure = getattr(value, "figure", None) if is_artist(value) else None
         if is_figure(figure) and id(value) in self.digested(figure).met:
             return self.digested(figure)
         return self.digested(value)
@@ -351,7 +351,8 @@ def _examined_or_not(value: object) -> Examined | Undigestible:
         return error
 
 
-def _is_artist(value: object) -> bool:
+def is_artist(value: object) -> bool:
+    """Whether it is a part of a matplotlib figure, or one itself."""
     artist = sys.modules.get("matplotlib.artist")
     return artist is not None and isinstance(value, artist.Artist)
 
