@@ -13,8 +13,6 @@ _UNSTEADY: Final = (
     (re.compile(r"\b(sk-\w+-id)-\d+"), r"\1"),
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"^(CPU times|Wall time): .*$", re.MULTILINE), r"\1"),
-    # A lane keeps of a progress bar what a screen shows in the end.
-    (re.compile(r"[^\n]*\r(?!\n)"), ""),
 )
 
 
@@ -62,7 +60,25 @@ def _joined(value: Any) -> str:
 def _steady(text: str) -> str:
     for pattern, instead in _UNSTEADY:
         text = pattern.sub(instead, text)
-    return text
+    return _on_a_screen(text)
+
+
+def _on_a_screen(text: str) -> str:
+    """A lane keeps of a progress bar what a screen shows in the end: after the last return.
+
+    >>> _on_a_screen("1%\\r50%\\r100%\\nkept\\r\\n")
+    '100%\\nkept\\r\\n'
+    """
+    # Not by a pattern: looking for a return from each letter on takes minutes in a megabyte of HTML.
+    if "\r" not in text:
+        return text
+    *ended, last = text.split("\n")
+    return "\n".join([*map(_after_return, ended), last.rpartition("\r")[2]])
+
+
+def _after_return(line: str) -> str:
+    end = "\r" if line.endswith("\r") else ""
+    return line.removesuffix("\r").rpartition("\r")[2] + end
 
 
 def _digest(text: str) -> str:
