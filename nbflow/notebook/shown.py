@@ -69,7 +69,7 @@ def _on_a_screen(text: str) -> str:
     >>> _on_a_screen("1%\\r50%\\r100%\\nkept\\r\\n")
     '100%\\nkept\\r\\n'
     """
-    # Not by a pattern: looking for a return from each letter on takes minutes in a megabyte of HTML.
+    # Not by a pattern: to look for a return from each letter on takes minutes in a megabyte.
     if "\r" not in text:
         return text
     *ended, last = text.split("\n")
