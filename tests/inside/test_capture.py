@@ -345,8 +345,14 @@ def test_predicting_is_no_change_and_fitting_is(bench: Bench, estimator: str) ->
     data = "X = np.arange(20.).reshape(10, 2); y = X[:, 0] * 3\n"
     made = bench.made(f"{imports}{data}m = {estimator}.fit(X, y)", "m")
     given: dict[str, Any] = {"inputs": made, "input_names": ("m",)}
-    assert bench.run(f"{imports}{data}m.predict(X); m.score(X, y)", **given).found_mutations == ()
-    assert bench.run(f"{imports}{data}m.fit(X, y * 2)", **given).found_mutations == ("m",)
+
+    def changed(code: str) -> set[str]:
+        found = bench.run(f"{imports}{data}{code}", **given).found_mutations
+        # scikit-learn's threads put back the filters that each found: the last one wins.
+        return set(found) - {"@warnings"}
+
+    assert changed("m.predict(X); m.score(X, y)") == set()
+    assert changed("m.fit(X, y * 2)") == {"m"}
 
 
 LAZY = (
