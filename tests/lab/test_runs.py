@@ -292,6 +292,27 @@ def test_a_file_s_menu_leads_to_its_runs(window: Any, lab: Any) -> None:
     page.locator(".nbflow-History").get_by_text("has not run as a workflow").wait_for()
 
 
+def test_a_cell_s_menu_is_about_the_cell_under_the_pointer(window: Any, lab: Any) -> None:
+    opened(window, lab, "runs/pointed.ipynb")
+    page = window.page
+    window.cell(4).locator(".cm-content").click()
+    page.locator('.nbflow-Badge[data-step="totals"]').wait_for()
+
+    def choose(number: int, entry: str) -> None:
+        window.cell(number).locator(".cm-content").click(button="right")
+        page.locator(".lm-Menu-item", has_text="Workflow").hover()
+        page.locator(".lm-Menu-item", has_text=entry).click()
+
+    choose(3, "Edit Workflow Tags")
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text("Tags of sales").wait_for()
+    dialog.get_by_role("button", name="Cancel").click()
+
+    window.cell(3).locator(".cm-content").click()
+    choose(4, "Combine with Previous Step")
+    page.locator('.nbflow-Badge[data-step="totals"]').wait_for(state="detached")
+
+
 def test_the_launcher_s_notebook_runs(window: Any, lab: Any) -> None:
     opened(window, lab, "runs/ways-in.ipynb")
     page = window.page

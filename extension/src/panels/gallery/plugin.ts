@@ -13,6 +13,8 @@ import { addIcon } from '@jupyterlab/ui-components';
 import { CommandIDs } from '../../commands';
 import { GalleryModel } from '../../models/gallery';
 import { IWorkflowPanel, IWorkflows } from '../../tokens';
+import { pointed } from '../pointed';
+import { workflowOf } from '../steps/which';
 import { GalleryPanel } from './panel';
 
 const DATA = /\.(csv|tsv|txt|parquet|pq|xlsx|xlsm|xls)(\.(gz|zst))?$/i;
@@ -68,7 +70,11 @@ export const gallery: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Read a file, query, check, draw: by choices'),
       icon: addIcon,
       isEnabled: () => workflows.features.recipes,
-      execute: async () => {
+      execute: async args => {
+        const at = pointed(app, workflows, args);
+        if (typeof at.cell === 'string') {
+          await workflowOf(workflows, at)?.jump(at.cell); // what is added comes below it
+        }
         await app.commands.execute(CommandIDs.showGraph);
         side.showTab(panel);
       }

@@ -16,6 +16,8 @@ import { runWorkflowIcon, workflowIcon, workflowImage } from '../../icons';
 import { combined, neighbours } from '../../models/combine';
 import { asRequestError } from '../../request';
 import { IWorkflows } from '../../tokens';
+import { pointed } from '../pointed';
+import { cellOf, workflowOf } from '../steps/which';
 
 const NEW = 'nbflow:new-notebook';
 const FILE_RUN = 'nbflow:file-run';
@@ -109,14 +111,16 @@ export const start: JupyterFrontEndPlugin<void> = {
     commands.addCommand(COMBINE, {
       label: trans.__('Combine with Previous Step'),
       caption: trans.__('Run this cell and the step above as one step'),
-      isEnabled: () => {
-        const workflow = workflows.current;
-        return neighbours(workflow?.graph.graph ?? null, workflow?.activeCell ?? null) !== null;
+      isEnabled: args => {
+        const at = pointed(app, workflows, args);
+        const graph = workflowOf(workflows, at)?.graph.graph ?? null;
+        return neighbours(graph, cellOf(workflows, at)) !== null;
       },
-      execute: () => {
-        const workflow = workflows.current;
+      execute: args => {
+        const at = pointed(app, workflows, args);
+        const workflow = workflowOf(workflows, at);
         if (workflow !== null) {
-          combined(workflow.graph.graph, workflow.activeCell, cell =>
+          combined(workflow.graph.graph, cellOf(workflows, at), cell =>
             workflow.cellTags(cell)
           ).forEach((tags, cell) => workflow.setCellTags(cell, tags));
         }

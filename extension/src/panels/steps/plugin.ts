@@ -21,10 +21,11 @@ import { renamed } from '../../models/tag-form';
 import { asRequestError } from '../../request';
 import { IWorkflows } from '../../tokens';
 import type { Diagnostic, RunRequest } from '../../wire';
+import { pointed } from '../pointed';
 import type { Way } from './menu';
 import { TagEditor } from './tag-editor';
 import type { IWhich } from './which';
-import { stepOf, workflowOf } from './which';
+import { cellOf, stepOf, workflowOf } from './which';
 
 export const steps: JupyterFrontEndPlugin<void> = {
   id: 'nbflow:steps',
@@ -40,7 +41,8 @@ export const steps: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load('nbflow');
     const { commands } = app;
-    const which = (args: ReadonlyPartialJSONObject) => stepOf(workflows, args);
+    const meant = (args: ReadonlyPartialJSONObject) => pointed(app, workflows, args);
+    const which = (args: ReadonlyPartialJSONObject) => stepOf(workflows, meant(args));
     const category = trans.__('Workflow');
 
     commands.addCommand(CommandIDs.runStep, {
@@ -62,8 +64,8 @@ export const steps: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(CommandIDs.editTags, {
       label: trans.__('Edit Workflow Tags…'),
-      isEnabled: args => workflowOf(workflows, args)?.activeCell != null,
-      execute: args => editTags(workflows, args, trans)
+      isEnabled: args => cellOf(workflows, meant(args)) !== null,
+      execute: args => editTags(workflows, meant(args), trans)
     });
     commands.addCommand(CommandIDs.renameStep, {
       label: trans.__('Rename Step…'),

@@ -21,10 +21,16 @@ export function workflowOf(
     : (workflows.all.find(each => each.path === args.path) ?? null);
 }
 
+/** The cell that is named, or active; null where there is none. */
+export function cellOf(workflows: IWorkflows, args: ReadonlyPartialJSONObject): string | null {
+  const active = workflowOf(workflows, args)?.activeCell ?? null;
+  return typeof args.cell === 'string' ? args.cell || null : active;
+}
+
 export function stepOf(workflows: IWorkflows, args: ReadonlyPartialJSONObject): IWhich | null {
   const workflow = workflowOf(workflows, args);
   const steps = workflow?.graph.graph?.steps ?? [];
-  const cell = typeof args.cell === 'string' ? args.cell : (workflow?.activeCell ?? null);
+  const cell = cellOf(workflows, args);
   const step =
     typeof args.step === 'string'
       ? steps.find(each => each.name === args.step)
