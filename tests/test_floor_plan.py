@@ -65,6 +65,7 @@ ALSO: dict[str, frozenset[str]] = {
     "faces/widgets/form.py": frozenset({"ipywidgets"}),
     # Ambient channels of libraries; touched only where the notebook has imported them.
     "inside/ambient.py": frozenset({"matplotlib", "cycler", "control"}),
+    "inside/pictures.py": frozenset({"matplotlib"}),
     # papermill calls it, so it must be papermill's kind of thing.
     "faces/engine.py": frozenset({"papermill"}),
     # `-f params.yaml`
