@@ -61,6 +61,15 @@ export class HistoryModel extends AskingModel {
     });
   }
 
+  /** Look at the newest run, unless one is looked at already. */
+  async begin(): Promise<void> {
+    await this.refresh();
+    const newest = this._runs[0];
+    if (newest !== undefined && this._shown === null) {
+      await this.select(newest.run);
+    }
+  }
+
   /** Look at a run. */
   async select(run: string): Promise<void> {
     this._shown = run;
@@ -118,7 +127,7 @@ export class HistoryModel extends AskingModel {
     const known = this._runs.find(each => each.run === event.run);
     if (known === undefined) {
       if (event.kind === 'run_queued' && event.notebook === this.path) {
-        void this.refresh();
+        void (this._runs.length === 0 ? this.begin() : this.refresh());
       }
     } else if (event.kind === 'run_finished') {
       this._details.delete(event.run);

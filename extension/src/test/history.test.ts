@@ -94,6 +94,21 @@ describe('the history of a notebook', () => {
     expect(model.runs[0].run).toBe('new');
   });
 
+  test('looks at the newest run, and at the first one when it comes', async () => {
+    const { server, feed, model } = await history();
+    await model.begin();
+    expect(model.shown?.run).toBe('bad');
+
+    server.known = [];
+    const other = new HistoryModel(server, feed.asFeed, 'shop.ipynb');
+    await other.begin();
+    expect(other.selected).toBeNull();
+    server.known = [GOOD];
+    feed.tell({ run: GOOD.run, kind: 'run_queued', notebook: 'shop.ipynb' });
+    await settled();
+    expect(other.shown?.run).toBe(GOOD.run);
+  });
+
   test('reads a run again when it ends', async () => {
     const { server, feed, model } = await history();
     await model.select('bad');

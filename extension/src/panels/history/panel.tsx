@@ -29,7 +29,7 @@ export class HistoryPanel extends ReactWidget {
     super();
     this.addClass('nbflow-History');
     model.changed.connect(() => this.update());
-    void this._begin();
+    void model.begin();
   }
 
   dispose(): void {
@@ -46,14 +46,6 @@ export class HistoryPanel extends ReactWidget {
         trans={this._trans}
       />
     );
-  }
-
-  private async _begin(): Promise<void> {
-    await this.model.refresh();
-    const newest = this.model.runs[0];
-    if (newest !== undefined && this.model.selected === null) {
-      await this.model.select(newest.run);
-    }
   }
 }
 
@@ -138,23 +130,24 @@ function History({ model, workflows, commands, trans }: IProps): React.JSX.Eleme
             onClick={() => void commands.execute(CommandIDs.run, { path: model.path })}
           />
         </Note>
-      ) : null}
-      <div className="nbflow-History-body">
-        {view === 'list' ? (
-          <RunList model={model} runs={runs} trans={trans} />
-        ) : (
-          <RunMatrix model={model} matrix={model.matrix()} trans={trans} />
-        )}
-        {model.selected !== null ? (
-          <RunDetail
-            key={model.selected}
-            model={model}
-            workflows={workflows}
-            commands={commands}
-            trans={trans}
-          />
-        ) : null}
-      </div>
+      ) : (
+        <div className="nbflow-History-body">
+          {view === 'list' ? (
+            <RunList model={model} runs={runs} trans={trans} />
+          ) : (
+            <RunMatrix model={model} matrix={model.matrix()} trans={trans} />
+          )}
+          {model.selected !== null ? (
+            <RunDetail
+              key={model.selected}
+              model={model}
+              workflows={workflows}
+              commands={commands}
+              trans={trans}
+            />
+          ) : null}
+        </div>
+      )}
     </>
   );
 }
