@@ -37,3 +37,14 @@ export function parametersText(parameters: Record<string, Value>): string {
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ');
 }
+
+/** The answers that two runs were given differently, each as `name: before → after`. */
+export function changedParameters(
+  before: Record<string, Value>,
+  after: Record<string, Value>
+): readonly string[] {
+  const said = (value: Value | undefined) => (value === undefined ? '–' : JSON.stringify(value));
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter(name => said(before[name]) !== said(after[name]))
+    .map(name => `${name}: ${said(before[name])} → ${said(after[name])}`);
+}

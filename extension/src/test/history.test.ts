@@ -15,6 +15,7 @@ import {
 import { timelineOf } from '../models/timeline';
 import { nameOf, TablesModel } from '../models/tables';
 import { outlook, PlanModel } from '../models/plan';
+import { changedParameters } from '../models/words';
 import type {
   Attempt,
   FeedEvent,
@@ -280,4 +281,14 @@ describe('the tables of a run', () => {
     expect(nameOf(first, [first, later])).toBe('sales.sales');
     expect(nameOf(later, [first, later])).toBe('sales');
   });
+});
+
+test('two runs are told apart by what they were given', () => {
+  const before = { day: '2026-01-05', top: 20, old: true };
+  const after = { day: '2026-01-05', top: 30, fresh: [1] };
+  expect(changedParameters(before, after)).toEqual([
+    'top: 20 → 30',
+    'old: true → –',
+    'fresh: – → [1]'
+  ]);
 });

@@ -13,7 +13,7 @@ import { useAnswer } from '../../hooks';
 import { keepIcon, keptIcon } from '../../icons';
 import type { HistoryModel } from '../../models/history';
 import { removable, resumable, stateOf } from '../../models/history';
-import { moment, parametersText, took } from '../../models/words';
+import { changedParameters, moment, parametersText, took } from '../../models/words';
 import { asRequestError } from '../../request';
 import { statusWord } from '../../status';
 import type { IWorkflows } from '../../tokens';
@@ -387,6 +387,12 @@ function Difference({ model, workflows, run, trans }: IRunProps): React.JSX.Elem
         </Select>
       </label>
       {error ? <Note error>{error.message}</Note> : null}
+      {changedParameters(
+        others.find(each => each.run === other)?.parameters ?? {},
+        run.parameters
+      ).map(change => (
+        <Note key={change}>{change}</Note>
+      ))}
       {difference ? <Differences difference={difference} trans={trans} /> : null}
     </>
   );

@@ -15,6 +15,9 @@ import type { IWorkflows } from '../../tokens';
 import type { Run } from '../../wire';
 import { Note } from '../parts';
 
+/** Below this the quarters of a run are told in milliseconds. */
+const FINE_SECONDS = 2;
+
 interface IProps {
   model: HistoryModel;
   workflows: IWorkflows;
@@ -41,7 +44,9 @@ export function Timeline({ model, workflows, run, trans }: IProps): React.JSX.El
       <div className="nbflow-Timeline-axis" aria-hidden="true">
         {[0, 0.25, 0.5, 0.75, 1].map(share => (
           <span key={share} style={{ left: `${share * 100}%` }}>
-            {took(share * seconds)}
+            {seconds < FINE_SECONDS
+              ? `${Math.round(share * seconds * 1000)} ms`
+              : took(share * seconds)}
           </span>
         ))}
       </div>
