@@ -1,12 +1,16 @@
 """Names for steps, and titles from the Markdown above them."""
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell, CellKind
 
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_MARKS = re.compile(r"[`*]|</?[a-zA-Z][^>]*>")
+_MOST_LETTERS = 80
 
 
 def label(names: Iterable[Name], number: int, taken: set[str]) -> str:
@@ -34,8 +38,17 @@ def title_above(cells: tuple[Cell, ...], index: int) -> str | None:
     """The last heading, or else the first line, of the Markdown cell directly above."""
     if index == 0 or cells[index - 1].kind is not CellKind.MARKDOWN:
         return None
-    text = cells[index - 1].source.strip()
+    text = cells[index - 1].source
     headings = _HEADING.findall(text)
-    if headings:
-        return str(headings[-1])
-    return text.splitlines()[0][:80] if text else None
+    lines = headings[-1:] or text.splitlines()
+    return next((title for line in lines if (title := _plain(line))), None)
+
+
+def _plain(markdown: str) -> str:
+    """A line of Markdown as a person reads it: links by their text, no marks, no tags of HTML.
+
+    >>> _plain("See [the *docs*](https://example.com) <br> of `f`")
+    'See the docs of f'
+    """
+    text = _MARKS.sub("", _LINK.sub(r"\1", markdown))
+    return textwrap.shorten(text, _MOST_LETTERS, placeholder=" …")
