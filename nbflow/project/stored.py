@@ -54,7 +54,9 @@ def find_output(run: Run, name: str, graph: Graph | None = None) -> Blob:
                 found[member] = found[f"{result.step}.{member}"] = blob
                 makers[member] = result.step
     last = _last_writer(run, name, graph) if graph is not None else None
-    if last is not None and makers.get(name, last) != last:
+    # Steps below the last writer may store what they read, together with what shares it.
+    order = [result.step for result in run.steps]
+    if last is not None and order.index(makers.get(name, last)) < order.index(last):
         raise NotFound(
             f"run {run.id} did not keep the last `{name}`, which step `{last}` left",
             hint=f"`{makers[name]}.{name}` is an earlier one; a step that reads `{name}` below "

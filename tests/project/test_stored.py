@@ -91,6 +91,17 @@ def test_an_older_version_is_no_answer_for_one_that_was_not_kept(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_step_below_the_last_writer_may_have_stored_what_it_read(tmp_path: Path) -> None:
+    """`both` holds `rows`, so both are stored together."""
+    cells = ["rows = [1]", "rows.append(2)", "both = [rows, rows]"]
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(node, tmp_path / "n.ipynb")
+    project = Project.find(tmp_path)
+    run = project.run(tmp_path / "n.ipynb")
+    assert project.get(run.id, "rows").text == "[1, 2]"
+
+
+@pytest.mark.slow
 def test_what_a_step_changed_unforeseen_is_what_the_run_left(tmp_path: Path) -> None:
     """No text shows that `rows` is changed: the call goes by way of a dict of functions."""
     (tmp_path / "tools.py").write_text("import operator\nADD = operator.iadd\n")
