@@ -1,5 +1,6 @@
 """`get`: which value a name means."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 from blake3 import blake3
 
 from nbflow.core.errors import UsageError
+from nbflow.core.names import Name
 from nbflow.core.run import Run, RunId, Status, StepResult
 from nbflow.core.task import Blob, StagedBlob
 from nbflow.inside import tables
@@ -15,6 +17,7 @@ from nbflow.inside.seal import read_seal
 from nbflow.project import Project
 from nbflow.project.stored import find_output, stored_value
 from nbflow.store.blobs import BlobStore
+from tests.planning.graphs import a_graph, a_step
 
 
 def a_blob(name: str, digest: str) -> Blob:
@@ -90,15 +93,30 @@ def test_an_older_version_is_no_answer_for_one_that_was_not_kept(tmp_path: Path)
     assert project.get(run.id, "b").text is not None
 
 
-@pytest.mark.slow
-def test_a_step_below_the_last_writer_may_have_stored_what_it_read(tmp_path: Path) -> None:
-    """`both` holds `rows`, so both are stored together."""
-    cells = ["rows = [1]", "rows.append(2)", "both = [rows, rows]"]
-    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbformat.write(node, tmp_path / "n.ipynb")
-    project = Project.find(tmp_path)
-    run = project.run(tmp_path / "n.ipynb")
-    assert project.get(run.id, "rows").text == "[1, 2]"
+@pytest.mark.parametrize(
+    ("stored_by", "digest"),
+    [(("make", "change"), "2"), (("make", "change", "hold"), "3"), (("make", "hold"), "3")],
+)
+def test_what_a_step_below_the_last_writer_stored_is_the_last_version(
+    stored_by: tuple[str, ...], digest: str
+) -> None:
+    """Steps store what they read together with what shares it."""
+    writes = {"make": ("rows",), "change": ("rows",), "hold": ("both",)}
+    graph = a_graph(
+        *(a_step(name, declared_writes=tuple(map(Name, made))) for name, made in writes.items())
+    )
+    versions = {"make": "1", "change": "2", "hold": "3"}
+    results = tuple(
+        StepResult(
+            step=name,
+            step_id=name,
+            status=Status.SUCCEEDED,
+            outputs=(a_blob("rows", versions[name]),) if name in stored_by else (),
+        )
+        for name in writes
+    )
+    run = replace(a_run(), steps=results)
+    assert find_output(run, "rows", graph).digest == digest
 
 
 @pytest.mark.slow
