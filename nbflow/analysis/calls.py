@@ -724,7 +724,7 @@ class Calls(Expressions):
         if not known and self.shared.may_be_local(library):
             self._any_file(node.lineno)
         if not standard:
-            self._may_set_state(dotted, given, node)
+            self._watch_for_setting_up(dotted, given, node)
         made = self.suspect(UNKNOWN, given, node)
         if library in self.effects.proven or standard:
             return made
@@ -732,14 +732,13 @@ class Calls(Expressions):
         self.record.hold(mark, made.objs)
         return made._replace(objs=made.objs | mark)
 
-    def _may_set_state(self, dotted: str, given: Arguments, node: ast.Call) -> None:
+    def _watch_for_setting_up(self, dotted: str, given: Arguments, node: ast.Call) -> None:
         """A library's function that is called for nothing that one sees, and with nothing that it
         could work on, may change the library. Where its value is what the cell shows, running
         tells: there is none if it was called for what it does."""
         name = dotted.rpartition(".")[2]
         bare = self.bare is node
-        says_so = bare and bool(_SETS_STATE.match(name))
-        if not (says_so or _SEEDS.search(name)):
+        if not (_SEEDS.search(name) or (bare and _SETS_STATE.match(name))):
             if not bare or _SHOWS.search(name) or self._has_in_hand(given, node):
                 return
             if self.bare_is_shown:

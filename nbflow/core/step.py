@@ -163,7 +163,7 @@ class Step:
     defines: functions, classes and imports of its own cells that other lanes replay; values refer
         to them by name.
     shown_calls: cells that show what a library's function gives, with its dotted name; who gave
-    nothing after all was called for what it does to its library.
+        nothing after all was called for what it does to its library.
     python_reads: the inputs that Python code reads; a table beyond these is only attached for SQL.
     replays: definitions and setup cells to replay first, in notebook order.
     files_read / files_written: literal paths; `any_file` where some path is not literal.

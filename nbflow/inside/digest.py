@@ -55,7 +55,7 @@ _MARSHALLED: Final = frozenset({type(None), bool, int, float, complex, str, byte
 # on nothing but the values.
 _MARSHAL_VERSION: Final = 2
 _APART_BYTES: Final = 1 << 16
-_MANY_THREADS_BYTES: Final = 1 << 24
+MANY_THREADS_BYTES: Final = 1 << 24
 _SHORT: Final[dict[type, Callable[[Any], object]]] = {
     datetime.date: datetime.date.toordinal,
     decimal.Decimal: str,
@@ -440,7 +440,7 @@ class Walk:
         start = int(np.frombuffer(view, np.uint8).__array_interface__["data"][0])
         total = mapped.known_digest(start, view.nbytes)
         if total is None:
-            threads = blake3.AUTO if view.nbytes >= _MANY_THREADS_BYTES else 1
+            threads = blake3.AUTO if view.nbytes >= MANY_THREADS_BYTES else 1
             total = blake3(view, max_threads=threads).digest()
         self.notes.digests[start, view.nbytes] = total
         return total

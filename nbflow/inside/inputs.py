@@ -18,13 +18,19 @@ from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
 from nbflow.inside import arrow_file, hand, looked, surroundings, tables, values
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
-from nbflow.inside.digest import Looks, NamedIndex, Snapshot, Undigestible, trust
+from nbflow.inside.digest import (
+    MANY_THREADS_BYTES,
+    Looks,
+    NamedIndex,
+    Snapshot,
+    Undigestible,
+    trust,
+)
 from nbflow.inside.grown import Parts, parts_of
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 
 SUM_SUFFIX: Final = ".sum"
-_MANY_THREADS_BYTES: Final = 1 << 24
 """Beside a stored file: the keyed digest of its bytes (see store/blobs.py)."""
 
 
@@ -267,7 +273,7 @@ def check_file(path: Path, key: bytes) -> None:
     except FileNotFoundError:
         return
     try:
-        threads = blake3.AUTO if path.stat().st_size >= _MANY_THREADS_BYTES else 1
+        threads = blake3.AUTO if path.stat().st_size >= MANY_THREADS_BYTES else 1
         total = blake3(key=key, max_threads=threads)
         try:
             total.update_mmap(path)

@@ -480,20 +480,19 @@ class Project:
             NotFound: no such run, or what it ran was not kept.
         """
         with self._past() as desk:
-            found = desk.ledger.run(run)
-            opened = self._as_it_was(desk, found)
-            learned = desk.ledger.learned(found.notebook)
-            return opened.graph(values=found.parameters, learned=learned)
+            return self._graph_as_it_was(desk, desk.ledger.run(run))
+
+    def _graph_as_it_was(self, desk: Desk, run: Run) -> Graph:
+        opened = self._as_it_was(desk, run)
+        learned = desk.ledger.learned(run.notebook)
+        return opened.graph(values=run.parameters, learned=learned)
 
     def _output(self, desk: Desk, run: Run, name: str) -> "Blob":
         from nbflow.project.stored import find_output  # brings pandas
 
-        snapshot = snapshot_path(desk.layout, run.id)
-        if "." in name or not snapshot.exists():
+        if "." in name or not snapshot_path(desk.layout, run.id).exists():
             return find_output(run, name)
-        learned = desk.ledger.learned(run.notebook)
-        opened = open_snapshot(snapshot, self.root / run.notebook, self.root)
-        return find_output(run, name, opened.graph(values=run.parameters, learned=learned))
+        return find_output(run, name, self._graph_as_it_was(desk, run))
 
     def _as_it_was(self, desk: Desk, run: Run) -> Opened:
         snapshot = snapshot_path(desk.layout, run.id)

@@ -206,7 +206,7 @@ def _copy(path: Path, output: Path, blobs: BlobStore) -> None:
 
 def _to_duckdb(path: Path, output: Path, blobs: BlobStore) -> None:
     if path.suffix == output.suffix:
-        shutil.copyfile(path, output)
+        _copy(path, output, blobs)
         return
     seal = read_seal(blobs.key())
     output.unlink(missing_ok=True)
