@@ -411,6 +411,8 @@ export interface Column {
 export interface StoredOutput extends Output {
   step: string;
   type: string;
+  /** It has rows and columns to look at, in whatever form it is stored. */
+  tabular: boolean;
   preview: string;
   schema: Column[];
 }

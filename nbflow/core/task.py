@@ -36,6 +36,24 @@ class Blob:
     preview: str = ""
     each: tuple[tuple[str, str, str], ...] = ()
 
+    def type_of(self, name: str) -> str:
+        """The type of one member; of a group `python_type` tells them all.
+
+        >>> pair = Blob(names=("a", "b"), kind="pickle", digest="", python_type="a: int, b: x.Y")
+        >>> pair.type_of("b")
+        'x.Y'
+        """
+        if len(self.names) == 1:
+            return self.python_type
+        told = (part.partition(": ") for part in self.python_type.split(", "))
+        return next((kind for member, _, kind in told if member == name), self.python_type)
+
+    def is_tabular(self, name: str) -> bool:
+        """Whether a member has rows and columns to look at, in whatever form it is stored."""
+        alone = self.kind == "table" and len(self.names) == 1
+        pickled = ("pandas.DataFrame", "pandas.Series")
+        return alone or (self.kind == "pickle" and self.type_of(name) in pickled)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedBlob:

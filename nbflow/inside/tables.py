@@ -475,7 +475,12 @@ def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
     if template is None or meta["kind"] != "pandas":
         return None
     index = _index_of(meta, template, seal)
-    if index is None or _only_counts(index):
+    return None if index is None else natural_index(index)
+
+
+def natural_index(index: pd.Index) -> pa.Table | None:
+    """An index as columns, where it says more than the rows' numbers."""
+    if _only_counts(index):
         return None
     labels = index.to_frame(index=False)
     labels.columns = ["index" if name is None else name for name in index.names]

@@ -14,9 +14,10 @@ from nbflow.core.table import Column, ColumnProfile, TablePage
 from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import read_index
+from nbflow.project.pickled import read_pickled, with_labels
 from nbflow.project.stored import stored_value
 from nbflow.store.blobs import BlobStore
-from nbflow.store.query import attach_file, connect
+from nbflow.store.query import attach_file, connect, rows_of
 
 MOST_ROWS: Final = 1000
 """A page has no more rows than this."""
@@ -33,44 +34,59 @@ _WITHOUT_ORDER: Final = re.compile(r"STRUCT|MAP|UNION|BLOB|BIT|JSON|.*\]$")
 def page_of(
     blobs: BlobStore, blob: Blob, name: str, *, offset: int, limit: int, profile: bool
 ) -> TablePage:
-    """A page of a stored table; the text of any other value.
+    """A page of a stored table or Series; the text of any other value.
 
     Raises:
         StoreError: the stored file is missing or damaged.
     """
-    if blob.kind != "table" or len(blob.names) != 1:
-        text = stored_value(blobs, blob, name, None).text
-        return TablePage(name=name, text=_shown(text))
     try:
-        with _opened(blobs, blob) as connection:
-            return _page(connection, name, offset=offset, limit=limit, profile=profile)
-    except duckdb.Error as error:
+        with _opened(blobs, blob, name) as connection:
+            if connection is not None:
+                return _page(connection, name, offset=offset, limit=limit, profile=profile)
+    except (duckdb.Error, OSError) as error:
         raise StoreError(
             f"the stored `{name}` is missing or damaged",
             hint="run the notebook again: it is made anew",
         ) from error
+    return TablePage(name=name, text=_shown(stored_value(blobs, blob, name, None).text))
+
+
+def _is_table_file(blob: Blob) -> bool:
+    return blob.kind == "table" and len(blob.names) == 1
 
 
 @contextmanager
-def _opened(blobs: BlobStore, blob: Blob) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which `page` is the stored table, with the index of a pandas table."""
-    path = blobs.path(blob)
-    index = read_index(path, seal=read_seal(blobs.key()))
+def _opened(blobs: BlobStore, blob: Blob, name: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """A connection in which `page` is the stored table, with the index of a pandas table; None if
+    it is no table."""
     connection = connect()
     try:
-        attach_file(connection, path, "stored")
-        if index is None:
-            connection.execute("CREATE VIEW page AS FROM stored.data")
+        if _is_table_file(blob):
+            path = blobs.path(blob)
+            labels = read_index(path, seal=read_seal(blobs.key()))
+            attach_file(connection, path, "stored")
+            _look_at(connection, "stored.data", labels)
+        elif (table := read_pickled(blobs, blob, name)) is not None:
+            data, labels = with_labels(table)
+            connection.register("data", data)
+            _look_at(connection, "data", labels)
         else:
-            known = connection.execute("DESCRIBE stored.data").fetchall()
-            connection.register("labels", _renamed(index, {str(row[0]) for row in known}))
-            connection.execute(
-                "CREATE VIEW page AS SELECT labels.*, data.*"
-                " FROM labels POSITIONAL JOIN stored.data"
-            )
+            yield None
+            return
         yield connection
     finally:
         connection.close()
+
+
+def _look_at(connection: duckdb.DuckDBPyConnection, data: str, labels: pa.Table | None) -> None:
+    if labels is None:
+        connection.execute(f"CREATE TEMP VIEW page AS FROM {data}")
+        return
+    known = connection.execute(f"DESCRIBE {data}").fetchall()
+    connection.register("labels", _renamed(labels, {str(row[0]) for row in known}))
+    connection.execute(
+        f"CREATE TEMP VIEW page AS SELECT labels.*, data.* FROM labels POSITIONAL JOIN {data}"
+    )
 
 
 def _renamed(index: pa.Table, taken: set[str]) -> pa.Table:
@@ -92,11 +108,11 @@ def _page(
         for row in connection.execute("DESCRIBE page").fetchall()
     )
     total = int(connection.execute("SELECT count(*) FROM page").fetchall()[0][0])
-    rows = connection.execute("FROM page LIMIT ? OFFSET ?", [min(limit, MOST_ROWS), offset])
+    rows = connection.sql("FROM page LIMIT ? OFFSET ?", params=[min(limit, MOST_ROWS), offset])
     return TablePage(
         name=name,
         columns=columns,
-        rows=tuple(tuple(map(_shown, row)) for row in rows.fetchall()),
+        rows=tuple(tuple(map(_shown, row)) for row in rows_of(rows)),
         total=total,
         profile=_profile(connection, columns, total) if profile else (),
     )
@@ -107,7 +123,7 @@ def _profile(
 ) -> tuple[ColumnProfile, ...]:
     """All columns in one pass."""
     asked = [part for column in columns for part in _asked(column, total)]
-    found = connection.execute(f"SELECT {', '.join(asked)} FROM page").fetchall()[0]
+    found = rows_of(connection.sql(f"SELECT {', '.join(asked)} FROM page"))[0]
     return tuple(
         ColumnProfile(
             name=column.name,

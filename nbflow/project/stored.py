@@ -20,6 +20,7 @@ from nbflow.core.task import Blob
 from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import is_from_python, read_frame, write_frame
 from nbflow.inside.values import from_plain
+from nbflow.project.pickled import read_pickled
 from nbflow.store.blobs import BlobStore
 from nbflow.store.query import attach_file, connect
 
@@ -91,7 +92,7 @@ def stored_value(blobs: BlobStore, blob: Blob, name: str, output: Path | None) -
         )
     path = blobs.path(blob)
     if output is None:
-        return StoredValue(text=_text(blob, path, blobs))
+        return StoredValue(text=_text(blob, path, blobs, name))
     writers = _writers(blob)
     write = writers.get(output.suffix)
     if write is None:
@@ -122,11 +123,12 @@ def _writers(blob: Blob) -> Mapping[str, _Writer]:
     return {f".{blob.suffix}": _copy}
 
 
-def _text(blob: Blob, path: Path, blobs: BlobStore) -> str:
+def _text(blob: Blob, path: Path, blobs: BlobStore, name: str) -> str:
     if blob.kind == "json":
         return readable(_plain(path))
     if blob.kind != "table" or len(blob.names) != 1:
-        return blob.preview
+        table = read_pickled(blobs, blob, name)
+        return blob.preview if table is None else str(table)
     if is_from_python(path):
         value = read_frame(path, seal=read_seal(blobs.key()))
         return str(value)

@@ -14,7 +14,7 @@ import duckdb
 
 from nbflow.core.errors import UsageError
 from nbflow.core.table import Column, TablePage
-from nbflow.store.query import StoredTable, attach, connect
+from nbflow.store.query import StoredTable, attach, connect, rows_of
 
 _ROWS: Final = 50
 _SECONDS: Final = 5.0
@@ -38,11 +38,12 @@ def preview(
     """
     wrapped = f"SELECT * FROM (\n{sql}\n) LIMIT {rows + 1}"
     with _shut_in(tables, files) as connection, _in_time(connection, seconds):
-        found = connection.execute(wrapped, dict(values or {}))
+        found = connection.sql(wrapped, params=dict(values or {}))
         columns = tuple(
-            Column(name=str(each[0]), type=str(each[1])) for each in found.description or ()
+            Column(name=name, type=str(kind))
+            for name, kind in zip(found.columns, found.types, strict=True)
         )
-        shown = [tuple(map(_shown, row)) for row in found.fetchall()]
+        shown = [tuple(map(_shown, row)) for row in rows_of(found)]
     return TablePage(name="", columns=columns, rows=tuple(shown[:rows]), total=len(shown))
 
 

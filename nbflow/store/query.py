@@ -82,7 +82,18 @@ def _result(relation: "duckdb.DuckDBPyRelation | None") -> SqlResult:
     """Nothing for a statement without a result."""
     if relation is None:
         return SqlResult(columns=(), rows=())
-    return SqlResult(columns=tuple(relation.columns), rows=tuple(relation.fetchall()))
+    return SqlResult(columns=tuple(relation.columns), rows=tuple(rows_of(relation)))
+
+
+def rows_of(relation: "duckdb.DuckDBPyRelation") -> list[tuple[Any, ...]]:
+    """The rows as Python values.
+
+    DuckDB itself makes moments with a time zone only where pytz is installed; Arrow needs none.
+    """
+    if not any("TIMESTAMP WITH TIME ZONE" in str(kind) for kind in relation.types):
+        return relation.fetchall()
+    columns = relation.to_arrow_table().columns
+    return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
 def attach(connection: "duckdb.DuckDBPyConnection", number: int, table: StoredTable) -> None:

@@ -74,8 +74,8 @@ class Runner:
         assert self.window.page.evaluate(ENDED, [self.path, self.times, PATIENCE_MS])
 
 
-def opened(window: Any, lab: Any, name: str) -> Runner:
-    lab.write(name, "%load_ext nbflow", PARAMETERS, SALES, TOTALS)
+def opened(window: Any, lab: Any, name: str, *more: str) -> Runner:
+    lab.write(name, "%load_ext nbflow", PARAMETERS, SALES, TOTALS, *more)
     window.open(name)
     # A kernel that connects writes its language into the notebook: that is over then.
     window.page.locator("#jp-main-statusbar").get_by_text("Idle").wait_for()
@@ -196,7 +196,7 @@ def press_through(window: Any, button: str) -> None:
 
 
 def test_tables_are_looked_at_and_queried(window: Any, lab: Any) -> None:
-    runner = opened(window, lab, "runs/tables.ipynb")
+    runner = opened(window, lab, "runs/tables.ipynb", "best = totals.iloc[0]")
     page = window.page
     runner.run()
     window.cell(4).locator(".cm-content").click()
@@ -210,6 +210,13 @@ def test_tables_are_looked_at_and_queried(window: Any, lab: Any) -> None:
     window.cell(5).get_by_text("FROM totals").wait_for()
     tables.get_by_role("button", name="Load into kernel").click()
     notice(window, "is in your kernel").wait_for()
+
+    # A Series is a table of its labels and values.
+    tables.locator(".nbflow-OutputList [data-name=best]").click()
+    tables.locator(".nbflow-Grid td", has_text="shop").wait_for()
+    tables.get_by_text("1–2 of 2").wait_for()
+    tables.get_by_role("tab", name="Columns").click()
+    tables.locator(".nbflow-Grid th", has_text="index").wait_for()
 
 
 def test_a_step_added_by_choices_runs(window: Any, lab: Any) -> None:

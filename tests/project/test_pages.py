@@ -16,6 +16,7 @@ from nbflow.core.table import TablePage
 from nbflow.core.task import Blob, StagedBlob
 from nbflow.inside.seal import read_seal
 from nbflow.inside.tables import content_digest, write_frame, write_large
+from nbflow.inside.values import Packing, qualified_type
 from nbflow.project.pages import MOST_ROWS, page_of
 from nbflow.store.blobs import BlobStore
 
@@ -111,6 +112,13 @@ def test_the_profile_tells_nulls_values_and_bounds(blobs: BlobStore) -> None:
     assert (found[3].min, found[3].max) == (None, None)
 
 
+def test_moments_with_a_time_zone_are_shown(blobs: BlobStore) -> None:
+    days = pd.date_range("2026-01-05", periods=2, tz="Europe/Zurich")
+    found = page(blobs, pd.DataFrame({"at": days}))
+    assert [row[0] for row in found.rows] == list(days)
+    assert (found.profile[0].min, found.profile[0].max) == tuple(days)
+
+
 @pytest.mark.parametrize("name", ['a "b" c', "'; DROP TABLE x; --", "min(x)", "é 🛒", "select", ""])
 def test_any_column_can_be_profiled(blobs: BlobStore, name: str) -> None:
     found = page(blobs, pd.DataFrame({name: [1, 2]}))
@@ -151,3 +159,80 @@ def test_a_file_that_is_gone_is_said(blobs: BlobStore) -> None:
     blobs.path(blob).unlink()
     with pytest.raises(StoreError):
         page_of(blobs, blob, "t", offset=0, limit=1, profile=False)
+
+
+def pickled(blobs: BlobStore, **values: Any) -> Blob:
+    seal = read_seal(blobs.key())
+    packing = Packing(seal=seal, namespace={})
+    content: Any = values if len(values) > 1 else next(iter(values.values()))
+    path = blobs.root / "aside.pickle"
+    path.write_bytes(packing.dumps(content))
+    kinds = {name: qualified_type(value) for name, value in values.items()}
+    told = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
+    blob = Blob(
+        names=tuple(values),
+        kind="pickle",
+        digest=content_digest(content),
+        suffix="pickle",
+        python_type=told if len(values) > 1 else kinds[next(iter(values))],
+        preview="in short",
+    )
+    return blobs.commit(StagedBlob(blob=blob, path=str(path)))
+
+
+def looked_at(blobs: BlobStore, blob: Blob, name: str) -> TablePage:
+    return page_of(blobs, blob, name, offset=0, limit=2, profile=True)
+
+
+@pytest.mark.parametrize(
+    ("series", "columns", "first"),
+    [
+        (pd.Series([1.5, 2.5, None]), ["value"], (1.5,)),
+        (SALES["v"], ["v"], (1,)),
+        (SALES.iloc[0], ["index", "0"], ("s", "a")),
+        (SALES.groupby(["s", "v"]).size(), ["s", "v", "value"], ("a", 1, 1)),
+        (SALES["s"].value_counts(), ["s", "count"], ("a", 2)),
+        (
+            pd.Series([1, 2, 3], index=pd.date_range("2026-01-05", periods=3, tz="Europe/Zurich")),
+            ["index", "value"],
+            (pd.Timestamp("2026-01-05", tz="Europe/Zurich"), 1),
+        ),
+        (SALES["s"].astype("category"), ["s"], ("a",)),
+        (pd.Series(pd.period_range("2026-01", periods=3, freq="M")), ["value"], ("2026-01",)),
+    ],
+)
+def test_a_series_is_a_table_of_its_labels_and_values(
+    blobs: BlobStore, series: "pd.Series[Any]", columns: list[str], first: tuple[Any, ...]
+) -> None:
+    found = looked_at(blobs, pickled(blobs, s=series), "s")
+    assert names(found) == columns
+    assert found.rows[0] == first
+    assert (found.total, len(found.rows)) == (len(series), min(2, len(series)))
+    assert [each.name for each in found.profile] == columns
+
+
+def test_tables_that_share_memory_are_looked_at_one_by_one(blobs: BlobStore) -> None:
+    frame = SALES.copy()
+    blob = pickled(blobs, column=frame["v"], frame=frame, note="x")
+    assert [blob.is_tabular(name) for name in blob.names] == [True, True, False]
+    assert names(looked_at(blobs, blob, "frame")) == ["s", "v"]
+    assert names(looked_at(blobs, blob, "column")) == ["v"]
+    assert looked_at(blobs, blob, "note").text == "in short"
+
+
+class Own:
+    """Nothing that a server has."""
+
+
+def test_what_needs_the_notebook_s_own_classes_is_told_in_short(blobs: BlobStore) -> None:
+    found = looked_at(blobs, pickled(blobs, s=pd.Series([Own()])), "s")
+    assert (found.columns, found.text) == ((), "in short")
+
+
+def test_a_pickle_that_is_not_the_project_s_is_not_opened(blobs: BlobStore) -> None:
+    blob = pickled(blobs, s=SALES["v"])
+    file = blobs.path(blob)
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(StoreError):
+        looked_at(blobs, blob, "s")

@@ -14,6 +14,7 @@ from nbflow.core.run import Run, RunId, Status, StepResult
 from nbflow.core.task import Blob, StagedBlob
 from nbflow.inside import tables
 from nbflow.inside.seal import read_seal
+from nbflow.inside.values import Packing
 from nbflow.project import Project
 from nbflow.project.stored import find_output, stored_value
 from nbflow.store.blobs import BlobStore
@@ -133,3 +134,13 @@ def test_what_a_step_changed_unforeseen_is_what_the_run_left(tmp_path: Path) -> 
     project = Project.find(tmp_path)
     run = project.run(tmp_path / "n.ipynb")
     assert project.get(run.id, "rows").text == "[1, 2]"
+
+
+def test_a_series_is_printed_as_pandas_does(tmp_path: Path) -> None:
+    store, series = BlobStore(tmp_path / ".nbflow"), pd.Series([1, 2], index=["a", "b"])
+    packing = Packing(seal=read_seal(store.key()), namespace={})
+    file = tmp_path / "s.pickle"
+    file.write_bytes(packing.dumps(series))
+    blob = Blob(names=("s",), kind="pickle", digest="5e" * 32, suffix="pickle", preview="a 1 b 2")
+    blob = store.commit(StagedBlob(blob=replace(blob, python_type="pandas.Series"), path=str(file)))
+    assert stored_value(store, blob, "s", None).text == str(series)

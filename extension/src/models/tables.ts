@@ -119,7 +119,7 @@ export class TablesModel extends AskingModel {
 }
 
 function firstTable(outputs: readonly StoredOutput[]): StoredOutput | undefined {
-  return outputs.filter(each => each.kind === 'table').at(-1) ?? outputs.at(-1);
+  return outputs.filter(each => each.tabular).at(-1) ?? outputs.at(-1);
 }
 
 /** An earlier version of a name is asked for with its step. */

@@ -419,6 +419,7 @@ export const outputs = object<wire.Outputs>({
       ...outputShape,
       step: text,
       type: text,
+      tabular: yes,
       preview: text,
       schema: list(column)
     })

@@ -153,7 +153,7 @@ function OutputList({ model, trans }: Pick<IProps, 'model' | 'trans'>): React.JS
           data-name={output.name}
           onClick={() => void model.select(output)}
         >
-          {output.kind === 'table' ? <tableRowsIcon.react tag="span" /> : <span />}
+          {output.tabular ? <tableRowsIcon.react tag="span" /> : <span />}
           <span>
             {output.name}
             <small>{output.name === output.step ? '' : output.step}</small>
