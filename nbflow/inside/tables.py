@@ -44,6 +44,7 @@ from nbflow.core.errors import StoreError
 from nbflow.inside import arrow_file
 from nbflow.inside.digest import Walk, digest, feed_column, plain_attributes
 from nbflow.inside.seal import Sealing
+from nbflow.inside.straight import Summing
 
 DATA: Final = "data"
 TEMPLATE: Final = "nbflow_template"
@@ -162,10 +163,24 @@ def _natural_series(series: "pd.Series[Any]") -> pa.ChunkedArray:
     if isinstance(series.dtype, pd.PeriodDtype | pd.IntervalDtype) or series.dtype.kind == "c":
         return _as_text(series)
     try:
-        column = pa.chunked_array(_one_array(pa.array(series, from_pandas=True)))
+        missing = not _has_all_numbers(series)
+        column = pa.chunked_array(_one_array(pa.array(series, from_pandas=missing)))
     except Exception:  # Arrow raises a dozen kinds for values that it cannot carry
         return _as_text(series)
     return _natural_arrow(column)
+
+
+def _has_all_numbers(series: "pd.Series[Any]") -> bool:
+    """Whether no float is NaN; Arrow would look at one after the other. NaN passes through `min`.
+
+    >>> _has_all_numbers(pd.Series([1.5])), _has_all_numbers(pd.Series([1.5, np.nan]))
+    (True, False)
+    """
+    if not isinstance(series.dtype, np.dtype) or series.dtype.kind != "f" or series.empty:
+        return False
+    with np.errstate(invalid="ignore"):
+        least = series.to_numpy().min()
+    return bool(least == least)
 
 
 def _one_array(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
@@ -368,7 +383,7 @@ def write_frame(
 
 
 def write_large(
-    frame: Any, stem: Path, *, seal: Sealing, summing: arrow_file.Summing
+    frame: Any, stem: Path, *, seal: Sealing, summing: Summing
 ) -> tuple[Path, TableFacts]:
     """The same for a table for which DuckDB would take long: `stem` with the suffix of its form.
 
@@ -767,7 +782,9 @@ def _has_same_bits(original: Any, stored: pa.ChunkedArray) -> bool:
     bits, start = f"u{original.dtype.itemsize}", 0
     for chunk in stored.chunks:
         here = np.ascontiguousarray(original[start : start + len(chunk)])
-        if not np.array_equal(here.view(bits), chunk.to_numpy().view(bits)):
+        there = chunk.to_numpy()
+        is_same_memory = here.ctypes.data == there.ctypes.data
+        if not is_same_memory and not np.array_equal(here.view(bits), there.view(bits)):
             return False
         start += len(chunk)
     return start == len(original)

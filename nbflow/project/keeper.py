@@ -14,6 +14,7 @@ import dataclasses
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ import msgspec
 from nbflow.core.errors import NbflowError, StoreError
 from nbflow.core.task import Keep, Kept, StagedBlob
 from nbflow.inside import arrow_file, hand, tables, values
-from nbflow.inside.digest import examine
+from nbflow.inside.digest import Examined, examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 from nbflow.project.line import has_news
@@ -112,16 +113,16 @@ def _stored_form(request: Keep) -> _Ready:
     target.unlink(missing_ok=True)
     packing = _packing(request.root)
     frame = values.load_hand(path, packing=packing, trusting=False)
-    look = examine(frame)
-    if look.digest != staged.blob.digest:
-        raise StoreError("it was not handed on exactly", hint="please report this as a bug")
-    look.vouch()
     total = None
     if values.size_of(frame) < ARROW_BYTES:
+        _check(frame, staged).vouch()
         facts = tables.write_frame(frame, target, seal=packing)
     else:
         summing = BlobStore(Path(request.root)).summing()
-        target, facts = tables.write_large(frame, target, seal=packing, summing=summing)
+        with ThreadPoolExecutor(1, "nbflow-check") as beside:  # the disk takes longer
+            check = beside.submit(_check, frame, staged)
+            target, facts = tables.write_large(frame, target, seal=packing, summing=summing)
+            check.result()
         total = summing.hexdigest() if target.suffix == arrow_file.SUFFIX else None
     blob = dataclasses.replace(
         staged.blob,
@@ -131,6 +132,14 @@ def _stored_form(request: Keep) -> _Ready:
         schema=facts.schema,
     )
     return _Ready(request=request, staged=StagedBlob(blob=blob, path=str(target)), total=total)
+
+
+def _check(frame: object, staged: StagedBlob) -> Examined:
+    """Look that a table is what its lane handed on."""
+    look = examine(frame)
+    if look.digest != staged.blob.digest:
+        raise StoreError("it was not handed on exactly", hint="please report this as a bug")
+    return look
 
 
 @cache

@@ -344,9 +344,17 @@ def test_every_kind_of_value_is_kept(
     assert all(run.place(blob).exists() for blob in blobs.values())
 
 
+@pytest.mark.parametrize("arrow_bytes", [1, 1 << 30])
 def test_a_hand_that_is_not_what_was_handed_on_is_never_recorded(
-    run: Behind, gate: Gate, ledger: Ledger, store: BlobStore, tmp_path: Path
+    run: Behind,
+    gate: Gate,
+    ledger: Ledger,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arrow_bytes: int,
 ) -> None:
+    monkeypatch.setattr(keeper, "ARROW_BYTES", arrow_bytes)
     gate.open.set()
     one = staged(store, tmp_path, pd.DataFrame({"a": np.random.default_rng(1).random(10_000)}))
     os.chmod(one.path, 0o600)
