@@ -58,10 +58,12 @@ def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
 def overwrite(text: str) -> str:
     """Lines as a terminal shows them after carriage returns (progress bars).
 
+    A return at the end of a line stays: it has overwritten nothing, and what comes next may.
+
     >>> overwrite("10%\\r20%\\rdone\\nnext\\r\\n")
-    'done\\nnext\\n'
-    >>> overwrite("abcdef\\rxy")
-    'xycdef'
+    'done\\nnext\\r\\n'
+    >>> overwrite("abcdef\\rxy"), overwrite("10%\\r20%\\r")
+    ('xycdef', '20%\\r')
     """
     if "\r" not in text:
         return text
@@ -69,10 +71,11 @@ def overwrite(text: str) -> str:
 
 
 def _overwritten(line: str) -> str:
+    body = line.rstrip("\r")
     shown = ""
-    for part in line.split("\r"):
+    for part in body.split("\r"):
         shown = part + shown[len(part) :]
-    return shown
+    return f"{shown}\r" if body != line else shown
 
 
 class _Stream:

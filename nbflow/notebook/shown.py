@@ -72,8 +72,7 @@ def _on_a_screen(text: str) -> str:
     # Not by a pattern: to look for a return from each letter on takes minutes in a megabyte.
     if "\r" not in text:
         return text
-    *ended, last = text.split("\n")
-    return "\n".join([*map(_after_return, ended), last.rpartition("\r")[2]])
+    return "\n".join(map(_after_return, text.split("\n")))
 
 
 def _after_return(line: str) -> str:

@@ -36,6 +36,12 @@ CASES: list[tuple[str, list[tuple[str, dict[str, Any]]], list[str]]] = [
     ("kept apart", [("stream", stream("a")), ("stream", stream("b", "stderr"))], ["a", "b"]),
     ("progress", [("stream", stream(f"\r{n}%")) for n in range(3)], ["2%"]),
     ("progress in lines", [("stream", stream("1%\r")), ("stream", stream("2%\n"))], ["2%\n"]),
+    ("progress that ends in returns", [("stream", stream(f"{n}%\r")) for n in range(3)], ["2%\r"]),
+    (
+        "returns before newlines",
+        [("stream", stream("a\r\nb\r")), ("stream", stream("\n"))],
+        ["a\r\nb\r\n"],
+    ),
     ("a line in parts", [("stream", stream("10%")), ("stream", stream("\r9"))], ["90%"]),
     ("cleared", [("stream", stream("a")), ("clear_output", {"wait": False})], []),
     ("waits to clear", [("stream", stream("a")), ("clear_output", {"wait": True})], ["a"]),

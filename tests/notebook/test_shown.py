@@ -12,7 +12,7 @@ from nbflow.notebook.shown import shown
         ("1%\r50%\rdone\n", "done\n"),
         ("windows\r\nlines\r\n", "windows\r\nlines\r\n"),
         ("a\rb\r\nc", "b\r\nc"),
-        ("wiped\r", ""),
+        ("1%\r2%\r", "2%\r"),
     ],
 )
 def test_a_line_is_what_a_screen_shows_in_the_end(text: str, seen: str) -> None:
