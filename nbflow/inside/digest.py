@@ -44,6 +44,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from nbflow.core.homes import is_local
 from nbflow.inside import mapped
+from nbflow.inside.acting import acting_method
 
 ATOMS: Final = frozenset(
     {type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented)}
@@ -95,15 +96,6 @@ _DICT_VIEWS: Final = (
 _PANDAS_INTERNALS: Final = frozenset(
     {"_mgr", "_item_cache", "_attrs", "_flags", "_cache", "_name", "_is_copy", "_id", "_typ"}
 )
-
-
-_LOOKING: Final = frozenset(
-    {
-        *("__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"),
-        *("__hash__", "__eq__", "__getattr__", "__getattribute__", "__iter__", "items"),
-    }
-)
-"""Methods that a walk over an instance of their class calls."""
 
 
 class Undigestible(Exception):
@@ -708,25 +700,9 @@ def carried_by(value: object) -> dict[str, Any]:
     return dict(getattr(value, "__dict__", {}))
 
 
-_harmless: frozenset[str] | None = None
-
-
-def trust(classes: Iterable[str] | None) -> None:
-    """Of the notebook's own classes with methods that a look calls, look from now on only at those
-    of these names (None: at all). The others may do something when they are looked at."""
-    global _harmless  # one kernel process, one step at a time
-    _harmless = None if classes is None else frozenset(classes)
-
-
 def _refuse_to_act(kind: type) -> None:
-    if _harmless is None or kind.__module__ != "__main__":
-        return
-    if kind.__qualname__.partition(".")[0] in _harmless:
-        return
-    own = (base for base in kind.__mro__ if base.__module__ == "__main__")
-    found = next((name for base in own for name in sorted(_LOOKING & vars(base).keys())), None)
-    if found is not None:
-        raise Undigestible(f"looking at a {kind.__qualname__} calls its `{found}`")
+    if (method := acting_method(kind)) is not None:
+        raise Undigestible(f"looking at a {kind.__qualname__} calls its `{method}`")
 
 
 def _refuse_open(value: object) -> None:
@@ -1023,6 +999,9 @@ def _feed_series(walk: Walk, value: "pd.Series[Any]") -> None:
 
 
 def _feed_pandas(walk: Walk, value: Any) -> None:
+    # Two tables may have one (`df.resample(…).obj`): these do not copy before they write.
+    walk.notes.met.add(id(value._mgr))
+    walk.notes.alive.append(value._mgr)
     for block in value._mgr.blocks:
         array = getattr(block.values, "_ndarray", block.values)
         if isinstance(array, np.ndarray):

@@ -17,6 +17,7 @@ from nbflow.core.errors import StoreError
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
 from nbflow.inside import arrow_file, hand, looked, surroundings, tables, values
+from nbflow.inside.acting import trust
 from nbflow.inside.ambient import Start, Watch, start_here, watch_channels, write_channel
 from nbflow.inside.digest import (
     MANY_THREADS_BYTES,
@@ -24,7 +25,6 @@ from nbflow.inside.digest import (
     NamedIndex,
     Snapshot,
     Undigestible,
-    trust,
 )
 from nbflow.inside.grown import Parts, parts_of
 from nbflow.inside.seal import read_seal

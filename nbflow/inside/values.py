@@ -38,7 +38,7 @@ import pandas as pd
 from nbflow.core.errors import StoreError
 from nbflow.core.homes import is_local
 from nbflow.core.task import BlobKind
-from nbflow.inside import hand, tables
+from nbflow.inside import copy_on_write, hand, tables
 from nbflow.inside.ambient import show_pictures, shows_pictures
 from nbflow.inside.digest import (
     Examined,
@@ -302,6 +302,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
                 return _dict_view(value)
             case _ if is_figure(value):
                 return _figure(value)
+            case _ if (made := copy_on_write.reduced(value)) is not None:
+                return made
         return NotImplemented if _pickles_itself(value) else super().reducer_override(value)
 
     def _function(self, value: types.FunctionType) -> Any:

@@ -24,7 +24,8 @@ import pytest
 import statsmodels.api as sm
 
 from nbflow.inside import digest as module
-from nbflow.inside.digest import Undigestible, digest, examine, snapshot, trust
+from nbflow.inside.acting import trust
+from nbflow.inside.digest import Undigestible, digest, examine, snapshot
 from nbflow.inside.values import overlapping
 
 F = pd.DataFrame
