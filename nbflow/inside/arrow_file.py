@@ -13,6 +13,7 @@ from typing import Final
 import pyarrow as pa
 
 from nbflow.core.errors import StoreError
+from nbflow.core.mapping import map_file
 from nbflow.inside.straight import StraightFile, Summing
 
 SUFFIX: Final = ".arrow"
@@ -47,9 +48,8 @@ def read(path: Path) -> tuple[pa.Table, dict[str, bytes]]:
         StoreError: the file is missing or damaged.
     """
     try:
-        with _source(path) as source:
-            table = pa.ipc.open_file(source).read_all()
-    except (OSError, pa.ArrowException) as error:
+        table = pa.ipc.open_file(pa.py_buffer(map_file(path))).read_all()
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(f"table file {path}: {error}") from error
     found = table.schema.metadata or {}
     template = {
@@ -58,10 +58,3 @@ def read(path: Path) -> tuple[pa.Table, dict[str, bytes]]:
         if key.startswith(_KEY)
     }
     return table.replace_schema_metadata(None), template
-
-
-def _source(path: Path) -> pa.NativeFile:
-    try:
-        return pa.memory_map(str(path))
-    except OSError:  # file systems of other machines do not always map files
-        return pa.OSFile(str(path))

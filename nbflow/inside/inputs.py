@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from blake3 import blake3
 
 from nbflow.core.errors import StoreError
+from nbflow.core.mapping import map_file
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.task import StagedBlob, TaskSpec
 from nbflow.inside import arrow_file, hand, looked, surroundings, tables, values
@@ -273,12 +274,9 @@ def check_file(path: Path, key: bytes) -> None:
     except FileNotFoundError:
         return
     try:
-        threads = blake3.AUTO if path.stat().st_size >= MANY_THREADS_BYTES else 1
-        total = blake3(key=key, max_threads=threads)
-        try:
-            total.update_mmap(path)
-        except OSError:  # file systems of other machines do not always map files
-            total.update(path.read_bytes())
+        is_large = path.stat().st_size >= MANY_THREADS_BYTES
+        total = blake3(key=key, max_threads=blake3.AUTO if is_large else 1)
+        total.update(map_file(path) if is_large else path.read_bytes())
     except OSError as error:
         raise StoreError(f"stored value {path} cannot be read: {error.strerror}") from error
     if not secrets.compare_digest(recorded, total.hexdigest().encode()):

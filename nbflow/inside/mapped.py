@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from nbflow.core.mapping import map_as
+
 _PAGEMAP: Final = "/proc/self/pagemap"
 _ENTRY_BYTES: Final = 8
 _PRESENT, _SWAPPED, _OF_FILE = (np.uint64(1 << bit) for bit in (63, 62, 61))
@@ -68,13 +70,7 @@ def map_file(path: Path) -> tuple[memoryview, MappedFile]:
         OSError: it cannot be read.
         ValueError: it is empty.
     """
-    with path.open("rb") as file:
-        try:
-            memory = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        except OSError:  # file systems of other machines do not always map files
-            memory = _Memory(-1, os.fstat(file.fileno()).st_size)
-            if file.readinto(memory) != len(memory):
-                raise
+    memory = map_as(_Memory, path, mmap.ACCESS_COPY)
     view = memoryview(memory)
     start = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
     found = MappedFile(path=path, memory=weakref.ref(memory), start=start, size=len(view))

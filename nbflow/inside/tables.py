@@ -440,17 +440,11 @@ def read_frame(path: Path, *, seal: Sealing) -> Any:
         StoreError: the file is missing, damaged, or its seal is broken.
         PickleForbidden: it needs a pickle, and pickles are forbidden.
     """
-    table, template = _read(path)
+    with _opened(path) as file:
+        table, template = file.table(), file.template()
     if template is None:
         return to_pandas(table)
     return _restore(table, template, seal)
-
-
-def _read(path: Path) -> tuple[pa.Table, dict[str, bytes] | None]:
-    if path.suffix == arrow_file.SUFFIX:
-        return arrow_file.read(path)
-    with _attached(path, read_only=True) as (cursor, place):
-        return _read_table(cursor, place), _read_template(cursor, place)
 
 
 def read_natural(path: Path) -> pa.Table:
@@ -459,10 +453,8 @@ def read_natural(path: Path) -> pa.Table:
     Raises:
         StoreError: the file is missing or damaged.
     """
-    if path.suffix == arrow_file.SUFFIX:
-        return arrow_file.read(path)[0]
-    with _attached(path, read_only=True) as (cursor, place):
-        return _read_table(cursor, place)
+    with _opened(path) as file:
+        return file.table()
 
 
 def is_from_python(path: Path) -> bool:
@@ -471,10 +463,8 @@ def is_from_python(path: Path) -> bool:
     Raises:
         StoreError: the file is missing or damaged.
     """
-    if path.suffix == arrow_file.SUFFIX:
-        return True
-    with _attached(path, read_only=True) as (cursor, place):
-        return _has_template(cursor, place)
+    with _opened(path) as file:
+        return file.is_from_python()
 
 
 def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
@@ -485,7 +475,8 @@ def read_index(path: Path, *, seal: Sealing) -> pa.Table | None:
     Raises:
         StoreError: the file is missing or damaged, or its seal is broken.
     """
-    template = _template_of(path)
+    with _opened(path) as file:
+        template = file.template()
     meta = {} if template is None else json.loads(template["meta"])
     if template is None or meta["kind"] != "pandas":
         return None
@@ -500,13 +491,6 @@ def natural_index(index: pd.Index) -> pa.Table | None:
     labels = index.to_frame(index=False)
     labels.columns = ["index" if name is None else name for name in index.names]
     return natural(labels)
-
-
-def _template_of(path: Path) -> dict[str, bytes] | None:
-    if path.suffix == arrow_file.SUFFIX:
-        return arrow_file.read(path)[1]
-    with _attached(path, read_only=True) as (cursor, place):
-        return _read_template(cursor, place)
 
 
 def _only_counts(index: Any) -> bool:
@@ -533,22 +517,78 @@ def read_facts(path: Path) -> TableFacts:
     Raises:
         StoreError: the file is missing or damaged.
     """
-    if path.suffix == arrow_file.SUFFIX:
-        with _scanned(arrow_file.read(path)[0]) as cursor:
-            return _facts(cursor, "temp")
-    with _attached(path, read_only=True) as (cursor, place):
-        return _facts(cursor, place)
+    with _opened(path) as file:
+        return file.facts()
+
+
+class _TableFile(Protocol):
+    """A table file that is open, whichever form it has."""
+
+    def table(self) -> pa.Table:
+        """Its `data`."""
+
+    def template(self) -> dict[str, bytes] | None:
+        """What `data` cannot tell; None if SQL wrote it."""
+
+    def is_from_python(self) -> bool:
+        """Whether it has a template."""
+
+    def facts(self) -> TableFacts:
+        """Rows, columns and types."""
 
 
 @contextmanager
-def _scanned(table: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor that sees an Arrow table as `temp.data`."""
-    cursor = _own_connection(os.getpid(), threading.get_ident()).cursor()
-    try:
-        cursor.register(DATA, table)
-        yield cursor
-    finally:
-        cursor.close()
+def _opened(path: Path) -> Iterator[_TableFile]:
+    if path.suffix == arrow_file.SUFFIX:
+        yield _ArrowFile(*arrow_file.read(path))
+        return
+    with _attached(path, read_only=True) as (cursor, place):
+        yield _DuckFile(cursor, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _DuckFile:
+    """A DuckDB file, attached."""
+
+    _cursor: duckdb.DuckDBPyConnection
+    _place: str
+
+    def table(self) -> pa.Table:
+        return _read_table(self._cursor, self._place)
+
+    def template(self) -> dict[str, bytes] | None:
+        return _read_template(self._cursor, self._place)
+
+    def is_from_python(self) -> bool:
+        return _has_template(self._cursor, self._place)
+
+    def facts(self) -> TableFacts:
+        return _facts(self._cursor, self._place)
+
+
+@dataclass(frozen=True, slots=True)
+class _ArrowFile:
+    """An Arrow file, mapped. Only Python writes such files."""
+
+    _table: pa.Table
+    _template: dict[str, bytes]
+
+    def table(self) -> pa.Table:
+        return self._table
+
+    def template(self) -> dict[str, bytes] | None:
+        return self._template
+
+    def is_from_python(self) -> bool:
+        return True
+
+    def facts(self) -> TableFacts:
+        cursor = _own_connection(os.getpid(), threading.get_ident()).cursor()
+        try:
+            cursor.register(DATA, self._table)
+            return _facts(cursor, "temp")
+        finally:
+            cursor.close()
 
 
 def _facts(cursor: duckdb.DuckDBPyConnection, place: str) -> TableFacts:

@@ -24,6 +24,7 @@ from typing import Final
 from blake3 import blake3
 
 from nbflow.core.errors import StoreError
+from nbflow.core.mapping import map_file
 from nbflow.core.task import Blob, StagedBlob
 
 KEY_BYTES: Final = 32
@@ -247,8 +248,8 @@ class BlobStore:
         if size >= _PASSING_BYTES:
             for piece in _passing(path):
                 total.update(piece)
-        elif size < _MAPPED_BYTES or not _updated_mapped(total, path):
-            total.update(path.read_bytes())
+        else:
+            total.update(path.read_bytes() if size < _MAPPED_BYTES else map_file(path))
         return total.hexdigest()
 
     # -- room ------------------------------------------------------------------------------------
@@ -268,15 +269,6 @@ class BlobStore:
                 f"{self.root}: {free} bytes are free on the disk, {reserve_bytes} are needed",
                 hint="free some space, or remove old results (nbflow gc)",
             )
-
-
-def _updated_mapped(total: blake3, path: Path) -> bool:
-    """Whether a file could be mapped: file systems of other machines do not always do that."""
-    try:
-        total.update_mmap(path)
-    except OSError:
-        return False
-    return True
 
 
 def _passing(path: Path) -> Iterator[memoryview]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbflow.core.errors import UsageError
+from nbflow.core.mapping import map_file
 from nbflow.core.task import Blob
 
 if TYPE_CHECKING:
@@ -129,13 +130,8 @@ def _mapped(path: Path) -> Any:
     import pyarrow as pa  # only large tables need it
 
     try:
-        try:
-            source = pa.memory_map(str(path))
-        except OSError:  # file systems of other machines do not always map files
-            source = pa.OSFile(str(path))
-        with source:
-            return pa.ipc.open_file(source).read_all()
-    except (OSError, pa.ArrowException) as error:
+        return pa.ipc.open_file(pa.py_buffer(map_file(path))).read_all()
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise duckdb.IOException(f"{path}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import mmap
 import os
 import signal
 import subprocess
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from nbflow.core.errors import StoreError
@@ -269,8 +269,12 @@ def test_what_cannot_be_mapped_is_read(
         def __new__(cls, file: int, *given: Any, **more: Any) -> Any:
             return super().__new__(cls, file, *given) if file == -1 else refuse()
 
+    class Mapped(mmap.mmap):
+        def __new__(cls, file: int, *given: Any, **more: Any) -> Any:
+            return super().__new__(cls, file, *given) if file == -1 else refuse()
+
     monkeypatch.setattr(mapped, "_Memory", Memory)
-    monkeypatch.setattr(pa, "memory_map", refuse)
+    monkeypatch.setattr(mmap, "mmap", Mapped)
     monkeypatch.setattr(keeper, "ARROW_BYTES", 1 << 20)
     gate.open.set()
     for rows in (10_000, 100_000):
