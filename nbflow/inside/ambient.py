@@ -157,6 +157,8 @@ def _write_numpy(value: Any, start: Start) -> None:
 # Chosen by the kernel, not by the author; reading `backend` would even start one.
 RC_OF_KERNEL: Final = frozenset({"backend", "backend_fallback", "interactive"})
 _CYCLE: Final = "axes.prop_cycle"
+# What "b" and "r" stand for, which is no key of matplotlib's own: seaborn changes it.
+_LETTERS: Final = "color letters"
 
 
 def _read_rc(_start: Start) -> Any:
@@ -164,11 +166,15 @@ def _read_rc(_start: Start) -> Any:
     if matplotlib is None or not hasattr(matplotlib, "rcParamsOrig"):
         return None
     now, before = dict(dict.items(matplotlib.rcParams)), dict(dict.items(matplotlib.rcParamsOrig))
-    return {
+    changed = {
         key: _plain_rc(key, value)
         for key, value in now.items()
         if key not in RC_OF_KERNEL and value != before.get(key)
     }
+    colors = matplotlib.colors.get_named_colors_mapping()
+    usual = matplotlib.colors.BASE_COLORS
+    letters = {one: colors[one] for one in usual if colors[one] != usual[one]}
+    return {**changed, _LETTERS: letters} if letters else changed
 
 
 def _plain_rc(key: str, value: Any) -> Any:
@@ -186,6 +192,10 @@ def _write_rc(value: Any, _start: Start) -> None:
                 wanted = importlib.import_module("cycler").cycler(**wanted)
             # Past the validators: the values were valid, and some keys warn when they are set.
             dict.__setitem__(matplotlib.rcParams, key, wanted)
+    colors = matplotlib.colors.get_named_colors_mapping()
+    for letter, color in {**matplotlib.colors.BASE_COLORS, **value.get(_LETTERS, {})}.items():
+        if colors[letter] != color:
+            colors[letter] = color
 
 
 _INLINE: Final = "matplotlib_inline.backend_inline"

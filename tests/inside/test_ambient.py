@@ -46,6 +46,7 @@ def set_rc() -> None:
     from cycler import cycler
 
     matplotlib.rcParams["lines.linewidth"] = 7.5
+    matplotlib.colors.get_named_colors_mapping()["b"] = (0.1, 0.2, 0.3)
     matplotlib.rcParams["axes.prop_cycle"] = cycler(color=["r", "g"])
 
 
