@@ -22,7 +22,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from jupyter_client.manager import start_new_kernel
 
 from nbflow import Project
@@ -226,6 +228,43 @@ def death() -> float:
         return told[-1] - float((path.parent / "at").read_text())
 
 
+def hand_off(reader: str) -> Measure:
+    """A frame of 10⁷ rows and 4 columns, from the end of the cell that makes it to the end of one
+    that reads it, and hardly does more."""
+    made = notebook(
+        "import numpy as np, pandas as pd",
+        "df = pd.DataFrame({c: np.arange(1e7) for c in 'abcd'})",
+        reader,
+    )
+
+    def measure() -> float:
+        with folder_with(made) as path:
+            ends: list[float] = []
+
+            def note(event: Event) -> None:
+                if event.kind is EventKind.STEP_OUTPUT:
+                    ends.append(time.perf_counter())
+
+            run = Project(path.parent).run(path, jobs=1, on_event=note)
+            assert run.status == "succeeded", run.message
+            return ends[-1] - ends[-2]
+
+    return measure
+
+
+def arrow_file() -> float:
+    """The same frame into an Arrow file, mapped again."""
+    frame = pd.DataFrame({c: np.arange(1e7) for c in "abcd"})
+    with tempfile.TemporaryDirectory() as base:
+        started = time.perf_counter()
+        table = pa.Table.from_pandas(frame)
+        with pa.ipc.new_file(f"{base}/df.arrow", table.schema) as writer:
+            writer.write_table(table)
+        with pa.memory_map(f"{base}/df.arrow") as source:
+            pa.ipc.open_file(source).read_all().column("a")[5].as_py()
+        return time.perf_counter() - started
+
+
 def rows() -> Iterator[Row]:
     """The table."""
     thirty, frame = chains(), large()
@@ -265,6 +304,13 @@ def rows() -> Iterator[Row]:
         nbflow_run(frame, jobs=1),
         {"Run All in a warm kernel": (run_all(frame), "≤ 2.0")},
     )
+    for language, reader in (("Python", "y = df.a[5]"), ("SQL", "%%sql y\nSELECT max(a) FROM df")):
+        yield (
+            "handoff",
+            f"10⁷ × 4 frame from step to step, read by {language}",
+            hand_off(reader),
+            {"one Arrow file, written and mapped": (arrow_file, "≤ 3.0")},
+        )
     yield (
         "again",
         "`nbflow run`, 100 steps, nothing changed",
