@@ -8,6 +8,7 @@ code.
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -62,6 +63,11 @@ import nbflow.faces.lane
 _OPEN: Final = f"{FACE}:open_step"
 _CLOSE: Final = f"{FACE}:close_step"
 _CALL: Final = "nbflow_call"  # `calls.CALL`: that module is for kernels alone
+_CHAIN: Final = "nbflow"  # `calls.CHAIN`
+_REACHED: Final = "reached"
+"""The file in the staging folder that tells how far the kernel has come: the number of a cell."""
+
+_OPENING: Final = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +187,10 @@ class _Running:
         self.looked = 0.0
         self.changed: set[str] = set()
         self.stopping: _Stopping | None = None
+        self.chain = uuid.uuid4().hex
+        self.closing = ""
+        for cell in spec.cells:
+            lane._outputs.begin(cell.cell)
 
     # -- the story -------------------------------------------------------------------------------
 
@@ -193,26 +203,36 @@ class _Running:
 
     def _run(self) -> None:
         if not self.kernel.is_settled:
-            root = str(Path(nbflow.__file__).parent)
-            self._must(self._request(f"exec({_BOOT!r}, {{'root': {root!r}}})"), "load_failed")
+            self._must(self._boot(), "load_failed")
             self.kernel.is_settled = True
         # What the kernel itself needs to get ready is not the step's time.
         self.deadline = monotonic() + self.timeout
-        spec = json.dumps(asdict(self.spec), default=str)
-        self._must(self._call(_OPEN, spec), "load_failed")
-        for cell in self.spec.cells:
+        opened = self._call(_OPEN, json.dumps(asdict(self.spec), default=str), number=_OPENING)
+        # The kernel need not wait for us to hear one answer before it has the next request.
+        asked = self._ask(0)
+        self._must(opened, "load_failed")
+        for number, cell in enumerate(self.spec.cells):
             self.cell = cell
-            self._run_cell(cell)
+            self._run_cell(cell, asked)
+            asked = self._ask(number + 1)
         self.cell = None
-        self._must(self._call(_CLOSE), "capture_failed")
+        self._must(self.closing, "capture_failed")
         for changed in sorted(self.changed):
             self._shows(changed)
 
-    def _run_cell(self, cell: Source) -> None:
-        self.lane._outputs.begin(cell.cell)
+    def _ask(self, number: int) -> str:
+        """Have a cell executed; after the last one, what it left captured."""
+        asked, cells = "", self.spec.cells
+        if number < len(cells) and _has_code(cells[number]):
+            asked = self._execute(cells[number], number)
+        if number == max(0, len(cells) - 1):
+            self.closing = self._call(_CLOSE, number=len(cells))
+        return asked
+
+    def _run_cell(self, cell: Source, asked: str) -> None:
         started = _now()
         try:
-            reply = self._outcome_of(self._request(cell.source, cell)) if _has_code(cell) else {}
+            reply = self._outcome_of(asked) if asked else {}
         finally:
             # A cell that was cancelled has not come to its end, whatever it still said.
             was_cancelled = self.stopping is not None and self.stopping.reason == "cancelled"
@@ -248,6 +268,10 @@ class _Running:
         raise _EndError(_End(reason=reason, message=message, error=error))
 
     def _outcome(self, end: _End | None) -> TaskOutcome:
+        begun = self._reached() if end is not None else None
+        if begun is not None and begun.cell not in self.times:
+            self.times[begun.cell] = (_now(), "")
+            self._shows(begun.cell)
         return TaskOutcome(
             run=self.spec.run,
             step=self.spec.step,
@@ -265,22 +289,52 @@ class _Running:
             seconds=monotonic() - self.began,
         )
 
+    def _reached(self) -> Source | None:
+        """The cell that began last, whatever we have heard of it; None before and after them."""
+        with suppress(OSError, ValueError):
+            number = int((Path(self.spec.staging) / _REACHED).read_text(encoding="utf-8"))
+            if 0 <= number < len(self.spec.cells):
+                return self.spec.cells[number]
+        return None
+
     # -- one request -----------------------------------------------------------------------------
 
-    def _request(self, code: str, cell: Source | None = None) -> str:
-        """Have code executed: a cell, which receives what it shows, or silently our own."""
-        silent = cell is None
+    def _boot(self) -> str:
+        root = str(Path(nbflow.__file__).parent)
         request: str = self.kernel.client.execute(
-            code, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+            f"exec({_BOOT!r}, {{'root': {root!r}}})", silent=True, allow_stdin=False
         )
-        if cell is not None:
-            self.lane._cell_of[request] = cell.cell
         return request
 
-    def _call(self, function: str, *arguments: str) -> str:
+    def _execute(self, cell: Source, number: int) -> str:
+        """Have a cell executed, which receives what it shows."""
+        content = {
+            "code": cell.source,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        request = self._send("execute_request", content, number, may_fail=cell.raises_exception)
+        self.lane._cell_of[request] = cell.cell
+        return request
+
+    def _call(self, function: str, *arguments: str, number: int) -> str:
         """Have a function of ours called; no name of it stays in the user's namespace."""
+        return self._send(_CALL, {"function": function, "arguments": arguments}, number)
+
+    def _send(
+        self, kind: str, content: Mapping[str, Any], number: int, *, may_fail: bool = False
+    ) -> str:
         client = self.kernel.client
-        message = client.session.msg(_CALL, {"function": function, "arguments": arguments})
+        link = {
+            "chain": self.chain,
+            "number": number,
+            "reached": str(Path(self.spec.staging) / _REACHED),
+            "may_fail": may_fail,
+        }
+        message = client.session.msg(kind, content, metadata={_CHAIN: link})
         client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
@@ -302,6 +356,9 @@ class _Running:
                 break
         if self.stopping is not None:
             raise _EndError(self._stopped())
+        if reply is not None and reply.get("status") == "aborted":
+            error = self._error_here(_INTERRUPTED, "KeyboardInterrupt")
+            raise _EndError(_End(reason="error", message=_INTERRUPTED, error=error))
         return reply
 
     def _reply(self, request: str) -> Mapping[str, Any] | None:
@@ -375,6 +432,7 @@ class _Running:
         self.kernel.drained()
         if self.stopping is not None:
             return self._stopped()
+        self.cell = self._reached()
         how = ending(code)
         memory = f"{self.peak_memory / 1e6:.0f} MB"
         if code == -9 and (self.kernel.was_out_of_memory() or self._is_memory_scarce()):
@@ -419,6 +477,7 @@ class _Stopping:
     again: float
 
 
+_INTERRUPTED: Final = "the kernel was interrupted"
 _EXITED: Final = "the notebook was left with exit() before its end"
 _EXIT_HINT: Final = "A step must not end its process: raise an error instead."
 _INPUT: Final = "interactive input is not available in a run; make the value a parameter"

@@ -28,6 +28,8 @@ def settle() -> None:
     faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2), all_threads=False)
     die_with_parent(os.environ.get("JPY_PARENT_PID"))
     answer_calls()
+    # What is here now stays. Whenever a step's garbage is looked for, it need not be gone through.
+    gc.freeze()
 
 
 def die_with_parent(parent: str | None) -> None:

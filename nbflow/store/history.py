@@ -209,7 +209,8 @@ class Ledger:
         Raises:
             StaleFence: the run is not the caller's any more.
         """
-        with self._db.writing():
+        # A loss of power ends its owner, too.
+        with self._db.writing(durable=False):
             self._notebook_of_held_run(run, fence)
             made = self._db.row(
                 "SELECT fingerprint.run, step FROM fingerprint"

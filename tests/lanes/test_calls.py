@@ -44,6 +44,9 @@ def odd():
 
 def speak():
     print("unheard")
+
+def interrupt():
+    raise KeyboardInterrupt
 """
 
 Ask = Callable[..., Mapping[str, Any]]
@@ -63,16 +66,21 @@ def ask(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
                 kernel.client.get_shell_msg(timeout=PATIENCE_SECONDS)
 
         def call(function: str, *arguments: str) -> Mapping[str, Any]:
-            channel = kernel.client.shell_channel
-            content = {"function": function, "arguments": arguments}
-            message = kernel.client.session.msg(calls.CALL, content)
-            channel.send(message)
-            while True:
-                reply = channel.get_msg(timeout=PATIENCE_SECONDS)
-                if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-                    found: Mapping[str, Any] = reply["content"]
-                    return found
+            return answers((calls.CALL, {"function": function, "arguments": arguments}, {}))[0]
 
+        def answers(*requests: tuple[str, dict[str, Any], dict[str, Any]]) -> list[Any]:
+            """The replies to requests that are all sent before the first is answered."""
+            channel, session = kernel.client.shell_channel, kernel.client.session
+            sent = [session.msg(kind, content, metadata=more) for kind, content, more in requests]
+            for message in sent:
+                channel.send(message)
+            found: dict[str, Any] = {}
+            while len(found) < len(sent):
+                reply = channel.get_msg(timeout=PATIENCE_SECONDS)
+                found[reply["parent_header"].get("msg_id")] = reply["content"]
+            return [found[message["header"]["msg_id"]] for message in sent]
+
+        call.answers = answers  # type: ignore[attr-defined]
         try:
             yield call
         finally:
@@ -83,7 +91,7 @@ ROOT = Path(client.__file__).parents[1]
 
 
 def test_both_ends_name_the_message_alike() -> None:
-    assert client._CALL == calls.CALL
+    assert (client._CALL, client._CHAIN) == (calls.CALL, calls.CHAIN)
 
 
 def test_ipython_s_builtins_and_display_are_there(ask: Ask, tmp_path: Path) -> None:
@@ -122,3 +130,76 @@ def test_nobody_is_asked(ask: Ask) -> None:
 def test_an_error_that_cannot_tell_itself_is_told(ask: Ask) -> None:
     assert ask("probe:odd")["ename"] == "Odd"
     assert ask("probe:speak") == {"status": "ok"}
+
+
+Link = dict[str, Any]
+
+
+def links(folder: Path, *, may_fail: bool = False) -> Iterator[Link]:
+    """The places of a chain, one after the other."""
+    for number in range(99):
+        reached = str(folder / "reached")
+        link = {"chain": str(folder), "number": number, "reached": reached, "may_fail": may_fail}
+        yield {calls.CHAIN: link}
+
+
+def a_call(function: str, link: Link) -> tuple[str, dict[str, Any], Link]:
+    return calls.CALL, {"function": function, "arguments": []}, link
+
+
+def a_cell(code: str, link: Link) -> tuple[str, dict[str, Any], Link]:
+    content = {"code": code, "silent": False, "allow_stdin": False, "stop_on_error": False}
+    return "execute_request", content, link
+
+
+def status(answers: list[Any]) -> list[str]:
+    return [answer["status"] for answer in answers]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda link: a_call("probe:fail", link),
+        lambda link: a_call("probe:interrupt", link),
+        lambda link: a_cell("1 / 0", link),
+        lambda link: a_cell("raise KeyboardInterrupt", link),
+        lambda link: a_cell("this is no code", link),
+        lambda link: a_cell("%nosuchmagic", link),
+        lambda link: a_cell("raise SystemExit(3)", link),
+    ],
+    ids=["call", "call interrupted", "cell", "cell interrupted", "syntax", "magic", "exit"],
+)
+def test_what_comes_after_a_failure_in_its_chain_is_not_carried_out(
+    ask: Any, tmp_path: Path, broken: Callable[[Link], Any]
+) -> None:
+    chain, seen = links(tmp_path), tmp_path / "seen"
+    touch = f"open({str(seen)!r}, 'w')"
+    sent = [
+        a_call("probe:speak", next(chain)),
+        broken(next(chain)),
+        a_cell(touch, next(chain)),
+        a_call("probe:speak", next(chain)),
+    ]
+    assert status(ask.answers(*sent)) == ["ok", "error", "aborted", "aborted"]
+    assert not seen.exists()
+    assert (tmp_path / "reached").read_text() == "1"
+
+
+def test_another_chain_begins_anew(ask: Any, tmp_path: Path) -> None:
+    broken, other = tmp_path / "a", tmp_path / "b"
+    for folder in (broken, other):
+        folder.mkdir()
+    first, second = links(broken), links(other)
+    sent = [
+        a_cell("1 / 0", next(first)),
+        a_cell("x = 1", next(second)),
+        a_call("probe:speak", next(second)),
+    ]
+    assert status(ask.answers(*sent)) == ["error", "ok", "ok"]
+
+
+def test_a_cell_that_may_fail_breaks_no_chain(ask: Any, tmp_path: Path) -> None:
+    chain = links(tmp_path, may_fail=True)
+    sent = [a_cell("1 / 0", next(chain)), a_call("probe:speak", next(chain))]
+    assert status(ask.answers(*sent)) == ["error", "ok"]
+    assert (tmp_path / "reached").read_text() == "1"
