@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -364,22 +364,16 @@ def write_frame(
         StoreError: the file cannot be written.
         Exception: whatever pickling a cell's value raises.
     """
-    table = natural(frame)
+    table, light = natural(frame), _is_light(frame)
     with (
-        _in_memory(path) if _is_light(frame) else nullcontext(path) as file,
-        _attached(file, con=con, rows=table.num_rows) as (cursor, place),
+        _in_memory(path) if light else nullcontext(path) as file,
+        _attached(file, con=con, rows=table.num_rows, light=light) as (cursor, place),
     ):
         cursor.register("nbflow_natural", table)
         cursor.execute(f"CREATE TABLE {place}.{DATA} AS FROM nbflow_natural")
-        cursor.unregister("nbflow_natural")
         written = _Written(cursor, place, table.schema.names, rows=table.num_rows)
-        template = _template(frame, written, seal)
-        cursor.execute(f"CREATE TABLE {place}.{TEMPLATE} (key VARCHAR, value BLOB)")
-        for key, value in template.items():
-            for part, piece in enumerate(_pieces(value)):
-                row = [f"{key}#{part}", piece]
-                cursor.execute(f"INSERT INTO {place}.{TEMPLATE} VALUES (?, ?)", row)
-        return _facts(cursor, place)
+        _write_template(cursor, place, _template(frame, written, seal))
+        return _facts(cursor, place, rows=table.num_rows)
 
 
 def write_large(
@@ -563,7 +557,8 @@ class _DuckFile:
         return _has_template(self._cursor, self._place)
 
     def facts(self) -> TableFacts:
-        return _facts(self._cursor, self._place)
+        counted = self._cursor.execute(f"SELECT count(*) FROM {self._place}.{DATA}").fetchall()
+        return _facts(self._cursor, self._place, rows=int(counted[0][0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,13 +581,12 @@ class _ArrowFile:
         cursor = _own_connection(os.getpid(), threading.get_ident()).cursor()
         try:
             cursor.register(DATA, self._table)
-            return _facts(cursor, "temp")
+            return _facts(cursor, "temp", rows=self._table.num_rows)
         finally:
             cursor.close()
 
 
-def _facts(cursor: duckdb.DuckDBPyConnection, place: str) -> TableFacts:
-    rows = cursor.execute(f"SELECT count(*) FROM {place}.{DATA}").fetchall()[0][0]
+def _facts(cursor: duckdb.DuckDBPyConnection, place: str, *, rows: int) -> TableFacts:
     described = cursor.execute(f"DESCRIBE {place}.{DATA}").fetchall()
     schema = tuple((str(row[0]), str(row[1])) for row in described)
     columns = 0 if schema[0][0] == NO_COLUMNS and len(schema) == 1 else len(schema)
@@ -605,10 +599,11 @@ def _attached(
     *,
     con: duckdb.DuckDBPyConnection | None = None,
     rows: int = 0,
+    light: bool = False,
     read_only: bool = False,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A cursor, and the name under which it sees the file. A new file is whole when this ends."""
-    cursor = (con or _own_connection(os.getpid(), threading.get_ident())).cursor()
+    cursor = (con or _own_connection(os.getpid(), threading.get_ident(), light=light)).cursor()
     place = f"nbflow_file_{uuid.uuid4().hex}"
     small = ", BLOCK_SIZE 16384" if rows <= _SMALL_ROWS else ""
     # No write-ahead log: a file that was not finished is nobody's, whatever is in it.
@@ -630,16 +625,21 @@ def _attached(
         raise StoreError(f"table file {path} was left with a .wal beside it")
 
 
-@functools.lru_cache(maxsize=1)
-def _own_connection(_process: int, _thread: int) -> duckdb.DuckDBPyConnection:
+@functools.lru_cache(maxsize=2)
+def _own_connection(
+    _process: int, _thread: int, *, light: bool = False
+) -> duckdb.DuckDBPyConnection:
     """A private in-memory database: settings that a cell made in its own do not reach ours.
 
-    Process and thread are arguments because a connection must not be used across either.
+    Process and thread are arguments because a connection must not be used across either. For
+    `light` work one thread is enough: to wake the others takes longer.
     """
     config: dict[str, Any] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
+    if light:
+        config["threads"] = "1"
     return duckdb.connect(":memory:", config=config)
 
 
@@ -702,8 +702,30 @@ class _Written:
         return _read_table(self._cursor, self._place)
 
 
-def _pieces(value: bytes) -> Sequence[bytes]:
-    return [value[i : i + _PART_BYTES] for i in range(0, len(value), _PART_BYTES)] or [b""]
+def _write_template(
+    cursor: duckdb.DuckDBPyConnection, place: str, template: Mapping[str, bytes]
+) -> None:
+    """What `_read_template` gives back: in as few statements as its size allows."""
+    target, rows = f"{place}.{TEMPLATE}", "SELECT unnest(?::VARCHAR[]), unnest(?::BLOB[])"
+    begin = f"CREATE TABLE {target} (key, value) AS {rows}"
+    for keys, pieces in _batches(template):
+        cursor.execute(begin, [keys, pieces])
+        begin = f"INSERT INTO {target} {rows}"
+
+
+def _batches(template: Mapping[str, bytes]) -> Iterator[tuple[list[str], list[bytes]]]:
+    """Its pieces and their names, a few at a time; one batch at least."""
+    keys: list[str] = []
+    pieces: list[bytes] = []
+    for key, value in template.items():
+        for part, start in enumerate(range(0, max(1, len(value)), _PART_BYTES)):
+            piece = value[start : start + _PART_BYTES]
+            if pieces and sum(map(len, pieces)) + len(piece) > _PART_BYTES:
+                yield keys, pieces
+                keys, pieces = [], []
+            keys.append(f"{key}#{part}")
+            pieces.append(piece)
+    yield keys, pieces
 
 
 def _has_template(cursor: duckdb.DuckDBPyConnection, place: str) -> bool:
