@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nbflow.inside.digest import ATOMS, Undigestible, digest
+from nbflow.inside.digest import ATOMS, Undigestible, digest, digest_inside
 
 REMEMBERING: Final = frozenset({"statsmodels", "linearmodels", "arch"})
 """Libraries whose results do so; the table of effects says that asking them changes nothing."""
@@ -61,8 +61,10 @@ def _remembers(value: object) -> bool:
 
 @dataclass(slots=True)
 class _Look:
-    """One look through a value. `known`: tokens of what was met, by id."""
+    """One look through a value. `known`: tokens of what was met, by id. `inside`: what is looked at
+    is held by an object of a library."""
 
+    inside: bool = False
     held: dict[int, dict[object, Token]] = field(default_factory=dict)
     alive: list[object] = field(default_factory=list)
     known: dict[int, Token] = field(default_factory=dict)
@@ -90,10 +92,12 @@ class _Look:
             return "dict", *((self.token(k), self.token(v)) for k, v in value.items())
         if type(value) in (list, tuple):
             return type(value), *map(self.token, value)
-        return type(value), digest(value)
+        return type(value), digest_inside(value) if self.inside else digest(value)
 
     def _hold(self, owner: object, parts: Mapping[Any, Any]) -> None:
+        outer, self.inside = self.inside, True
         self.held[id(owner)] = {
             key if isinstance(key, str) else self.token(key): self.token(part, str(key))
             for key, part in parts.items()
         }
+        self.inside = outer

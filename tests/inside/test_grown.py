@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from statsmodels.tsa.arima.model import ARIMA
 
 from nbflow.inside.digest import snapshot
 from nbflow.inside.grown import parts_of
@@ -37,6 +38,33 @@ def outlasts(value: Any, act: Callable[[Any], object]) -> bool:
 )
 def test_who_asks_makes_it_grow(ask: Callable[[Any], object]) -> None:
     assert outlasts(fitted(), ask)
+
+
+def arima() -> Any:
+    y = np.random.default_rng(0).normal(size=60).cumsum()
+    return ARIMA(y, order=(1, 0, 0)).fit()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda res: res.predict(0, 2),
+        lambda res: (res.aic, res.resid[:3]),
+        lambda res: res.summary(),
+        lambda res: res.get_forecast(3).summary_frame(),
+    ],
+)
+def test_state_space_models_hold_iterators_of_their_own(ask: Callable[[Any], object]) -> None:
+    assert outlasts(arima(), ask)
+
+
+def test_a_state_space_model_that_changes_is_seen() -> None:
+    assert not outlasts(arima(), lambda res: res.model.endog.fill(0))
+    assert not outlasts(arima(), lambda res: res.model.ssm["design"].fill(3))
+
+
+def test_an_iterator_beside_a_result_is_not_looked_past() -> None:
+    assert parts_of([fitted(), iter([1, 2])]) is None
 
 
 def test_what_only_grew_is_another_value_to_a_snapshot() -> None:
