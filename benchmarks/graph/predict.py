@@ -39,23 +39,23 @@ class Why:
 class Prediction:
     """Edges reader → writer → reasons, among the sample's code cells.
 
-    chain: those of the chain that one lane makes; the others do without it. one_lane: why.
+    chain: those of the chain that one lane makes; guards: those that only see to it that nothing
+    goes on after a check that failed. The others do without them. one_lane: why.
     """
 
     cells: int
     edges: dict[int, dict[int, list[Why]]] = field(default_factory=dict)
     chain: set[tuple[int, int]] = field(default_factory=set)
+    guards: set[tuple[int, int]] = field(default_factory=set)
     one_lane: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
-    def ancestors(self, *, chain: bool = True) -> list[set[int]]:
+    def ancestors(self, *, chain: bool = True, guards: bool = True) -> list[set[int]]:
         """For each cell, all cells that it waits for or is given."""
-        if chain:
-            with_chain = {cell: set(direct) for cell, direct in self.edges.items()}
-            for writer, reader in self.chain:
-                with_chain.setdefault(reader, set()).add(writer)
-            return closure(self.cells, with_chain)
-        return closure(self.cells, self.edges)
+        direct = {cell: set(writers) for cell, writers in self.edges.items()}
+        for writer, reader in (self.chain if chain else set()) | (self.guards if guards else set()):
+            direct.setdefault(reader, set()).add(writer)
+        return closure(self.cells, direct)
 
 
 def predicted(sample: Sample) -> Prediction:
@@ -124,6 +124,9 @@ def lowered(sample: Sample, opened: Opened, graph: Graph) -> Prediction:
         pairs = [(w, r) for w in cells[edge.writer] for r in cells[edge.reader] if w < r]
         if edge.kind == "order" and CHAIN in edge.because:
             found.chain.update(pairs)
+            continue
+        if edge.kind == "guard":
+            found.guards.update(pairs)
             continue
         for writer, reader in pairs:
             edges[reader][writer].append(_reason(edge))

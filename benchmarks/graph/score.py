@@ -188,6 +188,7 @@ class Row:
     measured: Measured
     with_chain: Score
     without_chain: Score
+    without_guards: Score
     prediction: Prediction
 
 
@@ -200,6 +201,7 @@ def row(found: Measured, predictor: Callable[[Sample], Prediction]) -> Row:
         measured=found,
         with_chain=score(found.truth, prediction.ancestors()),
         without_chain=score(found.truth, prediction.ancestors(chain=False)),
+        without_guards=score(found.truth, prediction.ancestors(guards=False)),
         prediction=prediction,
     )
 
@@ -208,18 +210,19 @@ def table(rows: Iterable[Row]) -> list[str]:
     """The table in Markdown."""
     head = (
         "| notebook | split | cells | not scored | not verified | true | sound | recall "
-        "| precision | sound (no chain) | precision (no chain) | one lane |"
+        "| precision | sound (no chain) | precision (no chain) | sound (no guards) "
+        "| precision (no guards) | one lane |"
     )
-    lines = [head, "|---|---|--:|--:|--:|--:|---|--:|--:|---|--:|---|"]
+    lines = [head, "|---|---|--:|--:|--:|--:|---|--:|--:|---|--:|---|--:|---|"]
     for one in rows:
         truth = one.measured.truth
         assert truth is not None
-        full, free = one.with_chain, one.without_chain
+        full, free, bare = one.with_chain, one.without_chain, one.without_guards
         lines.append(
             f"| {one.measured.entry.name} | {one.measured.entry.split} | {truth.cells} "
             f"| {len(truth.unscored)} | {len(truth.unverified)} | {full.true} "
             f"| {_sound(full)} | {full.recall:.2f} | {full.precision:.2f} "
-            f"| {_sound(free)} | {free.precision:.2f} "
+            f"| {_sound(free)} | {free.precision:.2f} | {_sound(bare)} | {bare.precision:.2f} "
             f"| {'yes' if one.prediction.one_lane else ''} |"
         )
     return lines
@@ -234,12 +237,14 @@ def summary(rows: list[Row], title: str) -> str:
     if not rows:
         return f"{title}: nothing"
     full, free = [r.with_chain for r in rows], [r.without_chain for r in rows]
+    bare = [r.without_guards for r in rows]
     return (
         f"{title}: {len(rows)} notebooks, {sum(s.true for s in full)} true edges; "
         f"sound {sum(s.sound for s in full)}, macro precision {_mean(s.precision for s in full)}, "
         f"recall {_mean(s.recall for s in full)}; without the one-lane chain: "
         f"sound {sum(s.sound for s in free)}, precision {_mean(s.precision for s in free)}, "
-        f"recall {_mean(s.recall for s in free)}; "
+        f"recall {_mean(s.recall for s in free)}; without guards: "
+        f"sound {sum(s.sound for s in bare)}, precision {_mean(s.precision for s in bare)}; "
         f"{sum(bool(r.prediction.one_lane) for r in rows)} in one lane"
     )
 
@@ -356,6 +361,8 @@ def _row_json(one: Row) -> dict[str, Any]:
         "precision": full.precision,
         "sound_without_chain": free.sound,
         "precision_without_chain": free.precision,
+        "sound_without_guards": one.without_guards.sound,
+        "precision_without_guards": one.without_guards.precision,
         "missing": sorted(full.missing),
         "extra": sorted(full.extra),
         "one_lane": one.prediction.one_lane,
