@@ -100,9 +100,8 @@ class ReadCell:
 
 
 class Pass:
-    """One pass over a notebook. `marks` are what was known before each cell, and at the end.
-
-    It may go on from an `earlier` pass over a former text of the notebook (see `editing.py`).
+    """One pass over a notebook. `marks` are what was known before each cell, and at the end, if
+    somebody asks for them: a pass over a later text may go on from there (see `editing.py`).
     """
 
     def __init__(
@@ -112,7 +111,9 @@ class Pass:
         find_source: FindSource | None,
         *,
         cells_are_shared: bool = False,
+        marking: bool = False,
     ) -> None:
+        self.marking = marking
         self.cells = [cell for cell in notebook.cells if cell.kind is CellKind.CODE]
         self.shared = Shared(parse_sql=parse_sql, cells_are_shared=cells_are_shared)
         self.modules: Modules | None = None
@@ -141,7 +142,7 @@ class Pass:
     def next_cell(self) -> None:
         """Read the next cell."""
         place = len(self.read)
-        self.marks.append(self.mark())
+        self._set_mark()
         self.shared.used_as_tables = self.tables[place]
         self.read.append(self._cell(self.cells[place], self.codes[place]))
 
@@ -149,9 +150,13 @@ class Pass:
         """What is known now."""
         return self.shared.mark(self.tank)
 
+    def _set_mark(self) -> None:
+        if self.marking:
+            self.marks.append(self.mark())
+
     def finish(self) -> tuple[CellFacts, ...]:
         """The facts of all cells, now that all are read."""
-        self.marks.append(self.mark())
+        self._set_mark()
         last = Magics(self.shared, self.shared.globals.get)
         self.done = tuple(self._finished(one, last) for one in self.read)
         return self.done
@@ -781,9 +786,10 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
 
 def _used(tree: ast.Module) -> Iterator[str]:
     """Names that are looked up, also in magics and texts."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
+    for node in walk(tree):
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                yield node.id
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _WORD.findall(node.value)
 

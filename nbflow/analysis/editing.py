@@ -39,7 +39,7 @@ class CellReader:
         return self._pass(notebook, find_source, shared=True).done
 
     def _pass(self, notebook: Notebook, find_source: FindSource | None, *, shared: bool) -> Pass:
-        now = Pass(notebook, self._parse_sql, find_source, cells_are_shared=shared)
+        now = Pass(notebook, self._parse_sql, find_source, cells_are_shared=shared, marking=True)
         earlier = self._last.get(shared)
         edit = None if earlier is None else _Edit.between(earlier, now)
         if edit is not None and edit.is_comparable():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from nbflow.analysis.nodes import lay_out
 from nbflow.analysis.trust import mark_trusted
 
 _CELL_MAGIC: Final = re.compile(r"\s*%%([\w.]+)[ \t]*(.*)")
@@ -118,6 +119,7 @@ def _parse(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(source)
+    lay_out(tree)
     mark_trusted(tree, source)
     return tree
 

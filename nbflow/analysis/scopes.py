@@ -12,6 +12,12 @@ from nbflow.analysis.nodes import children, walk
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_BINDERS = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
+    *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+)
+"""What binds names, beside `Name` itself."""
+
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -45,30 +51,29 @@ def bound_names(statements: Iterable[ast.AST]) -> set[str]:
 
 def bindings(statements: Iterable[ast.AST]) -> list[str]:
     """The same, once for every place that binds the name."""
+    return [name for statement in statements for name in _bindings_of(statement)]
+
+
+@lru_cache(maxsize=4096)
+def _bindings_of(statement: ast.AST) -> tuple[str, ...]:
     found: list[str] = []
-    for statement in statements:
-        _collect(statement, found)
-    return found
+    waiting = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                found.append(node.id)
+        elif isinstance(node, _COMPREHENSIONS):
+            found += [n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr)]
+        else:
+            if isinstance(node, _BINDERS):
+                found += _bound_by(node)
+            inner = outer_expressions(node) if isinstance(node, _SCOPES) else children(node)
+            waiting += reversed([*inner])
+    return tuple(found)
 
 
-def _collect(node: ast.AST, found: list[str]) -> None:
-    if isinstance(node, ast.Name):
-        if not isinstance(node.ctx, ast.Load):
-            found.append(node.id)
-        return
-    if isinstance(node, _COMPREHENSIONS):
-        found.extend(n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr))
-        return
-    found.extend(_bound_here(node))
-    if isinstance(node, _SCOPES):
-        for outer in outer_expressions(node):
-            _collect(outer, found)
-        return
-    for child in children(node):
-        _collect(child, found)
-
-
-def _bound_here(node: ast.AST) -> Iterator[str]:
+def _bound_by(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name

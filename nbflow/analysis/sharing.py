@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts, Certainty
+from nbflow.analysis.ipython import read_code
 from nbflow.analysis.nodes import walk
 from nbflow.core.graph import Learned, Lesson
 from nbflow.core.names import Name, NameKind, kind_of
@@ -240,11 +241,10 @@ def mentioned_in(source: str) -> frozenset[Name]:
     >>> sorted(mentioned_in("y = f(x, key=g)"))
     ['g', 'x']
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # magics: all words
+    code = read_code(source)
+    if code.tree is None or code.source != source:  # magics: all words
         return frozenset(map(Name, _WORD.findall(source)))
-    nodes = [*walk(tree)]
+    nodes = walk(code.tree)
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     return frozenset(
         Name(node.id)

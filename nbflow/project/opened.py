@@ -1,6 +1,8 @@
 """A notebook that was read and understood: what `inspect`, `plan` and `run` start from."""
 
-from collections.abc import Collection, Iterable, Mapping
+import gc
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -75,15 +77,16 @@ class Opened:
 
         Given values replace those of an injected cell that an earlier run left in the notebook.
         """
-        graph = link(
-            self.notebook,
-            tuple(one for one in self.facts if not (values and self.tags[one.cell].injected)),
-            self.tags,
-            self.parameters,
-            injected=self.injected(values or {}),
-            learned=self.holding(learned),
-            one_lane=one_lane,
-        )
+        with _collecting_later():
+            graph = link(
+                self.notebook,
+                tuple(one for one in self.facts if not (values and self.tags[one.cell].injected)),
+                self.tags,
+                self.parameters,
+                injected=self.injected(values or {}),
+                learned=self.holding(learned),
+                one_lane=one_lane,
+            )
         doubted = self._doubted if self._changes_paths() else (lambda step: step)
         steps = tuple(
             replace(doubted(step), options=with_defaults(step.options, step.tags, self.config))
@@ -218,16 +221,32 @@ def understand(
     if cell is not None:
         parameters, complaints = read_parameters(cell)
         found.extend(complaints)
+    with _collecting_later():
+        facts = reader(notebook, find_source=partial(_find_source, path.parent))
     return Opened(
         path=path,
         notebook=notebook,
         document=reading.document,
-        facts=reader(notebook, find_source=partial(_find_source, path.parent)),
+        facts=facts,
         tags=tags,
         parameters=parameters,
         diagnostics=tuple(found),
         config=read_config(root),
     )
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Nearly all that analysis makes is kept: Python's collector would go through it again and
+    again and find nothing, which is a third of the time. Of two threads that are here at once, the
+    first to leave lets it work again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _find_source(folder: Path, module: str) -> str | None:
