@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import pandas as pd
 
 from nbflow.core.errors import NbflowError, StoreError
 from nbflow.core.task import Keep, Kept, StagedBlob
@@ -121,6 +122,8 @@ def _stored_form(request: Keep) -> _Ready:
         summing = BlobStore(Path(request.root)).summing()
         with ThreadPoolExecutor(1, "nbflow-check") as beside:  # the disk takes longer
             check = beside.submit(_check, frame, staged)
+            if _holds_objects(frame):  # which may fill caches when they are stored
+                check.result().vouch()
             target, facts = tables.write_large(frame, target, seal=packing, summing=summing)
             check.result()
         total = summing.hexdigest() if target.suffix == arrow_file.SUFFIX else None
@@ -132,6 +135,11 @@ def _stored_form(request: Keep) -> _Ready:
         schema=facts.schema,
     )
     return _Ready(request=request, staged=StagedBlob(blob=blob, path=str(target)), total=total)
+
+
+def _holds_objects(frame: pd.DataFrame) -> bool:
+    kinds = (frame.index.dtype.kind, *(dtype.kind for dtype in frame.dtypes))
+    return "O" in kinds or bool(frame.attrs)
 
 
 def _check(frame: object, staged: StagedBlob) -> Examined:

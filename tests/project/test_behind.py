@@ -252,6 +252,42 @@ def test_a_large_table_is_kept_as_an_arrow_file(
     assert values.load_hand(run.place(blob), packing=packing(store)).equals(frame())
 
 
+@pytest.mark.parametrize(("column", "order"), [("n", "write, check"), ("o", "check, write")])
+def test_only_a_table_of_plain_numbers_is_written_while_it_is_checked(
+    run: Behind,
+    gate: Gate,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    order: str,
+) -> None:
+    """To store an object may fill its caches, and it would no longer be what was handed on."""
+    monkeypatch.setattr(keeper, "ARROW_BYTES", 1)
+    value = pd.DataFrame({column: [1.5] if column == "n" else [{"a": 1}]})
+    one, done, begun = staged(store, tmp_path, value), list[str](), threading.Event()
+    check, write = keeper._check, tables.write_large
+
+    def checked(*given: Any) -> Any:
+        if column == "n":
+            assert begun.wait(60)
+        found = check(*given)
+        done.append("check")
+        return found
+
+    def written(*given: Any, **more: Any) -> Any:
+        done.append("write")
+        begun.set()
+        return write(*given, **more)
+
+    monkeypatch.setattr(keeper, "_check", checked)
+    monkeypatch.setattr(tables, "write_large", written)
+    gate.open.set()
+    run.commit(one)
+    run.settle()
+    assert ", ".join(done) == order
+
+
 def test_what_cannot_be_mapped_is_read(
     run: Behind,
     gate: Gate,
