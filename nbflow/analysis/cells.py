@@ -771,6 +771,10 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
     """Names that must be tables for the notebook to run: `sales.loc[…]`, `sales.dropna()`. In
     functions a name may be a parameter."""
     found: set[str] = set()
+    if not any(
+        isinstance(node, ast.Attribute) and node.attr in _ONLY_TABLES for node in walk(tree)
+    ):
+        return found  # as in most cells
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

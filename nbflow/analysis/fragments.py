@@ -109,6 +109,7 @@ class Fragments:
 
     def __init__(self, reader: Magics, source: str, *, constants: bool) -> None:
         self.reader = reader
+        self.source = source
         self.lines = source.splitlines()
         self.constants = constants
         self.own: set[str] = set()
@@ -121,7 +122,8 @@ class Fragments:
             for name in bound_names([statement]):
                 counts[name] = counts.get(name, 0) + 1
         shared_lines = _shared_lines(body)
-        self.one_shell_setting = sum(map(_stores_interactivity, body)) == 1
+        if "ast_node_interactivity" in self.source:
+            self.one_shell_setting = sum(map(_stores_interactivity, body)) == 1
         found: list[Part] = []
         for statement in body:
             part = self._part(statement, counts, shared_lines)

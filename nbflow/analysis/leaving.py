@@ -338,6 +338,8 @@ class _Leaving:
         left, link = self.link.left, self.link
         for name in list(left):
             group = [left[other] for other in self.standing.aliases.of(name) if other in left]
+            if group == [left[name]]:
+                continue
             left[name] = replace(
                 left[name],
                 carried=left[name].carried.union(*(v.carried for v in group)),

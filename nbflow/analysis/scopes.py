@@ -13,12 +13,13 @@ Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BINDERS = (
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
+    *(ast.Name, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
     *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
 )
-"""What binds names, beside `Name` itself."""
+"""What may bind names."""
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_INNER = (*_SCOPES, *_COMPREHENSIONS)
 
 
 def parameters(node: Callable_) -> Iterator[ast.arg]:
@@ -56,25 +57,27 @@ def bindings(statements: Iterable[ast.AST]) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _bindings_of(statement: ast.AST) -> tuple[str, ...]:
-    found: list[str] = []
-    waiting = [statement]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                found.append(node.id)
-        elif isinstance(node, _COMPREHENSIONS):
-            found += [n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr)]
-        else:
-            if isinstance(node, _BINDERS):
-                found += _bound_by(node)
-            inner = outer_expressions(node) if isinstance(node, _SCOPES) else children(node)
-            waiting += reversed([*inner])
-    return tuple(found)
+    nodes = walk(statement)
+    if any(isinstance(node, _INNER) for node in nodes):
+        nodes = [*_in_its_scope(statement)]
+    return tuple(name for node in nodes if isinstance(node, _BINDERS) for name in _bound_by(node))
+
+
+def _in_its_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all below it that stands in the same scope, and what comprehensions bind there:
+    the targets of walrus."""
+    yield node
+    if isinstance(node, _COMPREHENSIONS):
+        yield from (inner.target for inner in walk(node) if isinstance(inner, ast.NamedExpr))
+        return
+    for part in outer_expressions(node) if isinstance(node, _SCOPES) else children(node):
+        yield from _in_its_scope(part)
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
     match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            yield name
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
         case ast.Import(names=aliases):
