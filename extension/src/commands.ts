@@ -28,10 +28,16 @@ export const CommandIDs = {
   renameStep: 'nbflow:rename-step',
   /** `{path?}`: the runs of a notebook. */
   showHistory: 'nbflow:show-history',
+  /** `{path, run, step?}`: in what a run differs from the one before it. */
+  compareRun: 'nbflow:compare-run',
+  /** `{way: 'needs'|'feeds', path?, step?}`: to a step that this one needs or feeds. */
+  goToNear: 'nbflow:go-to-near',
   /** `{run?, name?, step?}`: the tables of a run. */
   showTables: 'nbflow:show-tables',
   /** `{run, cell?, step?}`: the result notebook, read-only, at a cell. */
   openResult: 'nbflow:open-result',
+  /** `{path?}`: the outputs of the run in the open notebook, or again the notebook's own. */
+  runOutputs: 'nbflow:show-run-outputs',
   /** `{run, step, inputs?}`: a step's output, or what it was given, in the user's own kernel. */
   loadOutput: 'nbflow:load-output',
   /** The gallery of steps to add. */

@@ -15,6 +15,19 @@ export function duration(seconds: number): string {
     : `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
 }
 
+/** As exactly as one can foretell: `5 s`, `40 s`, `3 min`, `1 h 10 min`. */
+export function roughly(seconds: number): string {
+  const to = (step: number, least: number) => Math.max(Math.round(seconds / step) * step, least);
+  if (seconds < 57.5) {
+    return `${seconds < 10 ? to(1, 1) : to(5, 10)} s`;
+  }
+  const minutes = Math.round(to(seconds < 600 ? 60 : 300, 60) / 60);
+  const rest = minutes % 60;
+  return minutes < 60
+    ? `${minutes} min`
+    : `${Math.floor(minutes / 60)} h${rest > 0 ? ` ${rest} min` : ''}`;
+}
+
 /** A running clock: `0:07`, `2:05`, `1:02:05`. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

@@ -40,3 +40,14 @@ export const keptIcon = icon(
   'kept',
   `<path class="jp-icon3" fill="#616161" d="M17 3H7a2 2 0 0 0-2 2v16l7-3 7 3V5a2 2 0 0 0-2-2"/>`
 );
+
+/** To what a step needs, above it, and to what it feeds, below: in the colour of the text around. */
+export const needsIcon = icon('needs', `<path fill="currentColor" d="M12 2l9 10h-6v10H9V12H3z"/>`);
+
+export const feedsIcon = icon('feeds', `<path fill="currentColor" d="M12 22l-9-10h6V2h6v10h6z"/>`);
+
+/** A cell and what it showed. */
+export const outputsIcon = icon(
+  'outputs',
+  `<path class="jp-icon3" fill="#616161" d="M4 4h16v6H4V4zm2 2v2h12V6H6zm-2 6h2v6h14v2H4v-8zm4 0h12v4H8v-4z"/>`
+);

@@ -10,6 +10,7 @@ import { steps } from './panels/steps/plugin';
 import { gallery } from './panels/gallery/plugin';
 import { history } from './panels/history/plugin';
 import { start } from './panels/launcher/plugin';
+import { outputs } from './panels/outputs/plugin';
 import { results, run } from './panels/run/plugin';
 import { status } from './panels/run/status';
 import { tables } from './panels/tables/plugin';
@@ -27,6 +28,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   underlines,
   run,
   results,
+  outputs,
   status,
   history,
   tables,

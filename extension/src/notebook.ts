@@ -51,7 +51,7 @@ class PanelSource implements ISource {
   }
 }
 
-function readCell(cell: Cell['model']): ContentCell & { outputs?: []; execution_count?: null } {
+function readCell(cell: Cell['model']): ContentCell & { execution_count?: null } {
   return {
     id: cell.id,
     cell_type: cell.type,
@@ -102,7 +102,7 @@ export class NotebookWorkflow implements INotebookWorkflow, IDisposable {
     this._source = new PanelSource(panel, contents);
     this.graph = new WorkflowModel(api, this._source);
     this.run = new RunModel(api, feed, this.path);
-    this.outlook = new OutlookModel(api, this.run, new PanelFile(panel, this._source));
+    this.outlook = new OutlookModel(api, this.run, new PanelFile(panel, this._source), this.graph);
     panel.content.activeCellChanged.connect(this._onActiveCell, this);
     panel.context.pathChanged.connect(this._onPath, this);
     void this._load();

@@ -13,8 +13,11 @@ import type { ShownResult } from './models/outlook';
 import type { Items } from './models/run';
 import type { Output, StepResult } from './wire';
 
-/** A step's status as it is shown: reused is a way of having succeeded, stale what became of it. */
-export type Mark = StepResult['status'] | 'reused' | 'stale' | 'none';
+/**
+ * A step's status as it is shown: reused is a way of having succeeded, stale what became of it,
+ * storing the last of running.
+ */
+export type Mark = StepResult['status'] | 'reused' | 'stale' | 'storing' | 'none';
 
 export function markOf(result: ShownResult | undefined): Mark {
   if (result === undefined) {
@@ -22,6 +25,9 @@ export function markOf(result: ShownResult | undefined): Mark {
   }
   if (result.stale !== undefined) {
     return 'stale';
+  }
+  if (result.storing) {
+    return 'storing';
   }
   return result.status === 'succeeded' && result.action === 'reuse' ? 'reused' : result.status;
 }
@@ -32,6 +38,7 @@ const SHAPES: Record<Mark, string> = {
   queued: `<circle cx="8" cy="8" r="5" ${LINE} stroke-dasharray="2 3.2"/>`,
   running: `<circle cx="8" cy="8" r="5.6" ${LINE} opacity="0.25"/>
     <path class="nbflow-spin" d="M8 2.4a5.6 5.6 0 0 1 5.6 5.6" ${LINE}/>`,
+  storing: `<path d="M8 2v7M4.8 6.2L8 9.4l3.2-3.2M2.6 10.6v2.8h10.8v-2.8" ${LINE} stroke-linejoin="round"/>`,
   waiting: `<circle cx="8" cy="8" r="6" ${LINE}/><path d="M8 4.8V8l2.2 1.6" ${LINE}/>`,
   succeeded: `<circle cx="8" cy="8" r="7" fill="currentColor"/>
     <path d="M4.8 8.3l2.2 2.2 4.2-4.6" class="nbflow-on" ${LINE}/>`,
@@ -68,6 +75,7 @@ export function statusWord(mark: Mark, trans: TranslationBundle): string {
     none: trans.__('not run yet'),
     queued: trans.__('queued'),
     running: trans.__('running'),
+    storing: trans.__('being stored'),
     waiting: trans.__('waiting'),
     succeeded: trans.__('succeeded'),
     reused: trans.__('reused'),
@@ -91,7 +99,7 @@ export function stateWord(result: ShownResult | undefined, trans: TranslationBun
     : statusWord(mark, trans);
 }
 
-const SAID: ReadonlySet<Mark> = new Set<Mark>(['reused', 'stale', 'waiting', 'skipped']);
+const SAID: ReadonlySet<Mark> = new Set<Mark>(['reused', 'stale', 'storing', 'waiting', 'skipped']);
 
 /** What stands beside a step's mark: a time, or a word where time says nothing. */
 export function Fact({ result, trans }: IFactProps): React.JSX.Element {
@@ -109,7 +117,8 @@ export function Elapsed({ result }: { result: ShownResult }): React.JSX.Element 
   const now = useClock(running);
   if (running) {
     const passed = clock(since(result.started, now));
-    return <>{result.expected === undefined ? passed : `${passed} / ${clock(result.expected)}`}</>;
+    const expected = Math.round(result.expected ?? 0);
+    return <>{expected < 1 ? passed : `${passed} / ${clock(expected)}`}</>;
   }
   return result.seconds === null || result.action === 'reuse' ? null : (
     <>{duration(result.seconds)}</>

@@ -4,6 +4,8 @@
  * `tests/wire/*.json` are samples of them that pytest and jest read alike (`src/test/wire.test.ts`).
  */
 
+import type { IOutput } from '@jupyterlab/nbformat';
+
 export type Status =
   'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'skipped' | 'cancelled' | 'lost';
 
@@ -568,4 +570,5 @@ export interface ContentCell {
   cell_type: string;
   source: string;
   metadata: Record<string, unknown>;
+  outputs?: IOutput[];
 }

@@ -128,12 +128,11 @@ class _Linker:
         edges.draw(self.links)
         if self.reasons:
             edges.chain()
-        definitions = self._definitions()
         graph = Graph(
             notebook=self.notebook.path,
             parameters=self.parameters,
-            steps=(*self._definitions_step(definitions), *self._steps()),
-            definitions=definitions,
+            steps=(*self._definitions_step(), *self._steps()),
+            definitions=self._definitions(),
             edges=tuple(edges.found.values()),
             one_lane=self.reasons,
         )
@@ -179,6 +178,10 @@ class _Linker:
 
     # -- definitions -------------------------------------------------------------------------
 
+    def _unowned(self) -> list[CellLink]:
+        """The cells that are no step of their own."""
+        return [link for link in self.links if link.key is None and not link.tags.skip]
+
     def _definitions(self) -> tuple[Definition, ...]:
         return tuple(
             Definition(
@@ -187,12 +190,12 @@ class _Linker:
                 names=tuple(n for f in link.facts.fragments for n in f.names),
                 replays=(),
             )
-            for link in self.links
-            if link.key is None and not link.tags.skip
+            for link in self._unowned()
+            if _says_something(link.cell.source)
         )
 
-    def _definitions_step(self, definitions: tuple[Definition, ...]) -> tuple[Step, ...]:
-        ids = [definition.cell for definition in definitions]
+    def _definitions_step(self) -> tuple[Step, ...]:
+        ids = [link.cell.id for link in self._unowned()]
         cells = [self.notebook.cell(cell) for cell in ids]
         cells = [cell for cell in cells if cell.source.strip()]
         if not cells:
@@ -220,6 +223,12 @@ class _Linker:
         own = (defined for defined in self.standing.made if defined.cell in cells)
         needed = {one for defined in own for one in defined.chain()}
         return in_order(one for one in needed if one.cell not in cells)
+
+
+def _says_something(source: str) -> bool:
+    """Whether there is more than comments: those run, as Jupyter counts them, but define none."""
+    lines = (line.strip() for line in source.splitlines())
+    return any(line and not line.startswith("#") for line in lines)
 
 
 def _label_names(link: CellLink) -> list[Name]:

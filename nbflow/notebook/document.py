@@ -135,6 +135,20 @@ def _children(value: Any) -> list[Any]:
     return []
 
 
+def joined(document: dict[str, Any]) -> dict[str, Any]:
+    """The same with each text in one piece, as notebooks are held; files hold their lines.
+
+    >>> joined({"cells": [{"cell_type": "raw", "source": ["a\\n", "b"]}]})["cells"][0]["source"]
+    'a\\nb'
+    """
+    import nbformat
+    from nbformat.v4.rwbase import rejoin_lines
+
+    library: Any = nbformat  # its functions carry no types
+    node: dict[str, Any] = rejoin_lines(library.from_dict(document))  # type: ignore[no-untyped-call]
+    return node
+
+
 def with_tags(document: dict[str, Any], cell: str, tags: Sequence[str]) -> dict[str, Any]:
     """The document with other tags on one of its cells.
 

@@ -23,7 +23,7 @@ from nbflow.core.run import Event, Run
 from nbflow.core.step import Step
 from nbflow.notebook.changes import changes
 from nbflow.notebook.coerce import coerce
-from nbflow.notebook.document import parse_document, with_tags
+from nbflow.notebook.document import joined, parse_document, with_tags
 from nbflow.notebook.tags import TAGS
 from nbflow.planning.select import step_named
 from nbflow.project import demo as demo_files
@@ -513,7 +513,7 @@ class Project:
             path = desk.layout.run(found.id) / Path(found.result).name
             if not path.exists():
                 raise NotFound(f"the result of run {found.id} is gone", hint="run it again")
-            return parse_document(path.read_bytes(), shown=path.name)
+            return joined(parse_document(path.read_bytes(), shown=path.name))
 
     def page(
         self,

@@ -442,6 +442,14 @@ def test_definitions_need_what_is_imported_beside_other_code() -> None:
     assert linked("import collections", "print(collections)").steps[0].replays == ()
 
 
+def test_a_cell_of_nothing_but_comments_defines_nothing() -> None:
+    graph = linked("x = [1]\nprint(x)", "", "\n# %%\n  # later", "import os", "# nbflow", "x")
+    assert [each.cell_index for each in graph.definitions] == [3]
+    # Jupyter numbers comments as it numbers code: they are run.
+    assert graph.step(StepId("definitions")).cell_indexes == (2, 3, 4)
+    assert linked("", "  \n").steps == linked("", "  \n").definitions == ()
+
+
 def test_definitions_that_need_each_other_over_many_paths_are_gone_through_once() -> None:
     cells = ["s0 = 1", *(f"s{n} = s{n - 1} + s{n // 2}" for n in range(1, 300)), "print(s299)"]
     graph = linked(*cells)

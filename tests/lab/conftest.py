@@ -176,8 +176,18 @@ def serving(
         _wait_for_answer(process, lab)
         yield lab
     finally:
-        process.terminate()
-        process.wait(60)
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a server. Threads of AnyIO that Jupyter's own handlers used may keep Python from ending
+    once the loop that would stop them is gone; ours cannot (`faces/server/workers.py`)."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def need(there: bool, what: str) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.lab.test_elsewhere import save_and_run
 from tests.lab.test_journey import press_through
 
 MANY = 300
@@ -256,3 +257,75 @@ def test_what_the_server_cannot_do_is_not_drawn(window: Any, lab: Any) -> None:
     assert sorted(chips) == ["partial", "pool:db=2", "retries:2"]
     assert graph.locator(".nbflow-mod-stack").count() == 0
     assert window.panel().locator(".nbflow-Schedules").count() == 0
+
+
+def own_output(source: str, text: str) -> dict[str, Any]:
+    """A cell that its author has run."""
+    shown = {"output_type": "stream", "name": "stdout", "text": text}
+    return {"cell_type": "code", "source": source, "execution_count": 1, "outputs": [shown]}
+
+
+def test_from_a_cell_to_what_it_needs_and_feeds(window: Any, lab: Any) -> None:
+    cells = ("a = [1]", "b = [2]", "", "# later", "c = sorted(a + b)", "print(c)")
+    window.open(lab.write("near.ipynb", *cells))
+    panel = window.panel()
+    panel.locator('.nbflow-View [data-step="c"]').click()
+    window.wait_active(5)
+    needs = window.page.get_by_role("button", name="Needs a, b", exact=True)
+    needs.wait_for()
+    # Only the active cell wears them, and cells that say nothing are not drawn.
+    assert window.page.locator(".nbflow-Near").count() == 2
+    assert panel.get_by_text("Definitions").count() == 0
+
+    needs.click()
+    window.page.locator(".nbflow-NearMenu").get_by_text("b", exact=True).click()
+    window.wait_active(2)
+    feeds = window.page.get_by_role("button", name="Feeds c", exact=True)
+    feeds.focus()
+    window.page.keyboard.press("Enter")
+    window.wait_active(5)
+    # The keyboard goes on in the notebook: the next cell is one key away.
+    window.page.keyboard.press("ArrowDown")
+    window.wait_active(6)
+
+
+def test_outputs_of_a_run_are_shown_and_never_written(window: Any, lab: Any) -> None:
+    name = lab.write("whose.ipynb", own_output("n = 2\nprint(n)", "old\n"), "print(n + 1)")
+    window.open(name)
+    panel = window.panel()
+    panel.locator(".nbflow-View [data-step]").first.wait_for()
+    window.write_cell(2, "print(n + 2)")
+    save_and_run(window)
+    badges = window.page.locator('.nbflow-Badge[data-status="succeeded"]')
+    badges.nth(1).wait_for()
+    before = (lab.root / name).read_text()
+
+    own = window.cell(1).locator(".jp-Cell-outputWrapper").get_by_text("old")
+    own.wait_for()
+    panel.get_by_role("button", name="Show the outputs of the run in the notebook").click()
+    banner = window.page.locator(".nbflow-OutputsBanner")
+    banner.get_by_text("Your own are kept").wait_for()
+    window.cell(1).locator(".nbflow-RunOutputs").get_by_text("2", exact=True).wait_for()
+    window.cell(2).locator(".nbflow-RunOutputs").get_by_text("4", exact=True).wait_for()
+    assert window.page.get_by_text("has changed since").count() == 0
+    assert not own.is_visible()
+
+    banner.get_by_role("button", name="Keep Mine").click()
+    own.wait_for()
+    assert window.page.locator(".nbflow-RunOutputs").count() == 0
+    assert (lab.root / name).read_text() == before
+
+
+def test_a_step_is_compared_with_the_run_before(window: Any, lab: Any) -> None:
+    window.open(lab.write("twice.ipynb", "n = [1]", "print(n)"))
+    badge = window.page.locator('.nbflow-Badge[data-step="n"]')
+    badge.wait_for()
+    for text, status in (("n = [2]", "succeeded"), ("n = [3][1]", "failed")):
+        window.write_cell(1, text)
+        save_and_run(window)
+        window.page.locator(f'.nbflow-Badge[data-step="n"][data-status="{status}"]').wait_for()
+    badge.click()
+    window.page.locator(".nbflow-StepMenu").get_by_text("Compare with Previous Run").click()
+    difference = window.page.locator(".nbflow-Differences > [aria-current]")
+    difference.get_by_text("succeeded → failed").wait_for()
+    assert difference.locator("strong").inner_text() == "n"

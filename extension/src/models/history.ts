@@ -13,6 +13,9 @@ export type HistoryApi = Pick<IApi, 'runs' | 'run' | 'remove' | 'keep'>;
 
 const FIRST = 50;
 
+/** What is shown of the run that is looked at. */
+export type RunView = 'steps' | 'time' | 'log' | 'diff';
+
 /** So many runs stand side by side in the matrix. */
 const MATRIX = 20;
 
@@ -43,6 +46,22 @@ export class HistoryModel extends AskingModel {
   /** Its id, also while its steps are still awaited. */
   get selected(): string | null {
     return this._shown;
+  }
+
+  /** What is shown of that run. */
+  get view(): RunView {
+    return this._view;
+  }
+
+  /** The step that it is shown for, or nothing. */
+  get step(): string {
+    return this._step;
+  }
+
+  turnTo(view: RunView, step = ''): void {
+    this._view = view;
+    this._step = step;
+    this._changed.emit();
   }
 
   at(run: string): RunAt {
@@ -141,6 +160,8 @@ export class HistoryModel extends AskingModel {
 
   private _runs: readonly RunSummary[] = [];
   private _known = false;
+  private _view: RunView = 'steps';
+  private _step = '';
   private _shown: string | null = null;
   private readonly _details = new Map<string, Run>();
 }

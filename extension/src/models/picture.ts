@@ -4,7 +4,10 @@
  */
 
 import type { Edge, Graph, Step, StepResult } from '../wire';
+import { ENDED } from '../wire';
 import { kept } from './kept';
+import type { Times } from './progress';
+import { typical } from './progress';
 
 export type NodeKind = 'step' | 'definitions' | 'section';
 
@@ -79,10 +82,12 @@ function same<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((each, at) => each === b[at]);
 }
 
+/** What the server calls the pseudo-step that runs the definitions (and cells of mere comments). */
+const DEFINING = 'definitions';
+
 /** The pseudo-step that runs the definitions: nobody has written it as a step. */
 export function definingSteps(graph: Graph): readonly Step[] {
-  const defining = new Set(graph.definitions.map(each => each.cell));
-  return graph.steps.filter(step => step.cells.every(cell => defining.has(cell)));
+  return graph.steps.filter(step => step.id === DEFINING);
 }
 
 /** All cells that only define, and the pseudo-step that runs them. */
@@ -167,15 +172,21 @@ export function isOrder(edge: PictureEdge): boolean {
 }
 
 /**
- * The nodes of the chain that took longest, in order: what would have to become faster for the run
- * to be faster. Steps that were not timed count as nothing.
+ * The nodes of the chain that takes longest, in order: what would have to become faster for the run
+ * to be faster. What a step still has before it counts as it took before; what nobody has timed
+ * counts as nothing.
  */
 export function criticalPath(
   graph: Picture,
-  results: ReadonlyMap<string, StepResult>
+  results: ReadonlyMap<string, StepResult>,
+  times: Times = new Map()
 ): readonly string[] {
-  const seconds = (node: PictureNode) =>
-    node.steps.reduce((sum, step) => sum + (results.get(step.name)?.seconds ?? 0), 0);
+  const own = (step: string) => {
+    const result = results.get(step);
+    const ahead = result !== undefined && !ENDED.has(result.status) && result.action === 'run';
+    return result?.seconds ?? (ahead ? typical(times.get(step)) : null) ?? 0;
+  };
+  const seconds = (node: PictureNode) => node.steps.reduce((sum, step) => sum + own(step.name), 0);
   const best = new Map<string, { total: number; before: string | null }>();
   for (const node of inOrder(graph)) {
     const before = (graph.parents.get(node.id) ?? [])

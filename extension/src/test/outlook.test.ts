@@ -6,12 +6,16 @@ import { EventFeed } from '../models/feed';
 import type { IFile } from '../models/outlook';
 import { OutlookModel } from '../models/outlook';
 import { RunModel } from '../models/run';
-import type { Plan, Run, RunRequest } from '../wire';
+import type { Durations, Graph, Plan, Run, RunRequest, StepResult } from '../wire';
 import { Answer, FakeEvents, FakeRuns, settled } from './fakes';
 import { sample } from './sample';
 
 const RUN = sample<Run>('run-succeeded');
 const PLAN = sample<Plan>('plan');
+const TIMES: Durations = {
+  ...sample<Durations>('durations'),
+  steps: RUN.steps.map(({ step }, at) => ({ step, seconds: [at + 1] }))
+};
 
 class FakeFile implements IFile {
   path = 'shop.ipynb';
@@ -36,6 +40,20 @@ class FakePlans {
     this.asked.push({ request, answer });
     return answer.promise;
   };
+
+  durations = () => Promise.resolve(TIMES);
+}
+
+/** The same run while it goes on: how its first steps stand, the others wait. */
+function going(...first: Partial<StepResult>[]): Run {
+  const nothing = { started: null, finished: null, seconds: null, action: 'run' as const };
+  const steps = RUN.steps.map((step, at) => ({
+    ...step,
+    status: 'queued' as const,
+    ...nothing,
+    ...first[at]
+  }));
+  return { ...RUN, status: 'running', finished: null, steps };
 }
 
 async function opened() {
@@ -46,7 +64,13 @@ async function opened() {
   await settled();
   const plans = new FakePlans();
   const file = new FakeFile();
-  return { plans, file, run, runs, model: new OutlookModel(plans, run, file, 0) };
+  const reading = { graph: sample<Graph>('show') };
+  const show = async (now: Run) => {
+    void run.show(RUN.run);
+    runs.asked.at(-1)?.answer.give(now);
+    await settled();
+  };
+  return { plans, file, run, show, model: new OutlookModel(plans, run, file, reading, 0) };
 }
 
 /** A debouncer of no time has asked. */
@@ -83,22 +107,6 @@ describe('what the next run would do', () => {
     expect(model.results).toBe(run.steps);
   });
 
-  test('tells how long a running step is likely to take', async () => {
-    const { plans, file, model, run, runs } = await opened();
-    file.save.emit();
-    await rested();
-    plans.asked[0].answer.give(PLAN);
-    await settled();
-    const [first, second, ...others] = RUN.steps;
-    const steps = [first, { ...second, status: 'running' as const, finished: null }, ...others];
-    void run.show(RUN.run);
-    runs.asked[1].answer.give({ ...RUN, status: 'running', steps });
-    await settled();
-    expect(model.plan).toBeNull();
-    expect(model.results.get('returns')).toMatchObject({ status: 'running', expected: 1.5 });
-    expect(model.results.get('metrics')?.stale).toBeUndefined();
-  });
-
   test('is not known of a notebook that cannot run', async () => {
     const { plans, file, model } = await opened();
     file.save.emit();
@@ -119,5 +127,43 @@ describe('what the next run would do', () => {
     plans.asked[0].answer.give({ ...PLAN, notebook: 'first' });
     await settled();
     expect(model.plan?.notebook).toBe('second');
+  });
+});
+
+describe('a run that goes on', () => {
+  const AT = '2026-01-05T06:00:00+00:00';
+  const NOW = Date.parse(AT) + 500;
+
+  test('tells how long a step is likely to take, and the whole', async () => {
+    const { file, model, show } = await opened();
+    file.save.emit();
+    await rested();
+    await show(going({ status: 'running', started: AT }));
+    expect(model.plan).toBeNull();
+    expect(model.results.get('sales')).toMatchObject({ status: 'running', expected: 1 });
+    expect(model.results.get('returns')?.expected).toBeUndefined();
+    // sales, of which half is over → returns → metrics → dashboard → report
+    expect(model.secondsLeft(NOW)).toBe(0.5 + 2 + 3 + 4 + 5);
+    await show(RUN);
+    expect(model.secondsLeft(NOW)).toBeNull();
+  });
+
+  test('has one running step in a chain, however late the rows of the others are', async () => {
+    const { file, model, show } = await opened();
+    file.save.emit();
+    await rested();
+    const started = (second: number) => ({
+      status: 'running' as const,
+      started: `2026-01-05T06:00:0${second}+00:00`
+    });
+    await show(going(started(1), started(2), started(3)));
+    const stored = [...model.results.values()].filter(each => each.storing);
+    expect(stored.map(each => each.step)).toEqual(['sales', 'returns']);
+    expect(model.results.get('metrics')).toMatchObject({ status: 'running', expected: 3 });
+
+    // What is typed meanwhile tells nothing of what runs.
+    file.dirty = true;
+    expect([...model.results.values()].some(each => each.storing)).toBe(false);
+    expect(model.secondsLeft(NOW)).toBeNull();
   });
 });

@@ -12,7 +12,7 @@ import {
   picture
 } from '../models/picture';
 import { sections } from '../models/sections';
-import type { Content, Graph, Run } from '../wire';
+import type { Content, Graph, Run, StepResult } from '../wire';
 import { sample } from './sample';
 
 const GRAPH = sample<Graph>('show');
@@ -36,10 +36,16 @@ describe('a picture', () => {
   });
 
   test('shows the pseudo-step of the definitions as they themselves', () => {
-    const definer = { ...GRAPH.steps[0], id: 'd', name: 'definitions', cells: ['c1'] };
+    const definer = { ...GRAPH.steps[0], id: 'definitions', name: 'definitions', cells: ['c1'] };
     const drawn = picture({ ...GRAPH, steps: [definer, ...GRAPH.steps] }, new Map(), new Set());
     expect(drawn.nodes[0]).toMatchObject({ kind: 'definitions', steps: [definer] });
     expect(drawn.nodes).toHaveLength(whole.nodes.length);
+  });
+
+  test('has nothing for cells of mere comments, which run with the definitions', () => {
+    const definer = { ...GRAPH.steps[0], id: 'definitions', name: 'definitions', cells: ['c0'] };
+    const comments = { ...GRAPH, steps: [definer], definitions: [], edges: [] };
+    expect(picture(comments, new Map(), new Set()).nodes).toEqual([]);
   });
 
   test('shows several edges between two nodes as one line', () => {
@@ -75,6 +81,17 @@ describe('a picture', () => {
   test('the critical path is the chain that took longest', () => {
     expect(criticalPath(whole, results)).toEqual(['c3', 'c4', 'c5', 'c6', 'c8']);
     expect(criticalPath(whole, new Map())).toEqual([]);
+  });
+
+  test('has a critical path while it runs: what is ahead counts as it took before', () => {
+    const [sales, returns] = RUN.steps;
+    const ahead = { ...returns, status: 'queued' as const, action: 'run' as const, seconds: null };
+    const going = new Map<string, StepResult>([
+      ['sales', { ...sales, seconds: 1 }],
+      ['returns', ahead]
+    ]);
+    expect(criticalPath(whole, going)).toEqual(['c3']);
+    expect(criticalPath(whole, going, new Map([['returns', [2]]]))).toEqual(['c3', 'c4']);
   });
 
   test('is searched by name, title and tags', () => {

@@ -73,6 +73,8 @@ def test_a_run_from_beginning_to_end(asking: Asking, story: str, home: str) -> N
     ]
     result = asking.get(f"runs/{run}/notebook", path=story).json()
     assert "seen 5" in json.dumps(result["content"])
+    # As Jupyter's own contents have it: in pieces, HTML would be drawn with commas between them.
+    assert {type(each["source"]) for each in result["content"]["cells"]} == {str}
     assert asking.get(f"runs/{run}/why", path=story, step="m").json()["reason"] == "first_time"
     loading = asking.get(f"runs/{run}/steps/m/open", path=story).json()
     assert loaded(loading["code"], asking.root / home) == "{'v': {'a': 20, 'b': 25}}"

@@ -12,11 +12,15 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { PanelLayout } from '@lumino/widgets';
 
+import { CommandIDs } from '../../commands';
+import { kept } from '../../models/kept';
+import type { Near } from '../../models/near';
+import { near, stepAt } from '../../models/near';
 import { definingSteps } from '../../models/picture';
 import type { INotebookWorkflow } from '../../tokens';
 import { IWorkflows } from '../../tokens';
 import { openStepMenu } from '../steps/menu';
-import type { IBadge } from './badge';
+import type { IBadge, IBadgeActs } from './badge';
 import { BadgeWidget } from './badge';
 
 const ID = 'nbflow:cell-badges';
@@ -55,6 +59,7 @@ class Badges {
     const update = () => this.update();
     _workflow.graph.changed.connect(update);
     _workflow.outlook.changed.connect(update);
+    _workflow.activeCellChanged.connect(update);
     _workflow.panel.content.model?.cells.changed.connect(update);
     this.update();
   }
@@ -76,6 +81,8 @@ class Badges {
       return new Map();
     }
     const definers = definingSteps(graph.graph);
+    const active = stepAt(graph.graph, this._workflow.activeCell);
+    this._near = active && kept(this._near, near(graph.graph, active.name));
     return new Map(
       graph.graph.steps
         .filter(step => !definers.includes(step))
@@ -84,7 +91,8 @@ class Badges {
           {
             step: step.name,
             result: outlook.results.get(step.name),
-            items: run.items.get(step.name)
+            items: run.items.get(step.name),
+            near: step === active ? this._near : null
           }
         ])
     );
@@ -113,16 +121,23 @@ class Badges {
       return;
     }
     const input = layout.widgets.findIndex(each => each.hasClass('jp-Cell-inputWrapper'));
-    const widget = new BadgeWidget(badge, (step, x, y) => this._openMenu(step, x, y), this._trans);
+    const widget = new BadgeWidget(badge, this._acts, this._trans);
     this._worn.set(cell, widget);
     layout.insertWidget(input + 1, widget);
   }
 
-  private _openMenu(step: string, x: number, y: number): void {
-    const { path, run } = this._workflow;
-    openStepMenu(this._commands, { path, step, run: run.run?.run ?? null }, x, y);
-  }
+  private readonly _acts: IBadgeActs = {
+    openMenu: (step, x, y) => {
+      const { path, run } = this._workflow;
+      openStepMenu(this._commands, { path, step, run: run.run?.run ?? null }, x, y);
+    },
+    goToNear: (step, way) => {
+      const { path } = this._workflow;
+      void this._commands.execute(CommandIDs.goToNear, { path, step, way });
+    }
+  };
 
+  private _near: Near | null = null;
   private readonly _worn = new WeakMap<Cell, BadgeWidget>();
   private readonly _last = new WeakMap<Cell, IBadge | undefined>();
   private readonly _waiting = new WeakSet<Cell>();

@@ -11,7 +11,7 @@ import React from 'react';
 import { CommandIDs } from '../../commands';
 import { useAnswer } from '../../hooks';
 import { keepIcon, keptIcon } from '../../icons';
-import type { HistoryModel } from '../../models/history';
+import type { HistoryModel, RunView } from '../../models/history';
 import { removable, resumable, stateOf } from '../../models/history';
 import { changedParameters, moment, parametersText, took } from '../../models/words';
 import { asRequestError } from '../../request';
@@ -29,13 +29,9 @@ interface IProps {
   trans: TranslationBundle;
 }
 
-type View = 'steps' | 'time' | 'log' | 'diff';
-
 export function RunDetail(props: IProps): React.JSX.Element {
   const { model, commands, trans } = props;
-  const [view, setView] = React.useState<View>('steps');
-  const [step, setStep] = React.useState('');
-  const run = model.shown;
+  const { view, step, shown: run } = model;
   if (run === null) {
     return <Note>{trans.__('Loading the run …')}</Note>;
   }
@@ -80,7 +76,7 @@ export function RunDetail(props: IProps): React.JSX.Element {
         </span>
       </header>
       {run.message ? <Note error>{run.message}</Note> : null}
-      <Tabs<View>
+      <Tabs<RunView>
         label={trans.__('About this run')}
         tabs={[
           { id: 'steps', label: trans.__('Steps') },
@@ -89,22 +85,15 @@ export function RunDetail(props: IProps): React.JSX.Element {
           { id: 'diff', label: trans.__('Compare') }
         ]}
         current={view}
-        onSelect={setView}
+        onSelect={each => model.turnTo(each, step)}
       />
       <div className="nbflow-RunDetail-view" role="tabpanel">
         {view === 'steps' ? (
-          <Steps
-            {...props}
-            run={run}
-            onLog={name => {
-              setStep(name);
-              setView('log');
-            }}
-          />
+          <Steps {...props} run={run} onLog={name => model.turnTo('log', name)} />
         ) : view === 'time' ? (
           <Timeline {...props} run={run} />
         ) : view === 'log' ? (
-          <Log {...props} run={run} step={step} onStep={setStep} />
+          <Log {...props} run={run} step={step} onStep={name => model.turnTo('log', name)} />
         ) : (
           <Difference {...props} run={run} />
         )}
@@ -393,23 +382,33 @@ function Difference({ model, workflows, run, trans }: IRunProps): React.JSX.Elem
       ).map(change => (
         <Note key={change}>{change}</Note>
       ))}
-      {difference ? <Differences difference={difference} trans={trans} /> : null}
+      {difference ? <Differences difference={difference} step={model.step} trans={trans} /> : null}
     </>
   );
 }
 
 interface IDifferencesProps {
   difference: RunDifference;
+  /** The step that one asks about, or nothing. */
+  step: string;
   trans: TranslationBundle;
 }
 
-function Differences({ difference, trans }: IDifferencesProps): React.JSX.Element {
+function Differences({ difference, step: asked, trans }: IDifferencesProps): React.JSX.Element {
+  const place = React.useRef<HTMLLIElement>(null);
+  React.useEffect(() => place.current?.scrollIntoView({ block: 'nearest' }), [difference, asked]);
+  const differs = difference.steps.some(each => each.step === asked);
   return (
     <>
+      {asked && !differs ? <Note>{trans.__('“%1” is the same.', asked)}</Note> : null}
       <Note>{trans._n('%1 step is the same', '%1 steps are the same', difference.same)}</Note>
       <ul className="nbflow-Differences">
         {difference.steps.map(step => (
-          <li key={step.step}>
+          <li
+            key={step.step}
+            ref={step.step === asked ? place : null}
+            aria-current={step.step === asked ? 'true' : undefined}
+          >
             <strong>{step.step}</strong>{' '}
             <small>
               {step.before !== step.after

@@ -58,6 +58,19 @@ export const history: JupyterFrontEndPlugin<void> = {
         }
       }
     });
+    app.commands.addCommand(CommandIDs.compareRun, {
+      label: trans.__('Compare with Previous Run'),
+      caption: trans.__('Show in what this run differs from the one before it'),
+      isVisible: args => typeof args.run === 'string',
+      isEnabled: () => workflows.features.runs,
+      execute: args => {
+        if (typeof args.path === 'string' && typeof args.run === 'string') {
+          const { model } = panels.show(args.path);
+          model.turnTo('diff', typeof args.step === 'string' ? args.step : '');
+          void model.select(args.run);
+        }
+      }
+    });
     palette?.addItem({ command: CommandIDs.showHistory, category: trans.__('Workflow') });
   }
 };

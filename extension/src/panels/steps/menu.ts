@@ -39,6 +39,7 @@ export function openStepMenu(
   if (run !== null) {
     add(CommandIDs.openResult, { path, run, step });
     add(CommandIDs.showTables, { path, run, step });
+    add(CommandIDs.compareRun, { path, run, step });
     add(CommandIDs.loadOutput, { path, run, step });
     add(CommandIDs.loadOutput, { path, run, step, inputs: true });
     menu.addItem({ type: 'separator' });

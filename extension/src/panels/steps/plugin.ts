@@ -23,6 +23,7 @@ import { IWorkflows } from '../../tokens';
 import type { Diagnostic, RunRequest } from '../../wire';
 import { pointed } from '../pointed';
 import type { Way } from './menu';
+import { goToNear } from './near-menu';
 import { TagEditor } from './tag-editor';
 import type { IWhich } from './which';
 import { cellOf, stepOf, workflowOf } from './which';
@@ -76,6 +77,22 @@ export const steps: JupyterFrontEndPlugin<void> = {
       }
     });
 
+    commands.addCommand(CommandIDs.goToNear, {
+      label: args =>
+        typeof args.to === 'string'
+          ? args.to
+          : args.way === 'feeds'
+            ? trans.__('Go to What This Step Feeds')
+            : trans.__('Go to What This Step Needs'),
+      isEnabled: args => which(args) !== null,
+      execute: args => {
+        const found = which(args);
+        const way = args.way === 'feeds' ? 'feeds' : 'needs';
+        return (
+          found && goToNear(commands, found, way, typeof args.to === 'string' ? args.to : null)
+        );
+      }
+    });
     commands.addCommand(CommandIDs.copyCommand, {
       label: trans.__('Copy Command'),
       caption: trans.__('Copy what runs this step in a terminal, from the folder of the server'),
@@ -88,6 +105,8 @@ export const steps: JupyterFrontEndPlugin<void> = {
       }
     });
 
+    palette?.addItem({ command: CommandIDs.goToNear, args: { way: 'needs' }, category });
+    palette?.addItem({ command: CommandIDs.goToNear, args: { way: 'feeds' }, category });
     palette?.addItem({ command: CommandIDs.editTags, category });
     palette?.addItem({ command: CommandIDs.renameStep, category });
   }

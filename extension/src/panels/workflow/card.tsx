@@ -223,6 +223,7 @@ const WEIGHT: readonly Mark[] = [
   'failed',
   'lost',
   'running',
+  'storing',
   'waiting',
   'queued',
   'cancelled',

@@ -13,7 +13,7 @@ import { workflowIcon } from '../../icons';
 import type { Direction } from '../../models/layout';
 import type { PictureNode } from '../../models/picture';
 import type { INotebookWorkflow, IWorkflowPanel, IWorkflows } from '../../tokens';
-import type { Durations, Features, Schedules } from '../../wire';
+import type { Features, Schedules } from '../../wire';
 import type { ISubject } from './subject';
 import { OpenSubject } from './subject';
 import { WorkflowView } from './workflow-view';
@@ -27,7 +27,6 @@ export interface IGraphOptions {
   /** What the server can carry out. */
   features: () => Features;
   schedules: (path: string) => Promise<Schedules>;
-  durations: (path: string) => Promise<Durations>;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
 }
 
@@ -42,7 +41,7 @@ export class GraphWidget extends ReactWidget {
   }
 
   protected render(): React.JSX.Element {
-    const { trans, commands, direction, setDirection, features, schedules, durations, openMenu } =
+    const { trans, commands, direction, setDirection, features, schedules, openMenu } =
       this._options;
     const subject = this._subject();
     if (subject === null) {
@@ -56,7 +55,6 @@ export class GraphWidget extends ReactWidget {
         onDirection={setDirection}
         features={features()}
         schedules={schedules}
-        durations={durations}
         openMenu={openMenu}
         trans={trans}
       />

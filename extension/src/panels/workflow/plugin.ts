@@ -50,7 +50,6 @@ export const workflowPanel: JupyterFrontEndPlugin<IWorkflowPanel> = {
       setDirection: direction.set,
       features: () => workflows.features,
       schedules: path => workflows.api.schedules(path),
-      durations: path => workflows.api.durations(path),
       openMenu: (subject, node, x, y) => {
         if (node.kind === 'step' && subject.workflow !== null) {
           const { path } = subject.workflow;

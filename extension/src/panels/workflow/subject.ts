@@ -7,6 +7,7 @@ import { Signal } from '@lumino/signaling';
 
 import type { IApi, RunAt } from '../../api';
 import type { ShownResult } from '../../models/outlook';
+import type { Times } from '../../models/progress';
 import type { Items } from '../../models/run';
 import { byStep, itemsOf } from '../../models/run';
 import { sections } from '../../models/sections';
@@ -28,6 +29,10 @@ export interface ISubject {
   /** What the next run would do; null where it is not known. */
   readonly plan: Plan | null;
   readonly items: ReadonlyMap<string, Items>;
+  /** How long each step took the last times, the latest last. */
+  readonly times: Times;
+  /** How many seconds the run will still take; null where nobody knows. */
+  secondsLeft(now: number): number | null;
   readonly changed: readonly ISignal<unknown, unknown>[];
   readonly sections: ReadonlyMap<string, string>;
   readonly activeCell: string | null;
@@ -81,6 +86,14 @@ export class OpenSubject implements ISubject {
 
   get items(): ReadonlyMap<string, Items> {
     return this.workflow.run.items;
+  }
+
+  get times(): Times {
+    return this.workflow.outlook.times;
+  }
+
+  secondsLeft(now: number): number | null {
+    return this.workflow.outlook.secondsLeft(now);
   }
 
   get sections(): ReadonlyMap<string, string> {
@@ -141,6 +154,7 @@ export class RunSubject implements ISubject {
   results: ReadonlyMap<string, ShownResult> = new Map();
   readonly plan = null;
   items: ReadonlyMap<string, Items> = new Map();
+  readonly times: Times = new Map();
   sections: ReadonlyMap<string, string> = new Map();
   activeCell: string | null = null;
 
@@ -150,6 +164,10 @@ export class RunSubject implements ISubject {
 
   get loading(): boolean {
     return this.graph === null && this.error === null;
+  }
+
+  secondsLeft(): null {
+    return null;
   }
 
   /** There is no notebook to go to: the node is lit instead. */

@@ -15,8 +15,9 @@ import type { CommandRegistry } from '@lumino/commands';
 import React, { useMemo, useRef, useState } from 'react';
 
 import { CommandIDs } from '../../commands';
-import { clock, duration, since } from '../../format';
-import { useAnswer, useClock, useSignals, useSize, useStable } from '../../hooks';
+import { clock, duration, roughly, since } from '../../format';
+import { useClock, useSignals, useSize, useStable } from '../../hooks';
+import { outputsIcon } from '../../icons';
 import { able } from '../../models/able';
 import type { Direction } from '../../models/layout';
 import type { Picture, PictureNode } from '../../models/picture';
@@ -25,7 +26,7 @@ import { outlook } from '../../models/plan';
 import { criticalPath, found, picture } from '../../models/picture';
 import { markOf } from '../../status';
 import type { RequestError } from '../../request';
-import type { Durations, Features, Graph, Run, Schedules } from '../../wire';
+import type { Features, Graph, Run, Schedules } from '../../wire';
 import { ENDED } from '../../wire';
 import { arrangedNow } from './arrange';
 import { Details } from './details';
@@ -43,7 +44,6 @@ export interface IViewProps {
   onDirection: (direction: Direction) => void;
   features: Features;
   schedules: (path: string) => Promise<Schedules>;
-  durations: (path: string) => Promise<Durations>;
   openMenu: (subject: ISubject, node: PictureNode, x: number, y: number) => void;
   trans: TranslationBundle;
 }
@@ -70,8 +70,8 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
   }, [graph, sections, folded]);
   const trouble = useMemo(() => troubleOf(graph?.diagnostics ?? []), [graph]);
   const longest = useMemo(
-    () => (isPath && drawn !== null ? criticalPath(drawn, results) : []),
-    [isPath, drawn, results]
+    () => (isPath && drawn !== null ? criticalPath(drawn, results, subject.times) : []),
+    [isPath, drawn, results, subject.times]
   );
   const matches = useMemo(
     () => (query && drawn !== null ? found(drawn, query) : null),
@@ -101,7 +101,6 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
     onUnfold
   };
   const activeNode = active === null ? undefined : drawn?.byId.get(active);
-  const took = useDurations(props, path, subject.run);
   const frame = useRef<HTMLDivElement>(null);
   const roomy = useRoom(frame, subject, drawn, props.direction);
   const isList = chosen === null ? !roomy : chosen === 'list';
@@ -164,7 +163,7 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
           node={activeNode}
           picture={drawn}
           results={results}
-          durations={took.get(activeNode.label) ?? NOT_YET}
+          durations={subject.times.get(activeNode.label) ?? NOT_YET}
           trans={trans}
           onOpen={onOpen}
           onMenu={onMenu}
@@ -198,24 +197,6 @@ export function WorkflowView(props: IViewProps): React.JSX.Element {
 }
 
 const NOT_YET: readonly number[] = [];
-
-/** How long each step took the last times, asked again when a run has ended. */
-function useDurations(
-  props: Pick<IViewProps, 'durations' | 'features'>,
-  path: string | undefined,
-  run: Run | null
-): ReadonlyMap<string, readonly number[]> {
-  const ended = run !== null && ENDED.has(run.status) ? run.run : null;
-  const able = path !== undefined && ended !== null && props.features.runs;
-  const { answer } = useAnswer(
-    () => (able ? props.durations(path) : Promise.resolve(null)),
-    [path, ended, able]
-  );
-  return useMemo(
-    () => new Map((answer?.steps ?? []).map(each => [each.step, each.seconds])),
-    [answer]
-  );
-}
 
 /** Below this, a drawing cannot be read. */
 const READABLE = 0.75;
@@ -262,6 +243,7 @@ interface IBarProps extends IViewProps {
 
 function Bar(props: IBarProps): React.JSX.Element {
   const { subject, commands, trans, direction } = props;
+  useSignals(commands.commandChanged);
   const path = subject.workflow?.path;
   const execute = (command: string) => () => void commands.execute(command, { path });
   const can = (command: string) => path !== undefined && commands.hasCommand(command);
@@ -293,6 +275,14 @@ function Bar(props: IBarProps): React.JSX.Element {
       )}
       <Summary subject={subject} trans={trans} />
       <span className="nbflow-Bar-tools">
+        {can(CommandIDs.runOutputs) && commands.isEnabled(CommandIDs.runOutputs, { path }) && (
+          <ToolbarButtonComponent
+            icon={outputsIcon}
+            tooltip={trans.__('Show the outputs of the run in the notebook')}
+            pressed={commands.isToggled(CommandIDs.runOutputs, { path })}
+            onClick={execute(CommandIDs.runOutputs)}
+          />
+        )}
         <ToolbarButtonComponent
           icon={searchIcon}
           tooltip={trans.__('Find a step (/)')}
@@ -313,7 +303,11 @@ function Bar(props: IBarProps): React.JSX.Element {
           <>
             <ToolbarButtonComponent
               icon={pathIcon}
-              tooltip={trans.__('Show what took longest: the critical path of the last run')}
+              tooltip={
+                running
+                  ? trans.__('Show what takes longest: the critical path of the run')
+                  : trans.__('Show what took longest: the critical path of the last run')
+              }
               pressed={props.isPath}
               enabled={subject.run !== null}
               onClick={props.onPath}
@@ -351,7 +345,9 @@ function Summary({ subject, trans }: { subject: ISubject; trans: TranslationBund
   const steps = graph?.steps.length ?? 0;
   let text = graph === null ? '' : trans._n('%1 step', '%1 steps', steps);
   if (run !== null && running) {
-    text = `${done(run)}/${run.steps.length} · ${clock(since(run.started, now))}`;
+    const left = leftWords(subject.secondsLeft(now), trans);
+    const passed = clock(since(run.started, now));
+    text = [`${done(run)}/${run.steps.length}`, passed, left].filter(Boolean).join(' · ');
   } else if (run !== null && run.seconds !== null) {
     text = trans.__('%1 in %2', runWord(run, trans), duration(run.seconds));
   }
@@ -359,12 +355,18 @@ function Summary({ subject, trans }: { subject: ISubject; trans: TranslationBund
   return (
     <span
       className="nbflow-Bar-summary"
-      role="status"
+      // A clock that was read out every second would be all that one hears.
+      role={running ? 'timer' : 'status'}
       title={[text, next].filter(Boolean).join(' · ')}
     >
       {run?.status === 'succeeded' ? (next ?? text) : text}
     </span>
   );
+}
+
+/** How long it will still take, as exactly as one can say; null where nobody knows, or it is over. */
+function leftWords(seconds: number | null, trans: TranslationBundle): string | null {
+  return seconds === null || seconds < 1 ? null : trans.__('about %1 left', roughly(seconds));
 }
 
 /** What the next run would do; null where that is to reuse everything. */
