@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from nbflow.core.errors import NbflowError, StoreError
+from nbflow.inside import nan
 
 MAGIC: Final = b"NBFLOW1\0"
 KEY_BYTES: Final = 32
@@ -76,7 +77,7 @@ class Seal:
     def dumps(self, value: object) -> bytes:
         """See `Sealing.dumps`."""
         self._refuse()
-        return self.close(pickle.dumps(value, protocol=5))
+        return self.close(nan.dumped(value, pickle.Pickler, 5))
 
     def loads(self, sealed: bytes) -> Any:
         """See `Sealing.loads`."""

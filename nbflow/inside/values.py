@@ -38,7 +38,7 @@ import pandas as pd
 from nbflow.core.errors import StoreError
 from nbflow.core.homes import is_local
 from nbflow.core.task import BlobKind
-from nbflow.inside import copy_on_write, hand, tables
+from nbflow.inside import copy_on_write, hand, nan, tables
 from nbflow.inside.ambient import show_pictures, shows_pictures
 from nbflow.inside.digest import (
     Examined,
@@ -122,6 +122,8 @@ def _int(value: int) -> Any:
 def _float(value: float) -> Any:
     if value - value == 0.0:
         return value
+    if home := nan.home_of(value):
+        return {"nan": home}
     return {"float": struct.pack("<d", value).hex()}
 
 
@@ -188,6 +190,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "frozenset": lambda body: frozenset(map(from_plain, body)),
     "int": lambda body: int(body, 16),
     "float": lambda body: struct.unpack("<d", bytes.fromhex(body))[0],
+    "nan": nan.NANS.__getitem__,
     "complex": lambda body: complex(*struct.unpack("<dd", bytes.fromhex(body))),
     "bytes": bytes.fromhex,
     "datetime": lambda body: dt.datetime.fromisoformat(body[0]).replace(fold=body[1]),
@@ -225,16 +228,15 @@ class Packing:
         """
         if not self.seal.allow_pickle:
             return self.seal.close(b"")
-        sink = io.BytesIO()
         try:
-            _Pickler(sink, self, shared).dump(value)
+            payload = nan.dumped(value, _Pickler, self, shared)
         except CannotStore:
             raise
         except RecursionError:
             raise CannotStore("it is nested too deeply to be pickled") from None
         except Exception as error:  # pickling runs the classes' own code: anything may come
             raise CannotStore(f"it cannot be pickled ({type(error).__name__}: {error})") from error
-        return self.seal.close(sink.getvalue())
+        return self.seal.close(payload)
 
     def loads(self, sealed: bytes) -> Any:
         """See `Sealing.loads`. Code of the value's classes runs.
@@ -352,8 +354,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped
 class _HandPickler(_Pickler):
     """Leaves large buffers out of the pickle, and refuses what only the notebook's lanes know."""
 
-    def __init__(self, sink: io.BytesIO, packing: Packing) -> None:
-        self.apart: list[pickle.PickleBuffer] = []
+    def __init__(
+        self, sink: io.BytesIO, packing: Packing, apart: list[pickle.PickleBuffer]
+    ) -> None:
+        apart.clear()
+        self._apart = apart
         super().__init__(sink, packing, (), buffer_callback=self._leave_out)
 
     def _leave_out(self, buffer: pickle.PickleBuffer) -> bool:
@@ -361,7 +366,7 @@ class _HandPickler(_Pickler):
         with buffer.raw() as raw:
             small = raw.nbytes < hand.APART_BYTES
         if not small:
-            self.apart.append(buffer)
+            self._apart.append(buffer)
         return small
 
     def reducer_override(self, value: Any) -> Any:
@@ -754,13 +759,12 @@ def _write_hand(
     """The frame as a hand; None if only the notebook's own lanes could read it."""
     if not packing.seal.allow_pickle:
         return None
-    sink = io.BytesIO()
-    pickler = _HandPickler(sink, packing)
+    apart: list[pickle.PickleBuffer] = []
     try:
-        pickler.dump((frame, plain_attributes(frame)))
+        payload = nan.dumped((frame, plain_attributes(frame)), _HandPickler, packing, apart)
     except Exception:  # whatever it is: the table's own way knows what to do or to say
         return None
-    hand.write(path, sink.getvalue(), pickler.apart, examined.lasting(), seal=packing.seal)
+    hand.write(path, payload, apart, examined.lasting(), seal=packing.seal)
     return Stored(kind="table", suffix="duckdb", path=path)
 
 
