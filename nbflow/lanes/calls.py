@@ -1,17 +1,18 @@
-"""Calls that a lane makes in its kernel between the cells: a message of our own.
+"""Calls that a lane makes in its kernel around the cells of a step, as messages of our own.
 
 Runs in the kernel. An `execute_request` would do, but IPython transforms, hashes and compiles its
 text, and keeps it; that costs more than most calls. All that a silent request sets up for its code
 is set up here, too.
 
-Requests of a task need not wait for each other's answers: those of one *chain* can all be sent at
-once. After one that failed, the others are answered with the status `aborted`, as ipykernel does.
+A message alone costs a kernel about 3 ms (three threads pass it on), so the calls before the first
+cell and after the last one travel with those: as metadata of their `execute_request`.
 """
 
 import importlib
 import os
 import sys
 import traceback
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -23,14 +24,15 @@ CALL: Final = "nbflow_call"
 
 REPLY: Final = "nbflow_reply"
 
-CHAIN: Final = "nbflow"
-"""In a request's metadata: `chain` (an id), `number` (its place in it), `reached` (a file in which
-the number of the last one stands that has begun: a kernel that dies may have answers unsent),
-`may_fail` (whether the others are to be carried out all the same)."""
+AROUND: Final = "nbflow"
+"""In the metadata of an `execute_request`: calls `before` and `after` its cell, or None. A `before`
+that fails is answered, and nothing else; an `after` is always answered if the cell was, with the
+status `aborted` where the cell failed, unless that `may_fail`. In the file `reached` stands the
+`number` of the cell while it runs: a kernel that dies may have answers unsent."""
 
 
 def answer_calls() -> None:
-    """From now on this kernel answers calls, and heeds chains."""
+    """From now on this kernel answers calls, also those around a cell."""
     kernel: Any = IPKernelApp.instance().kernel
     requests = _Requests(kernel)
     kernel.shell_handlers[CALL] = requests.call
@@ -43,41 +45,53 @@ class _Requests:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._execute = kernel.shell_handlers["execute_request"]
-        self._broken: str | None = None
 
     def call(self, stream: Any, idents: Any, message: Mapping[str, Any]) -> None:
         """Answer a call."""
-        reply: dict[str, Any] = {"status": "aborted"}
-        if self._begins(message):
-            reply = _answer(self._kernel, message["content"])
-            self._ended(message, is_good=reply["status"] == "ok")
+        self._reply(stream, idents, message, _answer(self._kernel, message["content"]))
+
+    async def execute(self, stream: Any, idents: Any, message: Mapping[str, Any]) -> None:
+        """Run a cell as ever, and the calls around it."""
+        around = message["metadata"].get(AROUND)
+        if around is None:
+            await self._execute(stream, idents, message)
+            return
+        if around["before"] is not None:
+            with self._as_another(idents, message):
+                reply = _answer(self._kernel, around["before"])
+            if reply["status"] != "ok":
+                self._reply(stream, idents, message, reply)
+                return
+        _note(around, str(around["number"]))
+        await self._execute(stream, idents, message)
+        if around["after"] is not None:
+            _note(around, "")
+            reply = {"status": "aborted"}
+            if around["may_fail"] or self._kernel.shell.last_execution_succeeded:
+                with self._as_another(idents, message):
+                    reply = _answer(self._kernel, around["after"])
+            self._reply(stream, idents, message, reply)
+
+    @contextmanager
+    def _as_another(self, idents: Any, message: Mapping[str, Any]) -> Iterator[None]:
+        """What our own calls print is not what the cell shows."""
+        other = {**message, "header": {**message["header"], "msg_id": uuid.uuid4().hex}}
+        self._kernel.set_parent(idents, other)
+        try:
+            yield
+        finally:
+            self._kernel.set_parent(idents, message)
+
+    def _reply(
+        self, stream: Any, idents: Any, message: Mapping[str, Any], reply: Mapping[str, Any]
+    ) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         self._kernel.session.send(stream, REPLY, reply, message, ident=idents)
 
-    async def execute(self, stream: Any, idents: Any, message: Mapping[str, Any]) -> None:
-        """Run a cell as ever, if nothing above it in its chain failed."""
-        if not self._begins(message):
-            reply = {"status": "aborted"}
-            self._kernel.session.send(stream, "execute_reply", reply, message, ident=idents)
-            return
-        await self._execute(stream, idents, message)
-        self._ended(message, is_good=self._kernel.shell.last_execution_succeeded)
 
-    def _begins(self, message: Mapping[str, Any]) -> bool:
-        link = message["metadata"].get(CHAIN)
-        if link is None:
-            return True
-        if link["chain"] == self._broken:
-            return False
-        self._broken = link["chain"]  # until it has ended well: an interrupt can come at any moment
-        _write(link["reached"], str(link["number"]))
-        return True
-
-    def _ended(self, message: Mapping[str, Any], *, is_good: bool) -> None:
-        link = message["metadata"].get(CHAIN)
-        if link is not None and (is_good or link["may_fail"]):
-            self._broken = None
+def _note(around: Mapping[str, Any], what: str) -> None:
+    _write(around["reached"], what)
 
 
 def _write(path: str, text: str) -> None:

@@ -8,8 +8,7 @@ code.
 
 import json
 import re
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -46,6 +45,9 @@ _PLACE: Final = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 Show = Callable[[str, list[dict[str, Any]]], None]
 
+_Call = Mapping[str, Any] | None
+"""What is called around a cell, if anything is."""
+
 _BOOT: Final = """
 import importlib.util, os, sys
 if "nbflow" not in sys.modules:
@@ -60,14 +62,26 @@ import nbflow.faces.lane
 """
 """Runs once in a new kernel: die with the runner, and speak with the nbflow that started it."""
 
+_AS_CELL: Final = {
+    "silent": False,
+    "store_history": True,
+    "user_expressions": {},
+    "allow_stdin": False,
+    "stop_on_error": False,
+}
+"""The content of a request as Jupyter sends it, but that there is nobody to ask."""
+
+_AS_OURS: Final = {**_AS_CELL, "silent": True, "store_history": False}
+
 _OPEN: Final = f"{FACE}:open_step"
 _CLOSE: Final = f"{FACE}:close_step"
-_CALL: Final = "nbflow_call"  # `calls.CALL`: that module is for kernels alone
-_CHAIN: Final = "nbflow"  # `calls.CHAIN`
+# As `calls.CALL`, `calls.REPLY` and `calls.AROUND`: that module is for kernels alone.
+_CALL: Final = "nbflow_call"
+_REPLY: Final = "nbflow_reply"
+_AROUND: Final = "nbflow"
+_CELL_REPLY: Final = "execute_reply"
 _REACHED: Final = "reached"
-"""The file in the staging folder that tells how far the kernel has come: the number of a cell."""
-
-_OPENING: Final = -1
+"""The file in the staging folder that tells which cell runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +201,11 @@ class _Running:
         self.looked = 0.0
         self.changed: set[str] = set()
         self.stopping: _Stopping | None = None
-        self.chain = uuid.uuid4().hex
-        self.closing = ""
-        for cell in spec.cells:
-            lane._outputs.begin(cell.cell)
+        self.request = ""
+        self.replies: dict[str, Mapping[str, Any]] = {}
+        self.is_idle = False
+        self.asked: Source | None = None
+        self.started = ""
 
     # -- the story -------------------------------------------------------------------------------
 
@@ -203,45 +218,39 @@ class _Running:
 
     def _run(self) -> None:
         if not self.kernel.is_settled:
-            self._must(self._boot(), "load_failed")
+            self._boot()
+            self._must(_CELL_REPLY, "load_failed")
             self.kernel.is_settled = True
         # What the kernel itself needs to get ready is not the step's time.
         self.deadline = monotonic() + self.timeout
-        opened = self._call(_OPEN, json.dumps(asdict(self.spec), default=str), number=_OPENING)
-        # The kernel need not wait for us to hear one answer before it has the next request.
-        asked = self._ask(0)
-        self._must(opened, "load_failed")
+        opening, closing = _call(_OPEN, json.dumps(asdict(self.spec), default=str)), _call(_CLOSE)
+        coded = [number for number, cell in enumerate(self.spec.cells) if _has_code(cell)]
+        if not coded:
+            self._send(_CALL, opening)
+            self._must(_REPLY, "load_failed")
         for number, cell in enumerate(self.spec.cells):
-            self.cell = cell
-            self._run_cell(cell, asked)
-            asked = self._ask(number + 1)
+            before = opening if number in coded[:1] else None
+            after = closing if number in coded[-1:] else None
+            self._run_cell(cell, number, before, after)
         self.cell = None
-        self._must(self.closing, "capture_failed")
+        if not coded:
+            self._send(_CALL, closing)
+        self._must(_REPLY, "capture_failed")
         for changed in sorted(self.changed):
             self._shows(changed)
 
-    def _ask(self, number: int) -> str:
-        """Have a cell executed; after the last one, what it left captured."""
-        asked, cells = "", self.spec.cells
-        if number < len(cells) and _has_code(cells[number]):
-            asked = self._execute(cells[number], number)
-        if number == max(0, len(cells) - 1):
-            self.closing = self._call(_CLOSE, number=len(cells))
-        return asked
-
-    def _run_cell(self, cell: Source, asked: str) -> None:
-        started = _now()
+    def _run_cell(self, cell: Source, number: int, before: _Call, after: _Call) -> None:
+        self.lane._outputs.begin(cell.cell)
+        self.asked, self.cell, self.started = cell, None if before else cell, _now()
+        reply: Mapping[str, Any] = {}
         try:
-            reply = self._outcome_of(asked) if asked else {}
+            if _has_code(cell):
+                self._execute(cell, number, before, after)
+                reply = self._cell_reply(waits=after is None)
         finally:
-            # A cell that was cancelled has not come to its end, whatever it still said.
-            was_cancelled = self.stopping is not None and self.stopping.reason == "cancelled"
-            self.times[cell.cell] = (started, "" if was_cancelled else _now())
-            # Cells that ended earlier may have been changed, too: each is told once.
-            for changed in sorted({cell.cell, *self.changed}):
-                self._shows(changed)
-            self.changed.clear()
-        if any(one.get("source") == "ask_exit" for one in reply.get("payload", ())):
+            if self.cell is not None:
+                self._cell_ended(cell)
+        if _asks_to_exit(reply):
             error = self._error_here(_EXITED)
             raise _EndError(_End(reason="exited_early", message=_EXITED, error=error))
         if reply.get("status") == "error":
@@ -250,15 +259,38 @@ class _Running:
                 raise _EndError(_failure(error))
             self.expected_error = error
 
+    def _cell_reply(self, *, waits: bool) -> Mapping[str, Any]:
+        """What a cell came to. It `waits` for all that the cell shows unless a call follows it."""
+        self._wait(_CELL_REPLY, _REPLY, idle=False)
+        if _CELL_REPLY not in self.replies:
+            self._must(_REPLY, "load_failed")
+        self.cell, reply = self.asked, self.replies[_CELL_REPLY]
+        if waits or reply.get("status") == "error" or _asks_to_exit(reply):
+            self._wait(_CELL_REPLY, idle=True)
+        return reply
+
+    def _cell_ended(self, cell: Source) -> None:
+        # A cell that was cancelled has not come to its end, whatever it still said.
+        was_cancelled = self.stopping is not None and self.stopping.reason == "cancelled"
+        self.times[cell.cell] = (self.started, "" if was_cancelled else _now())
+        # Cells that ended earlier may have been changed, too: each is told once.
+        for changed in sorted({cell.cell, *self.changed}):
+            self._shows(changed)
+        self.changed.clear()
+
     def _shows(self, cell: str) -> None:
         self.shown[cell] = self.lane._outputs.of(cell)
         self.show(cell, self.shown[cell])
 
-    def _must(self, request: str, reason: str) -> None:
+    def _must(self, kind: str, reason: str) -> None:
         """Wait for the end of something of our own; without it the task cannot go on."""
-        reply = self._outcome_of(request)
-        if reply.get("status") != "error":
+        self._wait(kind, idle=True)
+        reply = self.replies[kind]
+        if reply.get("status") == "ok":
             return
+        if reply.get("status") == "aborted":
+            error = self._error_here(_INTERRUPTED, "KeyboardInterrupt")
+            raise _EndError(_End(reason="error", message=_INTERRUPTED, error=error))
         end = _read_problem(Path(self.spec.staging) / PROBLEM_NAME)
         if end is not None:
             raise _EndError(end)
@@ -299,81 +331,67 @@ class _Running:
 
     # -- one request -----------------------------------------------------------------------------
 
-    def _boot(self) -> str:
+    def _boot(self) -> None:
         root = str(Path(nbflow.__file__).parent)
-        request: str = self.kernel.client.execute(
-            f"exec({_BOOT!r}, {{'root': {root!r}}})", silent=True, allow_stdin=False
-        )
-        return request
+        code = f"exec({_BOOT!r}, {{'root': {root!r}}})"
+        self._send("execute_request", {**_AS_OURS, "code": code})
 
-    def _execute(self, cell: Source, number: int) -> str:
-        """Have a cell executed, which receives what it shows."""
-        content = {
-            "code": cell.source,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": False,
+    def _execute(self, cell: Source, number: int, before: _Call, after: _Call) -> None:
+        """Have a cell executed, which receives what it shows, and what is called around it."""
+        around = {
+            "before": before,
+            "after": after,
+            "may_fail": cell.raises_exception,
+            "reached": str(Path(self.spec.staging) / _REACHED),
+            "number": number,
         }
-        request = self._send("execute_request", content, number, may_fail=cell.raises_exception)
-        self.lane._cell_of[request] = cell.cell
-        return request
-
-    def _call(self, function: str, *arguments: str, number: int) -> str:
-        """Have a function of ours called; no name of it stays in the user's namespace."""
-        return self._send(_CALL, {"function": function, "arguments": arguments}, number)
+        content = {**_AS_CELL, "code": cell.source}
+        self._send("execute_request", content, {_AROUND: around})
+        self.lane._cell_of[self.request] = cell.cell
 
     def _send(
-        self, kind: str, content: Mapping[str, Any], number: int, *, may_fail: bool = False
-    ) -> str:
+        self, kind: str, content: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
+    ) -> None:
         client = self.kernel.client
-        link = {
-            "chain": self.chain,
-            "number": number,
-            "reached": str(Path(self.spec.staging) / _REACHED),
-            "may_fail": may_fail,
-        }
-        message = client.session.msg(kind, content, metadata={_CHAIN: link})
+        message = client.session.msg(kind, content, metadata=metadata)
+        self.request, self.replies, self.is_idle = str(message["header"]["msg_id"]), {}, False
         client.shell_channel.send(message)
-        return str(message["header"]["msg_id"])
 
-    def _outcome_of(self, request: str) -> Mapping[str, Any]:
-        """Wait for the end of a request; its reply."""
-        client = self.kernel.client
-        reply: Mapping[str, Any] | None = None
-        idle, heard = False, monotonic()
-        while reply is None or not idle:
+    def _wait(self, *kinds: str, idle: bool) -> None:
+        """Wait for a reply to the request, of some kind; until `idle`, for all that it shows."""
+        heard = monotonic()
+        while not self._has(kinds) or (idle and not self.is_idle):
             self.kernel.listen(_TICK_SECONDS)
-            message = _next(client.iopub_channel)
+            message = _next(self.kernel.client.iopub_channel)
             if message is not None:
                 heard = monotonic()
-                idle |= self._hear(message, request)
-            reply = reply or self._reply(request)
+                self._hear(message)
+            self._take_reply()
             self._watch()
-            if reply is not None and monotonic() - heard > _IDLE_SECONDS:
+            if self._has(kinds) and monotonic() - heard > _IDLE_SECONDS:
                 self.log.text("[nbflow: some output of this cell was lost on its way]\n")
                 break
         if self.stopping is not None:
             raise _EndError(self._stopped())
-        if reply is not None and reply.get("status") == "aborted":
-            error = self._error_here(_INTERRUPTED, "KeyboardInterrupt")
-            raise _EndError(_End(reason="error", message=_INTERRUPTED, error=error))
-        return reply
 
-    def _reply(self, request: str) -> Mapping[str, Any] | None:
+    def _has(self, kinds: Iterable[str]) -> bool:
+        return any(kind in self.replies for kind in kinds)
+
+    def _take_reply(self) -> None:
         message = _next(self.kernel.client.shell_channel)
-        if message is None or message["parent_header"].get("msg_id") != request:
-            return None
-        return cast(Mapping[str, Any], message["content"])
+        if message is not None and message["parent_header"].get("msg_id") == self.request:
+            self.replies[str(message["msg_type"])] = message["content"]
 
-    def _hear(self, message: Mapping[str, Any], request: str) -> bool:
-        """Take in what the kernel published; whether that was the end of the request."""
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        """Take in what the kernel published."""
         parent = message["parent_header"].get("msg_id")
         kind, content = str(message["msg_type"]), message["content"]
         if kind == "status":
-            return bool(parent == request and content["execution_state"] == "idle")
-        if kind == "stream":
+            self.is_idle |= parent == self.request and content["execution_state"] == "idle"
+            return
+        if kind == "execute_input" and parent == self.request:
+            self.cell, self.started = self.asked, _now()
+        elif kind == "stream":
             self.log.text(str(content["text"]))
         elif kind == "error":
             self.log.text(_plain("\n".join(map(str, content["traceback"]))) + "\n")
@@ -381,7 +399,6 @@ class _Running:
         cell = self.lane._cell_of.get(parent or "")
         if cell is not None:
             self.changed |= {cell, *self.lane._outputs.take(cell, kind, content)}
-        return False
 
     # -- watching --------------------------------------------------------------------------------
 
@@ -455,7 +472,7 @@ class _Running:
     def _drain(self) -> None:
         """Take in what was published before the end."""
         while (message := _next(self.kernel.client.iopub_channel)) is not None:
-            self._hear(message, "")
+            self._hear(message)
 
     def _error_here(self, message: str, kind: str = "SystemExit", traceback: str = "") -> StepError:
         return StepError(
@@ -524,6 +541,15 @@ def _line(traceback: str, execution_count: int) -> int | None:
 
 def _plain(text: str) -> str:
     return _ANSI.sub("", displayable(text))
+
+
+def _call(function: str, *arguments: str) -> dict[str, Any]:
+    """A function of ours to be called; no name of it stays in the user's namespace."""
+    return {"function": function, "arguments": arguments}
+
+
+def _asks_to_exit(reply: Mapping[str, Any]) -> bool:
+    return any(one.get("source") == "ask_exit" for one in reply.get("payload", ()))
 
 
 def _has_code(cell: Source) -> bool:

@@ -66,21 +66,29 @@ def ask(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
                 kernel.client.get_shell_msg(timeout=PATIENCE_SECONDS)
 
         def call(function: str, *arguments: str) -> Mapping[str, Any]:
-            return answers((calls.CALL, {"function": function, "arguments": arguments}, {}))[0]
+            return send(calls.CALL, {"function": function, "arguments": arguments})[0]
 
-        def answers(*requests: tuple[str, dict[str, Any], dict[str, Any]]) -> list[Any]:
-            """The replies to requests that are all sent before the first is answered."""
-            channel, session = kernel.client.shell_channel, kernel.client.session
-            sent = [session.msg(kind, content, metadata=more) for kind, content, more in requests]
-            for message in sent:
-                channel.send(message)
-            found: dict[str, Any] = {}
-            while len(found) < len(sent):
-                reply = channel.get_msg(timeout=PATIENCE_SECONDS)
-                found[reply["parent_header"].get("msg_id")] = reply["content"]
-            return [found[message["header"]["msg_id"]] for message in sent]
+        def send(kind: str, content: dict[str, Any], **metadata: Any) -> list[Any]:
+            """The contents of all replies to a request."""
+            client, found = kernel.client, []
+            message = client.session.msg(kind, content, metadata=metadata)
+            number = message["header"]["msg_id"]
+            client.shell_channel.send(message)
+            call.published = list[tuple[str, Any]]()  # type: ignore[attr-defined]
+            while ("status", "idle") not in call.published:  # type: ignore[attr-defined]
+                told = client.iopub_channel.get_msg(timeout=PATIENCE_SECONDS)
+                if told["parent_header"].get("msg_id") == number:
+                    what = told["content"].get("execution_state", told["content"].get("text"))
+                    call.published.append((told["msg_type"], what))  # type: ignore[attr-defined]
+            last = client.kernel_info()  # replies keep their order, so all are there with this one
+            while True:
+                reply = client.shell_channel.get_msg(timeout=PATIENCE_SECONDS)
+                if reply["parent_header"].get("msg_id") == last:
+                    return found
+                if reply["parent_header"].get("msg_id") == number:
+                    found.append(reply["content"])
 
-        call.answers = answers  # type: ignore[attr-defined]
+        call.send = send  # type: ignore[attr-defined]
         try:
             yield call
         finally:
@@ -91,7 +99,8 @@ ROOT = Path(client.__file__).parents[1]
 
 
 def test_both_ends_name_the_message_alike() -> None:
-    assert (client._CALL, client._CHAIN) == (calls.CALL, calls.CHAIN)
+    assert (client._CALL, client._REPLY) == (calls.CALL, calls.REPLY)
+    assert client._AROUND == calls.AROUND
 
 
 def test_ipython_s_builtins_and_display_are_there(ask: Ask, tmp_path: Path) -> None:
@@ -132,74 +141,63 @@ def test_an_error_that_cannot_tell_itself_is_told(ask: Ask) -> None:
     assert ask("probe:speak") == {"status": "ok"}
 
 
-Link = dict[str, Any]
-
-
-def links(folder: Path, *, may_fail: bool = False) -> Iterator[Link]:
-    """The places of a chain, one after the other."""
-    for number in range(99):
-        reached = str(folder / "reached")
-        link = {"chain": str(folder), "number": number, "reached": reached, "may_fail": may_fail}
-        yield {calls.CHAIN: link}
-
-
-def a_call(function: str, link: Link) -> tuple[str, dict[str, Any], Link]:
-    return calls.CALL, {"function": function, "arguments": []}, link
-
-
-def a_cell(code: str, link: Link) -> tuple[str, dict[str, Any], Link]:
+def around(
+    ask: Any,
+    code: str,
+    folder: Path,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    may_fail: bool = False,
+) -> list[str]:
+    """How a cell and the calls around it were answered, in order."""
+    calls_around = {
+        "before": before and {"function": before, "arguments": []},
+        "after": after and {"function": after, "arguments": []},
+        "may_fail": may_fail,
+        "reached": str(folder / "reached"),
+        "number": 7,
+    }
     content = {"code": code, "silent": False, "allow_stdin": False, "stop_on_error": False}
-    return "execute_request", content, link
+    replies = ask.send("execute_request", content, **{calls.AROUND: calls_around})
+    return [reply["status"] for reply in replies]
 
 
-def status(answers: list[Any]) -> list[str]:
-    return [answer["status"] for answer in answers]
+def test_calls_are_made_around_a_cell(ask: Any, tmp_path: Path) -> None:
+    code = f"seen = open({str(tmp_path / 'reached')!r}).read(); print(seen)"
+    answers = around(ask, code, tmp_path, before="probe:speak", after="probe:speak")
+    assert answers == ["ok", "ok"]
+    assert [text for kind, text in ask.published if kind == "stream"] == ["7\n"]
+    assert (tmp_path / "reached").read_text() == ""
+
+
+@pytest.mark.parametrize("before", ["probe:fail", "probe:interrupt", "probe:leave"])
+def test_a_cell_does_not_run_when_what_comes_before_it_failed(
+    ask: Any, tmp_path: Path, before: str
+) -> None:
+    seen = tmp_path / "seen"
+    answers = around(ask, f"open({str(seen)!r}, 'w')", tmp_path, before=before, after="probe:speak")
+    assert answers == ["error"]
+    assert not seen.exists()
+    assert not (tmp_path / "reached").exists()
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [
-        lambda link: a_call("probe:fail", link),
-        lambda link: a_call("probe:interrupt", link),
-        lambda link: a_cell("1 / 0", link),
-        lambda link: a_cell("raise KeyboardInterrupt", link),
-        lambda link: a_cell("this is no code", link),
-        lambda link: a_cell("%nosuchmagic", link),
-        lambda link: a_cell("raise SystemExit(3)", link),
-    ],
-    ids=["call", "call interrupted", "cell", "cell interrupted", "syntax", "magic", "exit"],
+    "code",
+    ["1 / 0", "raise KeyboardInterrupt", "this is no code", "%nosuchmagic", "raise SystemExit(3)"],
 )
-def test_what_comes_after_a_failure_in_its_chain_is_not_carried_out(
-    ask: Any, tmp_path: Path, broken: Callable[[Link], Any]
+@pytest.mark.parametrize("may_fail", [False, True])
+def test_what_comes_after_a_cell_that_failed_is_not_called_unless_it_may_fail(
+    ask: Any, tmp_path: Path, code: str, *, may_fail: bool
 ) -> None:
-    chain, seen = links(tmp_path), tmp_path / "seen"
-    touch = f"open({str(seen)!r}, 'w')"
-    sent = [
-        a_call("probe:speak", next(chain)),
-        broken(next(chain)),
-        a_cell(touch, next(chain)),
-        a_call("probe:speak", next(chain)),
-    ]
-    assert status(ask.answers(*sent)) == ["ok", "error", "aborted", "aborted"]
-    assert not seen.exists()
-    assert (tmp_path / "reached").read_text() == "1"
+    answers = around(ask, code, tmp_path, after="probe:speak", may_fail=may_fail)
+    assert answers == ["error", "ok" if may_fail else "aborted"]
 
 
-def test_another_chain_begins_anew(ask: Any, tmp_path: Path) -> None:
-    broken, other = tmp_path / "a", tmp_path / "b"
-    for folder in (broken, other):
-        folder.mkdir()
-    first, second = links(broken), links(other)
-    sent = [
-        a_cell("1 / 0", next(first)),
-        a_cell("x = 1", next(second)),
-        a_call("probe:speak", next(second)),
-    ]
-    assert status(ask.answers(*sent)) == ["error", "ok", "ok"]
+def test_a_failure_after_a_cell_is_told(ask: Any, tmp_path: Path) -> None:
+    assert around(ask, "x = 1", tmp_path, after="probe:fail") == ["ok", "error"]
+    assert around(ask, "x = 1", tmp_path) == ["ok"]
 
 
-def test_a_cell_that_may_fail_breaks_no_chain(ask: Any, tmp_path: Path) -> None:
-    chain = links(tmp_path, may_fail=True)
-    sent = [a_cell("1 / 0", next(chain)), a_call("probe:speak", next(chain))]
-    assert status(ask.answers(*sent)) == ["error", "ok"]
-    assert (tmp_path / "reached").read_text() == "1"
+def test_a_folder_that_is_gone_is_no_failure(ask: Any, tmp_path: Path) -> None:
+    assert around(ask, "x = 1", tmp_path / "gone", after="probe:speak") == ["ok", "ok"]
