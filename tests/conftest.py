@@ -1,6 +1,8 @@
 """What all tests share: a flag for expected files, and independence from the person's set-up."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,9 @@ def own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(home / "matplotlib")))
         patch.delenv("PYTHONWARNINGS", raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def known_fonts(own_surroundings: None) -> None:
+    """Matplotlib has looked for fonts: on a busy machine it says in a cell that this takes long."""
+    subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True)

@@ -252,6 +252,7 @@ CASES = all_cases()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("known_fonts")
 @pytest.mark.parametrize(
     "case",
     [

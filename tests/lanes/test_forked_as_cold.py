@@ -19,7 +19,7 @@ from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernels import Kernels
 from nbflow.lanes.warmth import keep_warm
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.usefixtures("known_fonts")]
 
 MODULES = (
     "pandas",
