@@ -39,6 +39,8 @@ export interface Parameter {
   help: string | null;
   choices: Value[];
   bounds: Bounds;
+  /** It is a path, given as text. */
+  path: boolean;
   cell: string | null;
 }
 

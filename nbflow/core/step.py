@@ -106,7 +106,7 @@ class Parameter:
     `type` is one of int, float, bool, str, date, datetime, list, dict, any. `default` is the
     literal's value (JSON-able; dates as ISO text), None with `required` True where only an
     annotation stands. `choices` come from `Literal[...]`, `bounds` from `Annotated[...]`, `help`
-    from the trailing comment.
+    from the trailing comment. `path`: it is a `Path`; its values are given as text.
     """
 
     name: str
@@ -119,6 +119,7 @@ class Parameter:
     line: int | None = None
     optional: bool = False
     bounds: Bounds = UNBOUND
+    path: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,6 +169,7 @@ def parameter(value: Parameter) -> Json:
         "help": value.help,
         "choices": list(value.choices),
         "bounds": {name: limit for name, limit in _limits(value.bounds) if limit is not None},
+        "path": value.path,
         "cell": value.cell,
     }
 

@@ -38,9 +38,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "float": "float",
     "bool": "bool",
     "str": "str",
-    "Path": "str",
-    "PurePath": "str",
-    "PosixPath": "str",
+    **dict.fromkeys(("Path", "PurePath", "PosixPath"), "str"),
     "date": "date",
     "datetime": "datetime",
     "Timestamp": "datetime",
@@ -51,6 +49,7 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 """The last word of an annotation, or of a call → our type."""
 
+_PATHS: Final = frozenset({"Path", "PurePath", "PosixPath"})
 _WRAPPERS: Final = frozenset({"Annotated", "Final", "ClassVar", "Required"})
 _LIMITS: Final = ("ge", "gt", "le", "lt")
 _LIMITED: Final = frozenset({"Ge", "Gt", "Le", "Lt", "Interval", "Field"})
@@ -79,6 +78,7 @@ class _Kind:
     optional: bool = False
     choices: tuple[Any, ...] = ()
     bounds: Bounds = UNBOUND
+    path: bool = False
 
 
 _ANY: Final = _Kind(type="any")
@@ -257,7 +257,13 @@ def _parameter(entry: _Entry, cell: Cell) -> Parameter:
         line=entry.line,
         optional=said.optional or is_none,
         bounds=said.bounds,
+        path=said.path or shown.path,
     )
+
+
+def _named(word: str) -> _Kind:
+    """What the last word of an annotation, or of a call, says."""
+    return _Kind(type=_TYPES.get(word, "any"), path=word in _PATHS)
 
 
 def _annotated(node: ast.expr) -> _Kind:
@@ -268,7 +274,7 @@ def _annotated(node: ast.expr) -> _Kind:
             parsed = _expression(text)
             return _annotated(parsed) if parsed is not None else _ANY
         case ast.Name() | ast.Attribute():
-            return _Kind(type=_TYPES.get(_last_word(node), "any"))
+            return _named(_last_word(node))
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _union([left, right])
         case ast.Subscript(value=base, slice=inner):
@@ -308,6 +314,7 @@ def _union(parts: list[ast.expr]) -> _Kind:
         optional=optional,
         choices=tuple(c for kind in kinds for c in kind.choices) if closed else (),
         bounds=kinds[0].bounds if len(kinds) == 1 else UNBOUND,
+        path=any(kind.path for kind in kinds),
     )
 
 
@@ -430,7 +437,7 @@ def _called(func: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) -
     if word in _CLOCKS or word in ("fromisoformat", "strptime"):
         kind = _Kind(type=_TYPES.get(owner, "any"))
         return kind, _iso(kind.type, _texts(args)) if word == "fromisoformat" else None
-    kind = _Kind(type=_TYPES.get(word, "any"))
+    kind = _named(word)
     if kind.type in ("date", "datetime"):
         return kind, _date_default(kind.type, args, keywords)
     if kind.type in ("str", "float"):

@@ -1,6 +1,7 @@
 """A data check: SQL that returns one row for each problem, as `check` cells have it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlglot import exp
@@ -9,7 +10,7 @@ from nbflow.core.recipe import Choice, Field, NewCell, Recipe, Scene, Written
 from nbflow.core.table import Column
 from nbflow.recipes import sql
 from nbflow.recipes.form import Form
-from nbflow.recipes.names import free_step_name
+from nbflow.recipes.names import as_identifier, free_name, free_step_name
 from nbflow.recipes.python import SQL, preparation
 
 _NOTE: Final = "-- One row for each problem; no row, no complaint."
@@ -38,6 +39,9 @@ CHECK: Final = Recipe(
                         Choice(value="unique", label="no two rows are equal in"),
                         Choice(value="range", label="values are within limits in"),
                         Choice(value="values", label="only known values are in"),
+                        Choice(value="pattern", label="texts match a pattern in"),
+                        Choice(value="found", label="another table has the values of"),
+                        Choice(value="holds", label="a condition holds in every row"),
                         Choice(value="rows", label="the number of rows is within limits"),
                         Choice(value="fresh", label="the newest day is recent in"),
                     ),
@@ -56,7 +60,7 @@ CHECK: Final = Recipe(
                     type="column",
                     of="table",
                     required=True,
-                    when={"kind": ("range", "values", "fresh")},
+                    when={"kind": ("range", "values", "pattern", "found", "fresh")},
                 ),
                 Field(name="low", label="At least", when={"kind": ("range", "rows")}),
                 Field(name="high", label="At most", when={"kind": ("range", "rows")}),
@@ -66,6 +70,35 @@ CHECK: Final = Recipe(
                     required=True,
                     help="Separated by commas",
                     when={"kind": ("values",)},
+                ),
+                Field(
+                    name="pattern",
+                    label="Pattern",
+                    required=True,
+                    help="A regular expression for the whole text, such as [A-Z]{2}-[0-9]+",
+                    when={"kind": ("pattern",)},
+                ),
+                Field(
+                    name="other",
+                    label="Other table",
+                    type="table",
+                    required=True,
+                    when={"kind": ("found",)},
+                ),
+                Field(
+                    name="key",
+                    label="Its column",
+                    type="column",
+                    of="other",
+                    help="Empty: the column of the same name",
+                    when={"kind": ("found",)},
+                ),
+                Field(
+                    name="condition",
+                    label="Condition",
+                    required=True,
+                    help="In SQL, such as shipped >= ordered; $name is a Python variable",
+                    when={"kind": ("holds",)},
                 ),
                 Field(
                     name="days",
@@ -110,26 +143,34 @@ def write_check(form: Form, scene: Scene) -> Written:
     return Written(cells=(*preparation(scene, SQL), cell), preview=query)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Problem:
+    """What is wrong, how often, the rows that are wrong, and when there are too many of them.
+    `joined`: the line that brings another table in."""
+
+    said: str
+    count: exp.Expression
+    condition: exp.Expression | None = None
+    having: exp.Expression
+    joined: str | None = None
+
+
 def _problems(
     row: Form, table: str, columns: Sequence[Column], *, first: bool
 ) -> Iterator[sql.Query]:
-    for problem, count, condition, having in _expected(row, columns):
-        head = (sql.text(problem), count)
+    for problem in _expected(row, table, columns):
+        head = (sql.text(problem.said), problem.count)
         named = (sql.named(head[0], "problem"), sql.named(head[1], "rows"))
         yield sql.Query(
             columns=named if first else head,
-            sources=(sql.from_table(table),),
-            conditions=() if condition is None else (condition,),
-            having=having,
+            sources=tuple(filter(None, (sql.from_table(table), problem.joined))),
+            conditions=() if problem.condition is None else (problem.condition,),
+            having=problem.having,
         )
         first = False
 
 
-_Problem = tuple[str, exp.Expression, exp.Expression | None, exp.Expression]
-"""What is wrong, how often, the rows that are wrong, and when there are too many of them."""
-
-
-def _expected(row: Form, columns: Sequence[Column]) -> Iterator[_Problem]:
+def _expected(row: Form, table: str, columns: Sequence[Column]) -> Iterator[_Problem]:
     match row.text("kind"):
         case "present":
             for name in row.texts("columns"):
@@ -141,6 +182,12 @@ def _expected(row: Form, columns: Sequence[Column]) -> Iterator[_Problem]:
             yield from _outside(row, sql.type_of(row.text("column"), columns))
         case "values":
             yield _unknown(row, sql.type_of(row.text("column"), columns))
+        case "pattern":
+            yield _unlike(row, sql.type_of(row.text("column"), columns))
+        case "found":
+            yield _orphaned(row, table)
+        case "holds":
+            yield _untrue(row)
         case "rows":
             yield from _row_count(row)
         case "fresh":
@@ -150,9 +197,9 @@ def _expected(row: Form, columns: Sequence[Column]) -> Iterator[_Problem]:
 _ALL: Final = sql.function("count", exp.Star())
 
 
-def _wrong_rows(problem: str, condition: exp.Expression) -> _Problem:
+def _wrong_rows(said: str, condition: exp.Expression, *, joined: str | None = None) -> _Problem:
     some = exp.GT(this=_ALL.copy(), expression=sql.number(0))
-    return problem, _ALL.copy(), condition, some
+    return _Problem(said=said, count=_ALL.copy(), condition=condition, having=some, joined=joined)
 
 
 def _repeated(names: Sequence[str]) -> _Problem:
@@ -162,7 +209,7 @@ def _repeated(names: Sequence[str]) -> _Problem:
     different = sql.function("count", exp.Distinct(expressions=[this]))
     surplus = exp.Sub(this=every, expression=different)
     more = exp.GT(this=every.copy(), expression=different.copy())
-    return f"{', '.join(names)} not unique", surplus, None, more
+    return _Problem(said=f"{', '.join(names)} not unique", count=surplus, having=more)
 
 
 def _outside(row: Form, kind: str) -> Iterator[_Problem]:
@@ -187,6 +234,44 @@ def _unknown(row: Form, kind: str) -> _Problem:
     return _wrong_rows(f"{name} is none of {row.text('values')}", exp.Not(this=known))
 
 
+def _unlike(row: Form, kind: str) -> _Problem:
+    name, pattern = row.text("column"), row.text("pattern")
+    this: exp.Expression = sql.column(name)
+    if kind and not kind.upper().startswith("VARCHAR"):
+        this = exp.cast(this, "VARCHAR")
+    match = sql.function("regexp_full_match", this, sql.text(pattern))
+    return _wrong_rows(f"{name} does not match {pattern}", exp.Not(this=match))
+
+
+def _orphaned(row: Form, table: str) -> _Problem:
+    """Values that the other table does not have; what is missing refers to nothing."""
+    name, other = row.text("column"), row.text("other")
+    key = row.text("key") or name
+    known = [column.name for column in row.columns_of("other")]
+    if known and key not in known:
+        row.complain("key", f"there is no column {key} in {other}")
+    alias = free_name(f"{as_identifier(other)}_all", {table}) if other == table else None
+    source = sql.text_of(sql.table(other)) + (f" AS {alias}" if alias else "")
+    same = exp.EQ(this=sql.column(key, alias or other), expression=sql.column(name, table))
+    return _wrong_rows(
+        f"{name} is not in {other}",
+        exp.Is(this=sql.column(name, table), expression=exp.Not(this=exp.Null())),
+        joined=f"ANTI JOIN {source} ON {sql.text_of(same)}",
+    )
+
+
+def _untrue(row: Form) -> _Problem:
+    given = row.text("condition")
+    try:
+        condition, variables = sql.condition(given)
+    except sql.BadValue as error:
+        row.complain("condition", str(error))
+        condition, variables = exp.Null(), ()
+    for name in variables:
+        row.check_variable("condition", name)
+    return _wrong_rows(f"not true: {given}", exp.Not(this=exp.Paren(this=condition)))
+
+
 def _row_count(row: Form) -> Iterator[_Problem]:
     limits = (("low", "fewer", exp.LT), ("high", "more", exp.GT))
     given = [each for each in limits if row.text(each[0])]
@@ -195,7 +280,8 @@ def _row_count(row: Form) -> Iterator[_Problem]:
     for name, word, compare in given:
         limit = row.value(name, "BIGINT")
         problem = f"there are {word} than {row.text(name)} rows"
-        yield problem, _ALL.copy(), None, compare(this=_ALL.copy(), expression=limit)
+        many = compare(this=_ALL.copy(), expression=limit)
+        yield _Problem(said=problem, count=_ALL.copy(), having=many)
 
 
 def _stale(row: Form) -> _Problem:
@@ -209,4 +295,5 @@ def _stale(row: Form) -> _Problem:
     old = exp.LT(this=newest, expression=first_good)
     # Without rows there is no newest day: that is not recent either.
     stale = sql.function("coalesce", old, exp.Boolean(this=True))
-    return f"the newest {name} is more than {days} days old", _ALL.copy(), None, stale
+    said = f"the newest {name} is more than {days} days old"
+    return _Problem(said=said, count=_ALL.copy(), having=stale)

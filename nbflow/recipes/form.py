@@ -119,13 +119,18 @@ class Form:
     def value_of(self, name: str, given: str, kind: str) -> exp.Expression:
         """The same of a part of what was given."""
         parameter = sql.parameter_of(given)
-        if parameter is not None and parameter not in self._scene.names:
-            self.complain(name, f"there is no variable {parameter} in this notebook")
+        if parameter is not None:
+            self.check_variable(name, parameter)
         try:
             return sql.value(given, kind)
         except sql.BadValue as error:
             self.complain(name, str(error))
             return exp.Null()
+
+    def check_variable(self, name: str, variable: str) -> None:
+        """Complain about a `$variable` that the notebook does not have."""
+        if variable not in self._scene.names:
+            self.complain(name, f"there is no variable {variable} in this notebook")
 
     def values(self, name: str, kind: str) -> list[exp.Expression]:
         """Values separated by commas."""

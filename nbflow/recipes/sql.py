@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from nbflow.core.table import Column
 
@@ -139,6 +141,34 @@ def value(given: str, kind: str) -> exp.Expression:
     if not base and _NUMBER.fullmatch(clean):
         return exp.Literal.number(clean)
     return text(given)
+
+
+def condition(given: str) -> tuple[exp.Expression, tuple[str, ...]]:
+    """A condition that a person wrote, as it was written, and the Python variables in it.
+
+    >>> words, names = condition("len(a) > 3 and day = $day")
+    >>> text_of(words), names
+    ('len(a) > 3 and day = $day', ('day',))
+
+    Raises:
+        BadValue: it is no condition.
+    """
+    try:
+        query = sqlglot.parse_one(f"SELECT 1 WHERE {given}", dialect="duckdb")
+    except (SqlglotError, RecursionError):
+        raise BadValue("this is no condition in SQL") from None
+    where = query.args.get("where")
+    alone = isinstance(query, exp.Select) and {k for k, v in query.args.items() if v} <= _WHERE
+    if where is None or not alone or any(where.find_all(exp.AggFunc)):
+        raise BadValue("write one condition about a row, such as amount > 0")
+    if any(node.comments for node in query.walk()):
+        raise BadValue("write it without a comment")
+    variables = where.find_all(exp.Parameter, exp.Placeholder)
+    return exp.var(given), tuple(each.name for each in variables)
+
+
+_WHERE: Final = frozenset({"kind", "expressions", "where"})
+"""The parts of `SELECT 1 WHERE …`."""
 
 
 def _numeric(clean: str) -> exp.Expression:

@@ -88,7 +88,7 @@ CONTRACT = {
 }
 
 PARTS = {
-    ("show.json", "parameters"): "name type default required help choices bounds cell",
+    ("show.json", "parameters"): "name type default required help choices bounds path cell",
     ("show.json", "steps"): "id name title language group cells cell_indexes reads writes effects"
     " when foreach tags",
     ("show.json", "definitions"): "cell cell_index names",

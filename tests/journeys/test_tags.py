@@ -8,6 +8,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from bench import Bench, cell_statuses, printed
 
+from nbflow.core.recipe import Scene
+from nbflow.recipes.gallery import write
+
 pytestmark = pytest.mark.slow
 
 LONG = pytest.mark.ci
@@ -118,6 +121,42 @@ def test_a_check_in_sql(bench: Bench) -> None:
     assert said.statuses()["none negative"] == "failed"
     assert said.statuses()["none huge"] == "succeeded"
     assert "returned" in said.steps["none negative"]["message"]
+
+
+SHOPS = (
+    "%load_ext nbflow\nimport pandas as pd\nshops = pd.DataFrame({'shop': ['Bern', 'Chur']})",
+    "sales = pd.DataFrame({'shop': ['Bern', 'Zug'], 'units': [1, 2]})",
+)
+OF_SHOPS = [
+    {"kind": "present", "columns": ["shop"]},
+    {"kind": "pattern", "column": "shop", "pattern": "[A-Z][a-z]+"},
+    {"kind": "holds", "condition": "length(shop) > 3"},
+]
+OF_SALES = [*OF_SHOPS, {"kind": "found", "column": "shop", "other": "shops"}]
+
+
+@LONG
+def test_checks_that_the_gallery_writes_find_what_is_wrong(bench: Bench) -> None:
+    scene = Scene(
+        names=frozenset({"shops", "sales", "pd"}),
+        loaded=frozenset({"%%sql", "pandas"}),
+        tables={"shops": (), "sales": ()},
+    )
+    [right, wrong] = [
+        write("check", {"table": table, "expectations": expectations}, scene).cells[-1]
+        for table, expectations in (("shops", OF_SHOPS), ("sales", OF_SALES))
+    ]
+    bench.notebook(
+        *SHOPS, (right.source, list(right.tags)), (wrong.source, list(wrong.tags)), "print(sales)"
+    )
+    said = bench.run()
+    assert said.code == 1
+    assert said.statuses()["shops is right"] == "succeeded"
+    assert said.statuses()["sales is right"] == "failed"
+    shown = str([cell.get("outputs") for cell in bench.result(said).cells])
+    assert "shop is not in shops" in shown
+    assert "not true: length(shop) > 3" in shown
+    assert "does not match" not in shown
 
 
 @LONG

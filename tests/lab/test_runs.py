@@ -121,6 +121,45 @@ def test_run_with_parameters_and_open_the_result(window: Any, lab: Any) -> None:
     dialog.wait_for(state="detached")
 
 
+def test_a_path_is_typed_or_chosen_among_the_files(window: Any, lab: Any) -> None:
+    source = "from pathlib import Path\nfolder: Path = Path('in')\ntop: int = 3"
+    cell = {"cell_type": "code", "source": source, "execution_count": None, "outputs": []}
+    lab.write(
+        "runs/path.ipynb",
+        {**cell, "metadata": {"tags": ["parameters"]}},
+        "print(sorted(file.name for file in folder.iterdir()), top)",
+    )
+    (lab.root / "runs" / "days" / "monday").mkdir(parents=True)
+    (lab.root / "runs" / "days" / "monday" / "a.csv").write_text("n\n1\n")
+    window.open("runs/path.ipynb")
+    page = window.page
+    page.locator("#jp-main-statusbar").get_by_text("Idle").wait_for()
+    runner = Runner(window, "runs/path.ipynb")
+    dialog = runner.dialog()
+    dialog.get_by_label("top", exact=True).fill("5")
+    dialog.get_by_role("button", name="Choose a file or folder for “folder”").click()
+    page.locator(".jp-Open-Dialog .jp-DirListing-item", has_text="days").dblclick()
+    page.locator(".jp-Open-Dialog .jp-DirListing-item", has_text="monday").click()
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+
+    # The dialog is back with the other answers, and the path as the notebook sees it.
+    folder = dialog.get_by_label("folder", exact=True)
+    page.locator("#nbflow-run-folder:focus").wait_for()
+    assert folder.input_value() == "days/monday"
+    assert dialog.get_by_label("top", exact=True).input_value() == "5"
+    dialog.get_by_text("will run").wait_for()
+    dialog.locator("button.jp-mod-accept").click()
+    runner.ended()
+
+    dialog = runner.dialog()
+    dialog.get_by_role("button", name="Choose a file or folder for “folder”").click()
+    page.locator(".jp-Open-Dialog .jp-DirListing-item", has_text="path.ipynb").wait_for()
+    page.locator(".jp-Dialog").get_by_role("button", name="Cancel").click()
+    assert folder.input_value() == "days/monday"
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+
+
 def test_runs_are_compared_repeated_and_deleted(window: Any, lab: Any) -> None:
     runner = opened(window, lab, "runs/history.ipynb")
     page = window.page
@@ -165,7 +204,7 @@ def test_a_run_is_kept_seen_on_its_axis_and_opened_at_a_step(window: Any, lab: A
     history.get_by_role("listitem", name="totals: ").wait_for()
 
     # What is kept stays, whatever else is deleted.
-    keep = history.get_by_role("button", name="Keep this run …")
+    keep = history.get_by_role("button", name="Keep this run…")
     keep.click()
     page.locator(".jp-Dialog input").fill("as sent")
     press_through(window, "Keep")
@@ -276,6 +315,38 @@ def test_a_table_is_drawn_and_written_to_a_file_by_choices(window: Any, lab: Any
     history.locator(".nbflow-RunList [role=option]").nth(0).click()
     history.get_by_role("button", name="Open result").click()
     window.page.locator(".nbflow-Result .jp-RenderedImage img").wait_for()
+
+
+def test_a_wide_file_and_an_excel_sheet_are_read_by_choices(window: Any, lab: Any) -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("openpyxl")
+    runner = opened(window, lab, "runs/read.ipynb")
+    wide = pd.DataFrame({f"measure {n}": [n * 1000.5] for n in range(12)})
+    wide.to_csv(lab.root / "runs" / "wide.csv", index=False)
+    pd.DataFrame({"shop": ["Bern"], "units": [17]}).to_excel(
+        lab.root / "runs" / "shops.xlsx", index=False
+    )
+    window.cell(4).locator(".cm-content").click()
+    window.command("nbflow:add-step")
+    gallery = window.page.locator(".nbflow-Gallery")
+    gallery.locator("[data-recipe=read]").click()
+    file = gallery.locator("[data-field=file] input")
+    file.fill("wide.csv")
+    grid = gallery.locator(".nbflow-Grid")
+    grid.get_by_text("measure 11").wait_for()
+    # The rows scroll in their own frame; the panel does not become wider by them.
+    assert grid.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert gallery.evaluate("e => e.scrollWidth === e.clientWidth")
+
+    file.fill("shops.xlsx")
+    gallery.locator(".nbflow-Outcome", has_text="read_excel").wait_for()
+    gallery.get_by_role("button", name="Insert").click()
+    window.cell(5).get_by_text('pd.read_excel("shops.xlsx")').wait_for()
+    runner.run()
+    window.command("nbflow:show-tables")
+    tables = window.page.locator(".nbflow-Tables")
+    tables.locator(".nbflow-OutputList [data-name=shops]").click()
+    tables.locator(".nbflow-Grid td", has_text="17").wait_for()
 
 
 def test_an_output_of_an_earlier_run_is_taken_into_the_kernel(window: Any, lab: Any) -> None:

@@ -256,6 +256,22 @@ def test_an_aggregate_without_groups_is_one_row(notebook: Notebook) -> None:
             {"kind": "values", "column": "shop", "values": "Bern, Chur"},
             [("shop is none of Bern, Chur", 1)],
         ),
+        (
+            {"kind": "pattern", "column": "shop", "pattern": "[A-C].*"},
+            [("shop does not match [A-C].*", 1)],
+        ),
+        (
+            {"kind": "pattern", "column": "units", "pattern": "[1-5]"},
+            [("units does not match [1-5]", 1)],
+        ),
+        ({"kind": "found", "column": "shop", "other": "shops"}, [("shop is not in shops", 1)]),
+        ({"kind": "found", "column": "units", "other": "sales"}, []),
+        (
+            {"kind": "found", "column": "units", "other": "shops", "key": "units"},
+            [("units is not in shops", 2)],
+        ),
+        ({"kind": "holds", "condition": "units > 1 or price > 0"}, []),
+        ({"kind": "holds", "condition": "day >= $day"}, [("not true: day >= $day", 1)]),
         ({"kind": "rows", "low": "6"}, [("there are fewer than 6 rows", 5)]),
         ({"kind": "rows", "low": "1", "high": "5"}, []),
         ({"kind": "fresh", "column": "day", "days": 1, "today": "$day"}, []),
@@ -299,6 +315,34 @@ def test_a_check_reads_well() -> None:
         "SELECT 'there are fewer than 1 rows', count(*)\n"
         "FROM sales\n"
         "HAVING count(*) < 1"
+    )
+
+
+def test_a_check_against_another_table_reads_well() -> None:
+    expectations = [
+        {"kind": "found", "column": "shop", "other": "shops"},
+        {"kind": "pattern", "column": "shop", "pattern": "[A-Z].*"},
+        {"kind": "holds", "condition": "units > 0"},
+    ]
+    written = write("check", {"table": "sales", "expectations": expectations}, SCENE)
+    assert source_of(written) == (
+        "%%sql\n"
+        "-- One row for each problem; no row, no complaint.\n"
+        "SELECT 'shop is not in shops' AS problem, count(*) AS rows\n"
+        "FROM sales\n"
+        "ANTI JOIN shops ON shops.shop = sales.shop\n"
+        "WHERE sales.shop IS NOT NULL\n"
+        "HAVING count(*) > 0\n"
+        "UNION ALL\n"
+        "SELECT 'shop does not match [A-Z].*', count(*)\n"
+        "FROM sales\n"
+        "WHERE NOT regexp_full_match(shop, '[A-Z].*')\n"
+        "HAVING count(*) > 0\n"
+        "UNION ALL\n"
+        "SELECT 'not true: units > 0', count(*)\n"
+        "FROM sales\n"
+        "WHERE NOT (units > 0)\n"
+        "HAVING count(*) > 0"
     )
 
 
@@ -517,6 +561,31 @@ def test_a_table_that_python_cannot_name_is_copied(notebook: Notebook, tmp_path:
             ["expectations.0.low"],
         ),
         ("check", {"table": "sales", "expectations": [{"kind": "rows"}]}, ["expectations.0.low"]),
+        *(
+            (
+                "check",
+                {"table": "sales", "expectations": [{"kind": "holds", "condition": condition}]},
+                ["expectations.0.condition"],
+            )
+            for condition in (
+                *(
+                    "",
+                    "units >",
+                    "units > 1; DROP TABLE x",
+                    "units > 1 ORDER BY day",
+                    "$nobody > 1",
+                ),
+                *("sum(units) > 1", "true UNION SELECT 1", "units > 1) OR (1 = 1", "true --"),
+            )
+        ),
+        (
+            "check",
+            {
+                "table": "sales",
+                "expectations": [{"kind": "found", "column": "day", "other": "shops"}],
+            },
+            ["expectations.0.key"],
+        ),
         ("chart", {"table": "sales", "x": "day", "y": []}, ["y"]),
         ("export", {"table": "sales", "file": "sales.doc"}, ["file"]),
     ],
@@ -553,5 +622,5 @@ def test_fields_speak_of_fields_that_there_are() -> None:
         for field in recipe.fields:
             inner = {each.name for each in field.fields}
             for each in (field, *field.fields):
-                assert each.of is None or each.of in names
+                assert each.of is None or each.of in names | inner
                 assert set(each.when) <= (inner if each in field.fields else names)

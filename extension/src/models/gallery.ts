@@ -22,6 +22,12 @@ export type GalleryApi = Pick<IApi, 'recipes' | 'cook' | 'tables' | 'columns'>;
 
 export type Values = Readonly<Record<string, Value>>;
 
+/** A row of a list: its fields, and what they hold. */
+export interface Row {
+  fields: readonly RecipeField[];
+  values: Values;
+}
+
 export class GalleryModel extends AskingModel {
   /** `where`: the notebook that cells would go to, as it stands; null without one. */
   constructor(
@@ -131,16 +137,18 @@ export class GalleryModel extends AskingModel {
     );
   }
 
-  /** The columns that a field offers. */
-  columnsOf(field: RecipeField): readonly Column[] {
-    const owner = this._open?.fields.find(each => each.name === field.of);
-    if (owner === undefined) {
-      return [];
+  /** The columns that a field offers; in a row, of a table that the row or the form names. */
+  columnsOf(field: RecipeField, row?: Row): readonly Column[] {
+    const form = { fields: this._open?.fields ?? [], values: this._values };
+    for (const { fields, values } of row === undefined ? [form] : [row, form]) {
+      const owner = fields.find(each => each.name === field.of);
+      if (owner !== undefined) {
+        return owner.type === 'file'
+          ? this._fileColumns
+          : (this._tables.find(each => each.name === values[owner.name])?.columns ?? []);
+      }
     }
-    if (owner.type === 'file') {
-      return this._fileColumns;
-    }
-    return this._tables.find(each => each.name === this._values[owner.name])?.columns ?? [];
+    return [];
   }
 
   /** The cells to insert; null where the form cannot be used yet. */

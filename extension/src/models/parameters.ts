@@ -10,8 +10,9 @@ export type Answer = string | boolean;
 
 export type Answers = Readonly<Record<string, Answer>>;
 
-/** The inputs that browsers have, and two of ours. */
-export type Input = 'text' | 'date' | 'datetime-local' | 'number' | 'checkbox' | 'choice' | 'long';
+/** The inputs that browsers have, and three of ours. */
+export type Input =
+  'text' | 'date' | 'datetime-local' | 'number' | 'checkbox' | 'choice' | 'long' | 'path';
 
 export interface Question {
   name: string;
@@ -78,7 +79,7 @@ function inputOf(parameter: Parameter): Input {
     case 'dict':
       return 'long';
     default:
-      return 'text';
+      return parameter.path ? 'path' : 'text';
   }
 }
 

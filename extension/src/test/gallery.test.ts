@@ -48,6 +48,17 @@ describe('the gallery', () => {
     expect([model.values.left, model.values.right]).toEqual(['stores', 'sales']);
   });
 
+  test('offers in a row the columns of the table that the row names', async () => {
+    const { model } = gallery();
+    await model.choose(recipe('check'));
+    const fields = recipe('check').fields.find(each => each.name === 'expectations')?.fields ?? [];
+    const [key, column] = ['key', 'column'].map(name => fields.find(each => each.name === name));
+    const row = { fields, values: { other: 'sales' } };
+    const names = (field: typeof key) => field && model.columnsOf(field, row).map(one => one.name);
+    expect(names(key)).toEqual(['store', 'amount']);
+    expect(names(column)).toEqual([]);
+  });
+
   test('offers the columns of the table that was chosen, or of the file', async () => {
     const { model } = gallery();
     await model.choose(recipe('filter'));

@@ -12,6 +12,7 @@ function parameter(given: Partial<Parameter>): Parameter {
     help: null,
     choices: [],
     bounds: {},
+    path: false,
     cell: null,
     ...given
   };
@@ -27,6 +28,7 @@ describe('each parameter has the input that fits it', () => {
     [{ type: 'float', default: null }, 'number'],
     [{ type: 'bool', default: true }, 'checkbox'],
     [{ type: 'str', choices: ['a', 'b'] }, 'choice'],
+    [{ type: 'str', default: 'data', path: true }, 'path'],
     [{ type: 'list', default: [1, 2] }, 'long'],
     [{ type: 'any', default: null }, 'text']
   ])('%j', (given, input) => {

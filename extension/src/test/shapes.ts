@@ -99,6 +99,7 @@ export const graph = object<wire.Graph>({
         le: optional(number),
         lt: optional(number)
       }),
+      path: yes,
       cell: maybe(text)
     })
   ),

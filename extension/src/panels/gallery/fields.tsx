@@ -56,7 +56,10 @@ function Field(props: IFieldProps): React.JSX.Element {
   if (isGroup) {
     return (
       <fieldset className="nbflow-RecipeField" data-field={field.name}>
-        <legend>{field.label}</legend>
+        <legend>
+          {field.label}
+          <Needed {...props} />
+        </legend>
         {field.type === 'list' ? <Rows {...props} /> : <Columns {...props} />}
         {told}
       </fieldset>
@@ -66,12 +69,16 @@ function Field(props: IFieldProps): React.JSX.Element {
     <div className="nbflow-RecipeField" data-field={field.name} data-type={field.type}>
       <label htmlFor={id}>
         {field.label}
-        {field.required ? <abbr title={props.trans.__('needed')}> *</abbr> : null}
+        <Needed {...props} />
       </label>
       <Control {...props} id={id} invalid={findings.some(each => each.severity === 'error')} />
       {told}
     </div>
   );
+}
+
+function Needed({ field, trans }: IFieldProps): React.JSX.Element | null {
+  return field.required ? <abbr title={trans.__('required')}> *</abbr> : null;
 }
 
 interface IControlProps extends IFieldProps {
@@ -116,7 +123,7 @@ function Control(props: IControlProps): React.JSX.Element {
       return (
         <Known
           {...common}
-          names={model.columnsOf(field).map(column => column.name)}
+          names={model.columnsOf(field, props).map(column => column.name)}
           empty={trans.__('name of a column')}
           onChange={change}
         />
@@ -201,10 +208,11 @@ function FileField({ field, common, onType, onChange, onBrowse, trans }: IFilePr
 }
 
 /** Several columns: ticks where they are known, else names with commas between them. */
-function Columns({ model, field, values, place, trans, onChange }: IFieldProps): React.JSX.Element {
+function Columns(props: IFieldProps): React.JSX.Element {
+  const { model, field, values, place, trans, onChange } = props;
   const given = values[field.name];
   const chosen = Array.isArray(given) ? given.map(String) : [];
-  const known = model.columnsOf(field);
+  const known = model.columnsOf(field, props);
   if (known.length === 0) {
     return (
       <input

@@ -4,15 +4,14 @@
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import { FileDialog } from '@jupyterlab/filebrowser';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../../commands';
 import { GalleryModel } from '../../models/gallery';
 import { IWorkflowPanel, IWorkflows } from '../../tokens';
+import { chooser } from '../choose';
 import { pointed } from '../pointed';
 import { workflowOf } from '../steps/which';
 import { GalleryPanel } from './panel';
@@ -40,20 +39,13 @@ export const gallery: JupyterFrontEndPlugin<void> = {
         ? null
         : { path: workflow.path, content: workflow.graph.read(), cell: workflow.activeCell };
     });
-    const browse = async () => {
-      const folder = PathExt.dirname(workflows.current?.path ?? '');
-      const answer = await FileDialog.getOpenFiles({
-        manager,
+    const choose = chooser(manager, translator);
+    const browse = () =>
+      choose({
+        notebook: workflows.current?.path ?? '',
         title: trans.__('Choose a data file'),
-        defaultPath: folder,
-        filter: item => (item.type === 'directory' || DATA.test(item.name) ? {} : null),
-        translator: translator ?? undefined
+        files: DATA
       });
-      const found = answer.button.accept ? answer.value?.[0] : undefined;
-      return found
-        ? PathExt.relative(folder, manager.services.contents.localPath(found.path))
-        : null;
-    };
     const panel = new GalleryPanel(model, workflows, browse, trans);
     panel.id = 'nbflow-gallery';
     panel.title.caption = trans.__('Add a step');
@@ -66,7 +58,7 @@ export const gallery: JupyterFrontEndPlugin<void> = {
     offer();
     workflows.featuresChanged.connect(offer);
     app.commands.addCommand(CommandIDs.addStep, {
-      label: trans.__('Add a Step …'),
+      label: trans.__('Add a Step…'),
       caption: trans.__('Read a file, query, check, draw: by choices'),
       icon: addIcon,
       isEnabled: () => workflows.features.recipes,

@@ -41,8 +41,8 @@ export function RunDetail(props: IProps): React.JSX.Element {
         <Sign state={run.status} trans={trans} />
         <span className="nbflow-RunDetail-what">
           <span>
-            <strong>{run.label || statusWord(run.status, trans)}</strong> {moment(run.started)}{' '}
-            {took(run.seconds)}
+            <strong>{run.label || statusWord(run.status, trans)}</strong>
+            {[moment(run.started), took(run.seconds)].filter(Boolean).map(each => ` · ${each}`)}
           </span>
           <small>
             {[parametersText(run.parameters), startedBy(run, trans)].filter(Boolean).join(' · ')}
@@ -176,7 +176,7 @@ function RunActions({ model, run, commands, trans }: IRunProps): React.JSX.Eleme
       />
       <Action
         icon={run.kept ? keptIcon : keepIcon}
-        label={run.kept ? trans.__('Do not keep this run any longer') : trans.__('Keep this run …')}
+        label={run.kept ? trans.__('Do not keep this run any longer') : trans.__('Keep this run…')}
         pressed={run.kept}
         onClick={() => void keep(model, run, trans)}
       />

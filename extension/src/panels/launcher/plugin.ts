@@ -91,7 +91,7 @@ export const start: JupyterFrontEndPlugin<void> = {
         isVisible: () => selected() !== null && workflows.features.runs,
         execute
       });
-    onFile(FILE_RUN, trans.__('Run as Workflow …'), runWorkflowIcon, async () => {
+    onFile(FILE_RUN, trans.__('Run as Workflow…'), runWorkflowIcon, async () => {
       if ((await shown()) !== null) {
         await commands.execute(CommandIDs.run);
       }

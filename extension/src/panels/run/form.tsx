@@ -4,7 +4,7 @@
 
 import type { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget, undoIcon } from '@jupyterlab/ui-components';
+import { folderIcon, ReactWidget, undoIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { Answer, Answers, Question } from '../../models/parameters';
@@ -31,6 +31,7 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
     private _wish: Wish,
     private readonly _plan: PlanModel,
     private readonly _unsaved: boolean,
+    private readonly _browse: ((name: string) => void) | null,
     private readonly _trans: TranslationBundle
   ) {
     super();
@@ -58,6 +59,7 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
                   name={question.name}
                   question={question}
                   wrong={this._wrong(question)}
+                  trans={trans}
                 >
                   {this._field(question)}
                 </Row>
@@ -66,7 +68,7 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
           ) : null}
           <fieldset>
             <legend>{trans.__('How to run')}</legend>
-            <Row id="nbflow-how-until" name={trans.__('Until')}>
+            <Row id="nbflow-how-until" name={trans.__('Until')} trans={trans}>
               <Select
                 id="nbflow-how-until"
                 value={this._wish.until}
@@ -80,7 +82,7 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
                 ))}
               </Select>
             </Row>
-            <Row id="nbflow-how-jobs" name={trans.__('Steps at once')}>
+            <Row id="nbflow-how-jobs" name={trans.__('Steps at once')} trans={trans}>
               <input
                 id="nbflow-how-jobs"
                 className="jp-mod-styled"
@@ -92,7 +94,7 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
                 onChange={event => this._change({ jobs: event.target.value })}
               />
             </Row>
-            <Row id="nbflow-how-force" name={trans.__('Run all anew')}>
+            <Row id="nbflow-how-force" name={trans.__('Run all anew')} trans={trans}>
               <input
                 id="nbflow-how-force"
                 type="checkbox"
@@ -119,6 +121,13 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
           answer={answer}
           onChange={given => this._answer(name, given)}
         />
+        {question.input === 'path' && this._browse ? (
+          <Action
+            icon={folderIcon}
+            label={this._trans.__('Choose a file or folder for “%1”', name)}
+            onClick={() => this._browse?.(name)}
+          />
+        ) : null}
         {required || answer === usual ? null : (
           <Action
             icon={undoIcon}
@@ -164,7 +173,8 @@ export class RunForm extends ReactWidget implements Dialog.IBodyWidget<Wish> {
   }
 }
 
-function idOf(name: string): string {
+/** The id of a parameter's input. */
+export function idOf(name: string): string {
   return `nbflow-run-${name}`;
 }
 
@@ -189,15 +199,16 @@ interface IRowProps {
   name: string;
   question?: Question;
   wrong?: string | null;
+  trans: TranslationBundle;
   children: React.ReactNode;
 }
 
-function Row({ id, name, question, wrong, children }: IRowProps): React.JSX.Element {
+function Row({ id, name, question, wrong, trans, children }: IRowProps): React.JSX.Element {
   return (
     <div className="nbflow-RunForm-row">
       <label htmlFor={id}>
         {name}
-        {question?.required ? <abbr title="required"> *</abbr> : null}
+        {question?.required ? <abbr title={trans.__('required')}> *</abbr> : null}
       </label>
       <div>
         {children}
@@ -264,6 +275,7 @@ function Control({ question, answer, wrong, onChange }: IControlProps): React.JS
         />
       );
     case 'text':
+    case 'path':
     case 'date':
     case 'datetime-local':
     case 'number':
@@ -271,7 +283,7 @@ function Control({ question, answer, wrong, onChange }: IControlProps): React.JS
         <input
           {...common}
           className="jp-mod-styled"
-          type={question.input}
+          type={question.input === 'path' ? 'text' : question.input}
           min={question.least}
           max={question.most}
           placeholder={question.required ? undefined : String(question.usual)}
@@ -330,8 +342,7 @@ function told(
     <span>
       {trans._n('%1 step will run', '%1 steps will run', run)}
       {about}
-      {' · '}
-      {trans.__('%1 reused', reuse)}
+      {reuse > 0 ? ` · ${trans.__('%1 reused', reuse)}` : ''}
     </span>
   );
 }

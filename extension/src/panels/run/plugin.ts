@@ -3,7 +3,7 @@
  */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { IDocumentWidget } from '@jupyterlab/docregistry';
@@ -18,6 +18,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { RunArguments } from '../../commands';
 import { CommandIDs } from '../../commands';
 import { runWorkflowIcon, workflowIcon } from '../../icons';
+import type { Question } from '../../models/parameters';
 import { beginning, questions } from '../../models/parameters';
 import { PlanModel } from '../../models/plan';
 import { took } from '../../models/words';
@@ -25,10 +26,12 @@ import { asRequestError } from '../../request';
 import type { INotebookWorkflow } from '../../tokens';
 import { IWorkflows } from '../../tokens';
 import type { Graph, Run, RunRequest } from '../../wire';
+import type { Choose } from '../choose';
+import { chooser } from '../choose';
 import { workflowOf } from '../steps/which';
 import { DRIVE, ResultDrive, resultPath } from './drive';
 import type { Wish } from './form';
-import { requestOf, RunForm } from './form';
+import { idOf, requestOf, RunForm } from './form';
 import { load } from './kernel';
 import { saved } from './saving';
 
@@ -40,16 +43,18 @@ export const run: JupyterFrontEndPlugin<void> = {
   description: 'Runs the open notebook as a workflow.',
   autoStart: true,
   requires: [IWorkflows],
-  optional: [ITranslator, ICommandPalette, IStateDB],
+  optional: [ITranslator, ICommandPalette, IStateDB, IDocumentManager],
   activate: (
     app: JupyterFrontEnd,
     workflows: IWorkflows,
     translator: ITranslator | null,
     palette: ICommandPalette | null,
-    state: IStateDB | null
+    state: IStateDB | null,
+    documents: IDocumentManager | null
   ) => {
     const trans = (translator ?? nullTranslator).load('nbflow');
-    const runs = new Runs(app, workflows, state, trans);
+    const choose = documents ? chooser(documents, translator) : null;
+    const runs = new Runs(app, workflows, state, choose, trans);
     addCommands(app, workflows, runs, trans);
     for (const command of PALETTE) {
       palette?.addItem({ command, category: trans.__('Workflow') });
@@ -86,7 +91,7 @@ function addCommands(
       ?.cells.at(-1) ?? null;
 
   commands.addCommand(CommandIDs.run, {
-    label: trans.__('Run as Workflow …'),
+    label: trans.__('Run as Workflow…'),
     caption: trans.__('Run the notebook as a workflow, outside of your kernel'),
     icon: runWorkflowIcon,
     isEnabled: isOpen,
@@ -160,6 +165,7 @@ class Runs {
     private readonly _app: JupyterFrontEnd,
     private readonly _workflows: IWorkflows,
     private readonly _state: IStateDB | null,
+    private readonly _choose: Choose | null,
     private readonly _trans: TranslationBundle
   ) {}
 
@@ -312,7 +318,6 @@ class Runs {
     if (graph === null) {
       return null;
     }
-    const trans = this._trans;
     const form = questions(graph.parameters);
     const key = `nbflow:run:${workflow.path}`;
     const last = { ...FRESH, ...((await this._state?.fetch(key)) as Partial<Wish> | undefined) };
@@ -323,28 +328,58 @@ class Runs {
       until: steps.includes(last.until) ? last.until : '',
       force: false
     };
+    const answer = await this._show(workflow, form, steps, wish);
+    if (answer === null) {
+      return null;
+    }
+    await this._state?.save(key, {
+      answers: answer.answers,
+      jobs: answer.jobs,
+      until: answer.until
+    });
+    return requestOf(workflow.path, form, answer);
+  }
+
+  /**
+   * The dialog, until it is answered. Lab shows one dialog after the other: where a file is to be
+   * chosen, this one goes and comes back with it.
+   */
+  private async _show(
+    workflow: INotebookWorkflow,
+    form: readonly Question[],
+    steps: readonly string[],
+    wish: Wish,
+    begin = 'input, select, textarea'
+  ): Promise<Wish | null> {
+    const trans = this._trans;
     const plan = new PlanModel(this._workflows.api);
     const unsaved = workflow.panel.context.model.dirty;
-    const body = new RunForm(workflow.path, form, steps, wish, plan, unsaved, trans);
-    const answer = await showDialog<Wish>({
+    let wanted: string | null = null;
+    const browse = (name: string) => {
+      wanted = name;
+      dialog.reject();
+    };
+    const onBrowse = this._choose ? browse : null;
+    const body = new RunForm(workflow.path, form, steps, wish, plan, unsaved, onBrowse, trans);
+    const dialog = new Dialog<Wish>({
       title: trans.__('Run as workflow'),
       body,
-      focusNodeSelector: 'input, select, textarea',
+      focusNodeSelector: begin,
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),
         Dialog.okButton({ label: unsaved ? trans.__('Save and Run') : trans.__('Run') })
       ]
     });
+    const answer = await dialog.launch();
     plan.dispose();
-    if (!answer.button.accept || answer.value === null) {
-      return null;
+    if (wanted === null) {
+      return answer.button.accept ? answer.value : null;
     }
-    await this._state?.save(key, {
-      answers: answer.value.answers,
-      jobs: answer.value.jobs,
-      until: answer.value.until
-    });
-    return requestOf(workflow.path, form, answer.value);
+    const title = trans.__('Choose a file or folder for “%1”', wanted);
+    const found = await this._choose?.({ notebook: workflow.path, title });
+    const said = body.getValue();
+    const answers = found ? { ...said.answers, [wanted]: found } : said.answers;
+    return this._show(workflow, form, steps, { ...said, answers }, `#${CSS.escape(idOf(wanted))}`);
   }
 }
 

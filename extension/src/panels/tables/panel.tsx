@@ -188,20 +188,26 @@ function Output({ model, output, commands, trans, onQuery }: IOutputProps): Reac
         <small>
           {[measure(output, trans), size(output.bytes), output.step].filter(Boolean).join(' · ')}
         </small>
-        {isTable ? (
-          <Action text label={trans.__('SELECT from here')} onClick={() => onQuery(output.name)} />
-        ) : null}
-        <Action
-          text
-          label={trans.__('Load into kernel')}
-          onClick={() =>
-            void commands.execute(CommandIDs.loadOutput, {
-              path: model.path,
-              run: model.run ?? '',
-              step: output.step
-            })
-          }
-        />
+        <span className="nbflow-Output-actions" role="group" aria-label={trans.__('This output')}>
+          {isTable ? (
+            <Action
+              text
+              label={trans.__('SELECT from here')}
+              onClick={() => onQuery(output.name)}
+            />
+          ) : null}
+          <Action
+            text
+            label={trans.__('Load into kernel')}
+            onClick={() =>
+              void commands.execute(CommandIDs.loadOutput, {
+                path: model.path,
+                run: model.run ?? '',
+                step: output.step
+              })
+            }
+          />
+        </span>
       </header>
       {table === null ? (
         <Note>{trans.__('Reading …')}</Note>
