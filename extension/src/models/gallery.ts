@@ -22,6 +22,9 @@ export type GalleryApi = Pick<IApi, 'recipes' | 'cook' | 'tables' | 'columns'>;
 
 export type Values = Readonly<Record<string, Value>>;
 
+/** The fields that have columns. */
+const OWNERS: ReadonlySet<string> = new Set(['table', 'file']);
+
 /** A row of a list: its fields, and what they hold. */
 export interface Row {
   fields: readonly RecipeField[];
@@ -141,7 +144,8 @@ export class GalleryModel extends AskingModel {
   columnsOf(field: RecipeField, row?: Row): readonly Column[] {
     const form = { fields: this._open?.fields ?? [], values: this._values };
     for (const { fields, values } of row === undefined ? [form] : [row, form]) {
-      const owner = fields.find(each => each.name === field.of);
+      // A row may have a column of the same name as the form's table: that has no columns.
+      const owner = fields.find(each => each.name === field.of && OWNERS.has(each.type));
       if (owner !== undefined) {
         return owner.type === 'file'
           ? this._fileColumns

@@ -59,6 +59,15 @@ describe('the gallery', () => {
     expect(names(column)).toEqual([]);
   });
 
+  test('offers in a row of a join the columns of the two tables', async () => {
+    const { model } = gallery();
+    await model.choose(recipe('join'));
+    const fields = recipe('join').fields.find(each => each.name === 'keys')?.fields ?? [];
+    const row = { fields, values: { left: '', right: '' } };
+    const names = fields.map(field => model.columnsOf(field, row).map(one => one.name));
+    expect(names).toEqual([[], ['store', 'amount']]); // stores, and sales
+  });
+
   test('offers the columns of the table that was chosen, or of the file', async () => {
     const { model } = gallery();
     await model.choose(recipe('filter'));
