@@ -27,6 +27,8 @@ QUIET = 60
 WATCH = """edge => {
   performance.clearResourceTimings();
   const panel = document.querySelector('#nbflow-workflow');
+  const asked = () => performance.getEntriesByType('resource')
+    .filter(each => each.name.includes('/nbflow/api/graph')).at(-1);
   const inPanel = () => [...panel.querySelectorAll('[data-edge]')]
     .some(each => each.dataset.edge === edge);
   let pressed = 0;
@@ -39,16 +41,15 @@ WATCH = """edge => {
   }));
   window.measured = new Promise(resolve => {
     const observer = new MutationObserver(async () => {
-      if (!inPanel()) return;
+      const answer = asked();
+      if (!answer || !inPanel()) return;
       observer.disconnect();
       const at = await painted();
       document.removeEventListener('keydown', onKey, true);
-      const asked = performance.getEntriesByType('resource')
-        .filter(each => each.name.includes('/nbflow/api/graph')).at(-1);
       resolve({
-        debounce: asked.startTime - pressed,
-        server: asked.responseEnd - asked.startTime,
-        drawing: at - asked.responseEnd,
+        debounce: answer.startTime - pressed,
+        server: answer.responseEnd - answer.startTime,
+        drawing: at - answer.responseEnd,
         all: at - pressed
       });
     });

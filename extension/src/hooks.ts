@@ -1,5 +1,6 @@
 /** React's side of signals. */
 
+import type { CommandRegistry } from '@lumino/commands';
 import type { ISignal } from '@lumino/signaling';
 import type { RefObject } from 'react';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
@@ -16,6 +17,17 @@ export function useSignals(...signals: (ISignal<unknown, unknown> | null | undef
     return () => signals.forEach(signal => signal?.disconnect(slot));
     // The signals themselves are what the effect depends on.
   }, signals);
+}
+
+/** Draw again whenever this command changes; Lab tells of its own ones with every key press. */
+export function useCommand(commands: CommandRegistry, id: string): void {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const slot = (_: CommandRegistry, changed: CommandRegistry.ICommandChangedArgs) =>
+      changed.id === id ? draw(count => count + 1) : undefined;
+    commands.commandChanged.connect(slot);
+    return () => void commands.commandChanged.disconnect(slot);
+  }, [commands, id]);
 }
 
 /** A function that is the same one as long as the component lives, and does what it says now. */

@@ -16,7 +16,7 @@ import React, { useMemo, useRef, useState } from 'react';
 
 import { CommandIDs } from '../../commands';
 import { clock, duration, roughly, since } from '../../format';
-import { useClock, useSignals, useSize, useStable } from '../../hooks';
+import { useClock, useCommand, useSignals, useSize, useStable } from '../../hooks';
 import { outputsIcon } from '../../icons';
 import { able } from '../../models/able';
 import type { Direction } from '../../models/layout';
@@ -243,7 +243,7 @@ interface IBarProps extends IViewProps {
 
 function Bar(props: IBarProps): React.JSX.Element {
   const { subject, commands, trans, direction } = props;
-  useSignals(commands.commandChanged);
+  useCommand(commands, CommandIDs.runOutputs);
   const path = subject.workflow?.path;
   const execute = (command: string) => () => void commands.execute(command, { path });
   const can = (command: string) => path !== undefined && commands.hasCommand(command);
