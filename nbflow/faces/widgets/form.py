@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from nbflow.core.errors import NbflowError, UsageError
 from nbflow.core.step import Parameter
 from nbflow.faces.widgets import here
+from nbflow.faces.widgets.living import Look
+from nbflow.faces.widgets.picture import show_latest
 
 if TYPE_CHECKING:
     from nbflow.project import Project
@@ -34,9 +37,9 @@ def parameters(notebook: str | Path | None = None) -> Any:
     found = project.inspect(path).parameters
     fields = {each.name: _field(ipywidgets, each) for each in found}
     button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
-    output = ipywidgets.Output()
-    button.on_click(lambda _: _start(project, path, fields, output))
-    return _form(ipywidgets, [*fields.values(), button, output], fields)
+    said, picture = ipywidgets.Output(), ipywidgets.HTML()
+    button.on_click(lambda _: _start(project, path, fields, said, picture))
+    return _form(ipywidgets, [*fields.values(), button, said, picture], fields)
 
 
 def _form(ipywidgets: Any, children: list[Any], fields: dict[str, Any]) -> Any:
@@ -95,17 +98,23 @@ def _number(ipywidgets: Any, parameter: Parameter, common: dict[str, Any]) -> An
     return ipywidgets.BoundedIntText(value=parameter.default, **limits, **common)
 
 
-def _start(project: "Project", path: Path, fields: dict[str, Any], output: Any) -> None:
-    from nbflow.faces.widgets.picture import show
+def _start(project: "Project", path: Path, fields: dict[str, Any], said: Any, picture: Any) -> None:
+    def draw(look: Look) -> None:
+        picture.value = look.html
 
-    output.clear_output()
-    with output:
+    def place(look: Look) -> Callable[[Look], None]:
+        # Not a display in `said`: updates by display_id do not reach into a widget's output.
+        draw(look)
+        return draw
+
+    said.clear_output()
+    with said:
         try:
             project.start(path, parameters=_given(fields))
         except NbflowError as error:
             print(error.message, *filter(None, [error.hint]), sep="\n")  # noqa: T201
         else:
-            show(path)
+            show_latest(project, path, place)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -37,29 +37,39 @@ Draw = Callable[[Iterable[Told]], Look]
 """What to show once these events were told, too."""
 
 
-def show_living(project: "Project", draw: Draw) -> None:
-    """Display, and as long as that is live, exchange it with what happens."""
+Place = Callable[[Look], Callable[[Look], object] | None]
+"""Shows a first look; what exchanges it, where that can be done, comes back."""
+
+
+def displayed(look: Look) -> Callable[[Look], object] | None:
+    """Below the cell, as any output."""
+    handle: Any = display(look.bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    return None if handle is None else lambda later: handle.update(later.bundle(), raw=True)
+
+
+def show_living(project: "Project", draw: Draw, place: Place = displayed) -> None:
+    """Show, and as long as that is live, exchange it with what happens."""
     after = project.last_event()
     look = draw(())
-    handle: Any = display(look.bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-    if not look.live or handle is None:
+    exchange = place(look)
+    if not look.live or exchange is None:
         return
     # The messages are to belong to this cell, whichever one runs meanwhile.
     context = contextvars.copy_context()
     work = threading.Thread(
         target=context.run,
-        args=(_follow, project, after, draw, handle),
+        args=(_follow, project, after, draw, exchange),
         name="nbflow display",
         daemon=True,
     )
     work.start()
 
 
-def _follow(project: "Project", after: int, draw: Draw, handle: Any) -> None:
+def _follow(project: "Project", after: int, draw: Draw, exchange: Callable[[Look], object]) -> None:
     stop = threading.Event()
     for told in project.follow(after=after, stop=stop):
         look = draw(told)
-        handle.update(look.bundle(), raw=True)
+        exchange(look)
         if not look.live:
             stop.set()
         stop.wait(_PAUSE_SECONDS)

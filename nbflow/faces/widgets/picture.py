@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nbflow.core.graph import Graph
 from nbflow.core.run import EventKind, Run
@@ -13,7 +13,10 @@ from nbflow.faces import text
 from nbflow.faces.drawing import Mark, svg
 from nbflow.faces.live import StepView, Story, mark_of, mark_of_status, reason_of, story_of, tell
 from nbflow.faces.widgets import here
-from nbflow.faces.widgets.living import Look, Told, show_living
+from nbflow.faces.widgets.living import Look, Place, Told, displayed, show_living
+
+if TYPE_CHECKING:
+    from nbflow.project import Project
 
 _FRAME: Final = "overflow:auto;max-height:80vh;max-width:100%"
 _HEAD: Final = "font:13px ui-sans-serif,system-ui,sans-serif;padding:2px 0 6px;"
@@ -91,9 +94,13 @@ def show(notebook: str | Path | None = None) -> None:
         NotFound: there is no such file. NotebookError: it is no notebook that can be used.
         UsageError: the front end does not tell which notebook this is.
     """
-    project, path = here.find(notebook)
+    show_latest(*here.find(notebook))
+
+
+def show_latest(project: "Project", path: Path, place: Place = displayed) -> None:
+    """The same in some place. Raises: NotFound, NotebookError."""
     graph = project.inspect(path)
     latest = project.runs(limit=1, notebook=graph.notebook)
     run = project.status(latest[0].id) if latest else None
     story = Story() if run is None else story_of(run)
-    show_living(project, _Picture(graph=graph, run=run, story=story).draw)
+    show_living(project, _Picture(graph=graph, run=run, story=story).draw, place)

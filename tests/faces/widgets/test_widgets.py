@@ -223,7 +223,7 @@ def test_a_form_has_a_control_for_each_type_and_starts_a_run(tmp_path: Path) -> 
     node["cells"][0]["metadata"]["tags"] = ["parameters"]
     path.write_text(json.dumps(node))
     form = parameters(path)
-    *fields, button, _output = form.children
+    *fields, button, _said, picture = form.children
     kinds = {field.description: type(field).__name__ for field in fields}
     assert kinds["n"] == "IntText"
     assert kinds["rate"] == "FloatText"
@@ -238,3 +238,5 @@ def test_a_form_has_a_control_for_each_type_and_starts_a_run(tmp_path: Path) -> 
         if each.name.startswith("nbflow"):
             each.join(120)
     assert Project(tmp_path).status(run.id).status is Status.SUCCEEDED
+    assert 'class="step succeeded"' in picture.value
+    assert 'class="step queued"' not in picture.value
