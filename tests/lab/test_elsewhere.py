@@ -87,6 +87,36 @@ def test_notebook_7_shows_the_steps_of_a_run(
         wait_for_badges(window, "reused", 2)
 
 
+def test_notebook_7_has_the_form_of_parameters_and_its_run_below_it(
+    browser: "Browser", tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for module in ("notebook", "ipywidgets"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    home = tmp_path_factory.mktemp("form")
+    with (
+        serving(home, module="notebook", app="JupyterNotebookApp") as server,
+        tab(browser, server, *_USUAL_IN_NOTEBOOK_7) as window,
+    ):
+        given = {
+            "cell_type": "code",
+            "source": "top = 3",
+            "execution_count": None,
+            "outputs": [],
+            "metadata": {"tags": ["parameters"]},
+        }
+        path = server.write("form.ipynb", given, "print(top)", "import nbflow\nnbflow.parameters()")
+        page = window.page
+        page.goto(f"{server.url}notebooks/{path}?token={server.token}")
+        page.locator(".nbflow-Badge").first.wait_for()
+        window.cell(3).locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        page.locator(".widget-text input").fill("7")
+        page.locator(".jupyter-button", has_text="Run").click()
+        page.locator(".jp-OutputArea svg .step.succeeded").nth(1).wait_for()
+        assert page.locator(".jp-OutputArea svg .step.queued").count() == 0
+
+
 def test_two_browsers_see_one_run(browser: "Browser", lab: Lab) -> None:
     path = lab.write("shared.ipynb", *CELLS)
     with (
