@@ -38,15 +38,17 @@ _MOST_ROWS: Final = 200
 """A table of thousands of rows hides the failures; what is left out is counted below it."""
 
 _SIGNS: Final = {
-    Status.SUCCEEDED: "✅",
-    Status.FAILED: "❌",
-    Status.SKIPPED: "⏭️",
-    Status.CANCELLED: "⏹️",
-    Status.LOST: "❓",
-    Status.RUNNING: "▶️",
-    Status.WAITING: "⏸️",
-    Status.QUEUED: "⏳",
+    Status.SUCCEEDED: "✓",
+    Status.FAILED: "✗",
+    Status.SKIPPED: "–",
+    Status.CANCELLED: "–",
+    Status.LOST: "?",
+    Status.RUNNING: "●",
+    Status.WAITING: "○",
+    Status.QUEUED: "○",
 }
+"""As in the terminal. No emoji: where pages are printed, fonts for them are often missing."""
+
 _HARMLESS: Final = re.compile(r"[\w .,()%=+;?'–—…✓-]", re.UNICODE)
 
 
@@ -108,7 +110,7 @@ def _signpost(failure: _Failure) -> str:
     why = _why(failure.step)
     return (
         f'<span id="{failure.anchor}"></span>\n\n'
-        f"**❌ The step {escaped(failure.step.step)} failed here**" + (f": {why}" if why else "")
+        f"**✗ The step {escaped(failure.step.step)} failed here**" + (f": {why}" if why else "")
     )
 
 
