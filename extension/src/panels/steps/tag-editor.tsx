@@ -15,6 +15,7 @@ import type { TagForm } from '../../models/tag-form';
 import { changed, read, write } from '../../models/tag-form';
 import { asRequestError } from '../../request';
 import type { Diagnostic, Tag } from '../../wire';
+import { Select } from '../parts';
 
 export interface ITagEditorOptions {
   known: readonly Tag[];
@@ -241,9 +242,8 @@ interface IChoiceProps {
 function Choice({ tag, values, trans, onChange, ...rest }: IChoiceProps): React.JSX.Element {
   const NONE = '\0';
   return (
-    <select
+    <Select
       {...rest}
-      className="jp-mod-styled"
       value={values[0] ?? NONE}
       onChange={event => onChange(event.target.value === NONE ? [] : [event.target.value])}
     >
@@ -254,7 +254,7 @@ function Choice({ tag, values, trans, onChange, ...rest }: IChoiceProps): React.
           {choice}
         </option>
       ))}
-    </select>
+    </Select>
   );
 }
 
@@ -279,17 +279,12 @@ function Names({ values, steps, trans, onChange, ...rest }: INamesProps): React.
         />
       ))}
       {left.length > 0 && (
-        <select
-          {...rest}
-          className="jp-mod-styled"
-          value=""
-          onChange={event => onChange([...values, event.target.value])}
-        >
+        <Select {...rest} value="" onChange={event => onChange([...values, event.target.value])}>
           <option value="">{trans.__('add a step…')}</option>
           {left.map(step => (
             <option key={step}>{step}</option>
           ))}
-        </select>
+        </Select>
       )}
     </>
   );
