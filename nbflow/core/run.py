@@ -28,6 +28,26 @@ class Status(StrEnum):
         """Nothing more will happen to it in this run."""
         return self in _ENDED
 
+    @property
+    def sign(self) -> str:
+        """How people see it where there is only text; no emoji, for which fonts are often missing.
+
+        >>> Status.SUCCEEDED.sign
+        '✓'
+        """
+        return _SIGNS[self]
+
+
+_SIGNS = {
+    Status.QUEUED: "○",
+    Status.WAITING: "○",
+    Status.RUNNING: "●",
+    Status.SUCCEEDED: "✓",
+    Status.FAILED: "✗",
+    Status.SKIPPED: "–",
+    Status.CANCELLED: "–",
+    Status.LOST: "?",
+}
 
 _ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.SKIPPED, Status.CANCELLED, Status.LOST})
 

@@ -25,15 +25,15 @@ from nbflow.faces.tree import branches
 StepKey = tuple[str, str | None]
 """A step's name and, where it runs once for each of several items, the item."""
 
-_MARKS: Final[Mapping[Status, tuple[str, str]]] = {
-    Status.QUEUED: ("○", "dim"),
-    Status.WAITING: ("○", "yellow"),
-    Status.RUNNING: ("●", "blue"),
-    Status.SUCCEEDED: ("✓", "green"),
-    Status.FAILED: ("✗", "red"),
-    Status.SKIPPED: ("–", "dim"),
-    Status.CANCELLED: ("–", "yellow"),
-    Status.LOST: ("?", "red"),
+_COLOURS: Final[Mapping[Status, str]] = {
+    Status.QUEUED: "dim",
+    Status.WAITING: "yellow",
+    Status.RUNNING: "blue",
+    Status.SUCCEEDED: "green",
+    Status.FAILED: "red",
+    Status.SKIPPED: "dim",
+    Status.CANCELLED: "yellow",
+    Status.LOST: "red",
 }
 _REUSED: Final = ("↺", "cyan")
 _FRAMES_PER_SECOND: Final = 8  # seconds tick calmly; more only costs the run's own processor time
@@ -203,12 +203,12 @@ def mark_of(view: StepView) -> tuple[str, str]:
     """The sign of a step's state, and its colour; the sign alone tells them apart."""
     if view.status is Status.SUCCEEDED and view.action == "reuse":
         return _REUSED
-    return _MARKS[view.status]
+    return mark_of_status(view.status)
 
 
 def mark_of_status(status: Status) -> tuple[str, str]:
     """The sign and colour of a run's state."""
-    return _MARKS[status]
+    return status.sign, _COLOURS[status]
 
 
 def elapsed(view: StepView, now: datetime) -> float | None:

@@ -91,15 +91,12 @@ class _Requests:
 
 
 def _note(around: Mapping[str, Any], what: str) -> None:
-    _write(around["reached"], what)
-
-
-def _write(path: str, text: str) -> None:
-    """Note it, if that can be. Not with `open`: cells may have put something else in its place."""
+    """Say what runs, if that can be said. Not with `open`: cells may have put something else in its
+    place."""
     with suppress(OSError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle = os.open(around["reached"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(handle, text.encode())
+            os.write(handle, what.encode())
         finally:
             os.close(handle)
 

@@ -37,18 +37,6 @@ _LONGEST_TEXT: Final = 300
 _MOST_ROWS: Final = 200
 """A table of thousands of rows hides the failures; what is left out is counted below it."""
 
-_SIGNS: Final = {
-    Status.SUCCEEDED: "✓",
-    Status.FAILED: "✗",
-    Status.SKIPPED: "–",
-    Status.CANCELLED: "–",
-    Status.LOST: "?",
-    Status.RUNNING: "●",
-    Status.WAITING: "○",
-    Status.QUEUED: "○",
-}
-"""As in the terminal. No emoji: where pages are printed, fonts for them are often missing."""
-
 _HARMLESS: Final = re.compile(r"[\w .,()%=+;?'–—…✓-]", re.UNICODE)
 
 
@@ -110,7 +98,8 @@ def _signpost(failure: _Failure) -> str:
     why = _why(failure.step)
     return (
         f'<span id="{failure.anchor}"></span>\n\n'
-        f"**✗ The step {escaped(failure.step.step)} failed here**" + (f": {why}" if why else "")
+        f"**{Status.FAILED.sign} The step {escaped(failure.step.step)} failed here**"
+        + (f": {why}" if why else "")
     )
 
 
@@ -118,7 +107,7 @@ def _summary(
     run: Run, failures: Sequence[_Failure], numbers: Mapping[str, int], notices: Sequence[str]
 ) -> str:
     parts = [
-        f"### {_SIGNS[run.status]} {escaped(run.notebook)}: {run.status.value}",
+        f"### {run.status.sign} {escaped(run.notebook)}: {run.status.value}",
         *(f"**Note:** {escaped(notice)}" for notice in notices),
         *(_failure_line(failure, numbers) for failure in failures),
         _headline(run),
@@ -213,7 +202,7 @@ def _row(step: StepResult, anchor: str | None) -> str:
     status = "reused" if step.action == "reuse" else step.status.value
     time = duration(step.seconds) if step.seconds is not None else ""
     why = _why(step) if step.status is not Status.SUCCEEDED or step.action == "reuse" else ""
-    return f"| {name} | {_SIGNS[step.status]} {status} | {time} | {why} |"
+    return f"| {name} | {step.status.sign} {status} | {time} | {why} |"
 
 
 def escaped(text: str, *, longest: int = _LONGEST_TEXT) -> str:
