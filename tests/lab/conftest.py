@@ -76,6 +76,12 @@ class Lab:
         return f"{self.url}lab/tree/{name}?reset&token={self.token}"
 
 
+def tagged(source: str, *tags: str) -> dict[str, Any]:
+    """A cell of code with tags."""
+    cell = {"cell_type": "code", "source": source, "execution_count": None, "outputs": []}
+    return {**cell, "metadata": {"tags": [*tags]}}
+
+
 def _cell(number: int, given: str | dict[str, Any]) -> Any:
     if isinstance(given, dict):
         return nbformat.from_dict({"id": f"c{number}", "metadata": {}, **given})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.lab.conftest import PATIENCE_MS, Lab, Window, serving
+from tests.lab.conftest import PATIENCE_MS, Lab, Window, serving, tagged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -98,13 +98,7 @@ def test_notebook_7_has_the_form_of_parameters_and_its_run_below_it(
         serving(home, module="notebook", app="JupyterNotebookApp") as server,
         tab(browser, server, *_USUAL_IN_NOTEBOOK_7) as window,
     ):
-        given = {
-            "cell_type": "code",
-            "source": "top = 3",
-            "execution_count": None,
-            "outputs": [],
-            "metadata": {"tags": ["parameters"]},
-        }
+        given = tagged("top = 3", "parameters")
         path = server.write("form.ipynb", given, "print(top)", "import nbflow\nnbflow.parameters()")
         page = window.page
         page.goto(f"{server.url}notebooks/{path}?token={server.token}")

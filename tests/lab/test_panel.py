@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.lab.conftest import tagged
 from tests.lab.test_elsewhere import save_and_run
 from tests.lab.test_journey import press_through
 
@@ -97,13 +98,7 @@ def test_tags_are_set_by_a_form(window: Any, lab: Any) -> None:
 
 
 def test_a_finding_leads_to_its_line(window: Any, lab: Any) -> None:
-    wrong = {
-        "cell_type": "code",
-        "source": "b = sorted(a)",
-        "execution_count": None,
-        "outputs": [],
-        "metadata": {"tags": ["retries:many"]},
-    }
+    wrong = tagged("b = sorted(a)", "retries:many")
     window.open(lab.write("wrong.ipynb", "a = [1]", wrong))
     panel = window.panel()
     panel.get_by_role("tab", name="Problems 1").click()
@@ -112,13 +107,7 @@ def test_a_finding_leads_to_its_line(window: Any, lab: Any) -> None:
 
 
 def test_a_finding_is_mended_by_one_click(window: Any, lab: Any) -> None:
-    wrong = {
-        "cell_type": "code",
-        "source": "print(saels)",
-        "execution_count": None,
-        "outputs": [],
-        "metadata": {"tags": ["retires:2"]},
-    }
+    wrong = tagged("print(saels)", "retires:2")
     window.open(lab.write("mended.ipynb", "sales = [1]", wrong))
     panel = window.panel()
     panel.get_by_role("tab", name="Problems 2").click()

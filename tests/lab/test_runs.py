@@ -4,29 +4,21 @@ from typing import Any
 
 import pytest
 
-SALES = {
-    "cell_type": "code",
-    "source": (
-        "import pandas as pd\n"
-        "sales = pd.DataFrame({'shop': ['north', 'south', 'north'], 'units': [3, 5, 8]})\n"
-        "sales = sales[sales['units'] >= least]"
-    ),
-    "execution_count": None,
-    "outputs": [],
-}
-PARAMETERS = {
-    "cell_type": "code",
-    "source": (
-        "from datetime import date\n"
-        "from typing import Annotated\n"
-        "day: date = date(2026, 3, 14)  # the day to report\n"
-        "least: Annotated[int, range(0, 101)] = 4\n"
-        "loud: bool = False"
-    ),
-    "execution_count": None,
-    "outputs": [],
-    "metadata": {"tags": ["parameters"]},
-}
+from tests.lab.conftest import tagged
+
+SALES = (
+    "import pandas as pd\n"
+    "sales = pd.DataFrame({'shop': ['north', 'south', 'north'], 'units': [3, 5, 8]})\n"
+    "sales = sales[sales['units'] >= least]"
+)
+PARAMETERS = tagged(
+    "from datetime import date\n"
+    "from typing import Annotated\n"
+    "day: date = date(2026, 3, 14)  # the day to report\n"
+    "least: Annotated[int, range(0, 101)] = 4\n"
+    "loud: bool = False",
+    "parameters",
+)
 TOTALS = "%%sql totals\nSELECT shop, sum(units) AS units FROM sales GROUP BY shop ORDER BY shop"
 
 
@@ -123,10 +115,9 @@ def test_run_with_parameters_and_open_the_result(window: Any, lab: Any) -> None:
 
 def test_a_path_is_typed_or_chosen_among_the_files(window: Any, lab: Any) -> None:
     source = "from pathlib import Path\nfolder: Path = Path('in')\ntop: int = 3"
-    cell = {"cell_type": "code", "source": source, "execution_count": None, "outputs": []}
     lab.write(
         "runs/path.ipynb",
-        {**cell, "metadata": {"tags": ["parameters"]}},
+        tagged(source, "parameters"),
         "print(sorted(file.name for file in folder.iterdir()), top)",
     )
     (lab.root / "runs" / "days" / "monday").mkdir(parents=True)
