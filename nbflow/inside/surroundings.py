@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _IDLE_CHILDREN: Final = (
     b"multiprocessing.resource_tracker",
     b"multiprocessing.forkserver",
 )
+_LOOKS_AT_A_START: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +94,31 @@ def _children() -> Iterator[int]:
 
 
 def _is_idle(pid: int) -> bool:
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return True
-    # An ended child that nobody waited for has no command line any more.
-    return not command or any(known in command for known in _IDLE_CHILDREN)
+    command = _command(pid)
+    return command is None or any(known in command for known in _IDLE_CHILDREN)
+
+
+def _command(pid: int) -> bytes | None:
+    """What a child runs; `None` where it has ended, be it that nobody waited for it yet.
+
+    A program that is only being started has no command line for a moment (`Popen` returns before
+    Linux has laid it out), and one may take its own away.
+    """
+    for _ in range(_LOOKS_AT_A_START):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if command or _has_ended(pid):
+                return command or None
+        except OSError:
+            return None
+        time.sleep(0.001)
+    return b""
+
+
+def _has_ended(pid: int) -> bool:
+    """By the letter after the program's name, which may hold brackets itself (proc(5))."""
+    state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    return state in (b"Z", b"X")
 
 
 def _tasks() -> Iterator["asyncio.Task[Any]"]:
