@@ -1,9 +1,9 @@
 /** Figures as people read them. Pure. */
 
-/** `0.4 s`, `12 s`, `2 min 05 s`, `1 h 03 min`. */
+/** `<0.1 s`, `0.4 s`, `12 s`, `2 min 05 s`, `1 h 03 min`. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) {
-    return `${seconds < 0.05 ? 0 : seconds.toFixed(1)} s`;
+    return seconds < 0.05 ? '<0.1 s' : `${seconds.toFixed(1)} s`;
   }
   const whole = Math.round(seconds);
   const two = (part: number) => String(part).padStart(2, '0');

@@ -487,7 +487,8 @@ export interface FieldChoice {
 
 /**
  * One field of a recipe's form. `of` names the field whose table or file has the columns that are
- * offered; a `list` has rows of `fields`; `when`: asked only while another field has such a value.
+ * offered; a `list` has rows of `fields`; `when`: asked only while another field has such a value
+ * (`*.xlsx`: one that ends so).
  */
 export interface RecipeField {
   name: string;

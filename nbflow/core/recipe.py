@@ -25,7 +25,7 @@ class Field:
 
     `of` names the field whose table or file has the columns that are offered here. A `list` has
     rows, each with the `fields`. `when`: it is asked only while another field (of the same row) has
-    one of these values.
+    one of these values; `*.xlsx` is every value that ends so, in letters of either case.
     """
 
     name: str

@@ -57,7 +57,10 @@ class Form:
 
     def is_asked(self, field: Field) -> bool:
         """Whether the field has a say, as the others are filled in."""
-        return all(self.text(name) in wanted for name, wanted in field.when.items())
+        return all(
+            any(_is_met(self.text(name), wish) for wish in wishes)
+            for name, wishes in field.when.items()
+        )
 
     def check_rows(self) -> None:
         """Check the rows of all lists, as deep as they go."""
@@ -207,3 +210,7 @@ class Form:
 
 def _is_list(given: Any) -> bool:
     return isinstance(given, list | tuple)
+
+
+def _is_met(value: str, wish: str) -> bool:
+    return value.lower().endswith(wish[1:]) if wish.startswith("*") else value == wish

@@ -28,6 +28,8 @@ _READERS: Final = {
 }
 """The function of that name is pandas' and, but for Excel, DuckDB's."""
 
+_EXCEL: Final = tuple(end for end, reader in _READERS.items() if reader == "read_excel")
+
 READ: Final = Recipe(
     name="read",
     title="Read a file",
@@ -53,7 +55,12 @@ READ: Final = Recipe(
             help="Both can be used from SQL and from Python; Excel is always a DataFrame",
         ),
         Field(name="columns", label="Columns", type="columns", of="file", help="None: all columns"),
-        Field(name="sheet", label="Sheet", help="Excel only; empty: the first sheet"),
+        Field(
+            name="sheet",
+            label="Sheet",
+            help="Empty: the first sheet",
+            when={"file": tuple(f"*{end}" for end in _EXCEL)},
+        ),
         Field(name="name", label="Name of the table", help="Empty: the name of the file"),
     ),
 )
@@ -73,7 +80,7 @@ def suffix_of(path: str) -> str:
 
 def is_excel(path: str) -> bool:
     """Whether only pandas can read it."""
-    return _READERS.get(suffix_of(path)) == "read_excel"
+    return suffix_of(path) in _EXCEL
 
 
 def select_file(path: str, columns: Sequence[str] = ()) -> str:

@@ -308,6 +308,32 @@ def test_a_table_is_drawn_and_written_to_a_file_by_choices(window: Any, lab: Any
     window.page.locator(".nbflow-Result .jp-RenderedImage img").wait_for()
 
 
+def test_a_run_waits_for_the_save_that_was_begun_just_before(window: Any, lab: Any) -> None:
+    """Two saves at once would have Lab ask whether somebody else has changed the file."""
+    runner = opened(window, lab, "runs/saved.ipynb")
+    window.write_cell(3, SALES.replace("8]", "9]"))
+    held: list[Any] = []
+    window.page.route(
+        "**/api/contents/runs/saved.ipynb*",
+        lambda route: held.append(route) if route.request.method == "PUT" else route.continue_(),
+    )
+    window.page.evaluate(
+        """() => {
+            const { commands } = window.jupyterapp;
+            void commands.execute("docmanager:save");
+            void commands.execute("nbflow:run", { jobs: 1 });
+        }"""
+    )
+    while not held:
+        window.page.wait_for_timeout(20)
+    dialog = window.page.locator(".jp-Dialog")
+    assert dialog.count() == 0
+    held[0].continue_()
+    window.page.unroute("**/api/contents/runs/saved.ipynb*")
+    runner.ended()
+    assert dialog.count() == 0
+
+
 def test_a_wide_file_and_an_excel_sheet_are_read_by_choices(window: Any, lab: Any) -> None:
     pd = pytest.importorskip("pandas")
     pytest.importorskip("openpyxl")
@@ -328,8 +354,11 @@ def test_a_wide_file_and_an_excel_sheet_are_read_by_choices(window: Any, lab: An
     # The rows scroll in their own frame; the panel does not become wider by them.
     assert grid.evaluate("e => e.scrollWidth > e.clientWidth")
     assert gallery.evaluate("e => e.scrollWidth === e.clientWidth")
+    sheet = gallery.locator("[data-field=sheet]")
+    assert sheet.count() == 0
 
     file.fill("shops.xlsx")
+    sheet.wait_for()
     gallery.locator(".nbflow-Outcome", has_text="read_excel").wait_for()
     gallery.get_by_role("button", name="Insert").click()
     window.cell(5).get_by_text('pd.read_excel("shops.xlsx")').wait_for()

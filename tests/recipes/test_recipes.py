@@ -403,6 +403,12 @@ def test_excel_is_read_and_written(notebook: Notebook) -> None:
     assert notebook["back"].equals(SHOPS)
 
 
+@pytest.mark.parametrize(("file", "asked"), [("a.csv", False), ("A.XLSX", True), ("a.xls", True)])
+def test_a_sheet_has_a_say_where_the_file_has_some(file: str, asked: bool) -> None:
+    written = write("read", {"file": file, "sheet": "May", "how": "pandas"}, Scene())
+    assert ("sheet_name='May'" in written.cells[-1].source.replace('"', "'")) is asked
+
+
 @pytest.mark.parametrize("file", ["sales.csv", "out/deep/it's.csv", "out/sales.parquet"])
 def test_a_table_is_written_to_a_file(notebook: Notebook, tmp_path: Path, file: str) -> None:
     given(notebook)

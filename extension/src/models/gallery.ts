@@ -263,8 +263,16 @@ function firstTable(recipe: Recipe, tables: readonly NamedTable[]): Record<strin
 /** Whether a field has a say while the others are filled in so. */
 export function isAsked(field: RecipeField, values: Values): boolean {
   return Object.entries(field.when).every(([name, wanted]) =>
-    wanted.includes(values[name] as string)
+    wanted.some(wish => isMet(values[name], wish))
   );
+}
+
+/** `*.xlsx` is everything that ends so. */
+function isMet(value: Value | undefined, wish: string): boolean {
+  if (typeof value !== 'string') {
+    return false;
+  }
+  return wish.startsWith('*') ? value.toLowerCase().endsWith(wish.slice(1)) : value === wish;
 }
 
 /** What is sent: the fields that have a say, and nothing where nothing was filled in. */

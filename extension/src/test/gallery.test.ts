@@ -174,6 +174,15 @@ test('a field is asked while the others are filled in so', () => {
   expect(value && isAsked(value, { operator: 'missing' })).toBe(false);
 });
 
+test.each([
+  ['sales.csv', false],
+  ['', false],
+  ['Sales.XLSX', true]
+])('a sheet is asked for where the file has some: %s', (file, wanted) => {
+  const sheet = recipe('read').fields.find(each => each.name === 'sheet');
+  expect(sheet && isAsked(sheet, { file })).toBe(wanted);
+});
+
 test('a list that is needed begins with a row; what is not asked is not sent', () => {
   const { fields } = recipe('aggregate');
   const values = usual(fields);

@@ -44,9 +44,7 @@ export function Timeline({ model, workflows, run, trans }: IProps): React.JSX.El
       <div className="nbflow-Timeline-axis" aria-hidden="true">
         {[0, 0.25, 0.5, 0.75, 1].map(share => (
           <span key={share} style={{ left: `${share * 100}%` }}>
-            {seconds < FINE_SECONDS
-              ? `${Math.round(share * seconds * 1000)} ms`
-              : took(share * seconds)}
+            {mark(share * seconds, seconds)}
           </span>
         ))}
       </div>
@@ -91,4 +89,12 @@ function Row({ row, trans }: IRowProps): React.JSX.Element {
 
 function said({ state, seconds }: Bar, trans: TranslationBundle): string {
   return [statusWord(state, trans), seconds > 0 ? took(seconds) : ''].filter(Boolean).join(' ');
+}
+
+/** What stands at a point of the axis of a run that took so long. */
+function mark(at: number, seconds: number): string {
+  if (at === 0) {
+    return '0';
+  }
+  return seconds < FINE_SECONDS ? `${Math.round(at * 1000)} ms` : took(at);
 }

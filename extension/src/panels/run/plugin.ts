@@ -21,6 +21,7 @@ import { runWorkflowIcon, workflowIcon } from '../../icons';
 import type { Question } from '../../models/parameters';
 import { beginning, questions } from '../../models/parameters';
 import { PlanModel } from '../../models/plan';
+import { watchSaves } from '../../models/saves';
 import { took } from '../../models/words';
 import { asRequestError } from '../../request';
 import type { INotebookWorkflow } from '../../tokens';
@@ -59,8 +60,10 @@ export const run: JupyterFrontEndPlugin<void> = {
     for (const command of PALETTE) {
       palette?.addItem({ command, category: trans.__('Workflow') });
     }
-    const follow = (workflow: INotebookWorkflow) =>
+    const follow = (workflow: INotebookWorkflow) => {
       workflow.run.finished.connect((_, run) => runs.tell(workflow, run));
+      watchSaves(workflow.panel.context);
+    };
     workflows.all.forEach(follow);
     workflows.opened.connect((_, workflow) => follow(workflow));
   }

@@ -7,6 +7,8 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { savesEnded } from '../../models/saves';
+
 const ALWAYS = 'nbflow:always-save';
 
 /** Whether the file is what the editor shows. `ask` is left out where a dialog has said it. */
@@ -16,6 +18,7 @@ export async function saved(
   trans: TranslationBundle,
   ask = true
 ): Promise<boolean> {
+  await savesEnded(panel.context);
   if (!panel.context.model.dirty) {
     return true;
   }
