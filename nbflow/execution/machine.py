@@ -663,7 +663,7 @@ class _Turn:
             needed = [s for s in self.tasks if self._ran_in(s, step.lane)]
         else:
             needed = [i.writer for i in step.inputs if i.name in self._kept_in(i.writer, step.lane)]
-        earlier = [s for s in needed if s != step.id]
+        earlier = [s for s in dict.fromkeys(needed) if s != step.id]
         for writer in earlier:
             self._queue_again(writer, f"the kernel that it shares with `{step.name}` is new")
         return bool(earlier)

@@ -63,14 +63,19 @@ def left_behind(before: Living) -> tuple[str, ...]:
 
 def _threads() -> Iterator[threading.Thread]:
     for thread in threading.enumerate():
-        home = type(thread).__module__.partition(".")[0]
         if (
             thread.is_alive()
-            and home not in _IDLE_THREADS
+            and not any(home in _IDLE_THREADS for home in _homes(thread))
             and not thread.name.startswith("asyncio_")
             and not _is_of_script_magics(thread)
         ):
             yield thread
+
+
+def _homes(thread: threading.Thread) -> Iterator[str]:
+    """The packages whose thread it is: by its class, or by what a plain one runs."""
+    for part in (type(thread), getattr(thread, "_target", None)):
+        yield str(getattr(part, "__module__", None)).partition(".")[0]
 
 
 def _is_of_script_magics(thread: threading.Thread) -> bool:

@@ -200,6 +200,18 @@ def test_a_value_that_only_the_lost_kernel_had_is_made_again() -> None:
     assert play.finish().message == "`b` failed: broken"
 
 
+def test_many_values_that_only_the_lost_kernel_had_are_made_again_at_once() -> None:
+    """They are one reason to run the step again, not a round for each."""
+    names = [Name(f"x{number}") for number in range(AGAIN_LIMIT + 1)]
+    maker = a_step("a", lane="L", outputs=tuple(names))
+    reads = [f"{name}@a" for name in names]
+    plan = a_plan(maker, a_step("b", "x0@a", lane="L"), a_step("c", *reads, lane="L"))
+    play = Play(plan)
+    play.ok("a", kept=frozenset(names))
+    play.fail("b")
+    assert play.starts() == ["a#1", "b#1", "a#2"]
+
+
 def test_a_value_that_cannot_leave_its_kernel_is_refused_elsewhere() -> None:
     play = Play(a_plan(a_step("a"), a_step("b", "a")))
     play.ok("a", kept=frozenset({Name("a")}))

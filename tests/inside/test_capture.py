@@ -591,6 +591,17 @@ def test_threads_left_running_are_reported(bench: Bench) -> None:
         stop.set()
 
 
+def test_a_pool_that_joblib_keeps_is_not_left_running(bench: Bench) -> None:
+    """Its workers, and the two threads that feed and watch them, wait for the next call."""
+    joblib = pytest.importorskip("joblib")
+
+    def work(*_: Any) -> None:
+        joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(number) for number in range(4))
+
+    assert bench.run(work).dynamic_effects == ()
+    assert any(thread.name == "QueueFeederThread" for thread in threading.enumerate())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="children are found on Linux")
 def test_child_processes_left_running_are_reported(bench: Bench) -> None:
     """However young: a program that is being started has no command line for a moment."""
