@@ -165,6 +165,9 @@ class _Seen:
         yield from strange - declared - followed
         for module in self.around.modules:
             yield f"@module:{module}"
+        # What every kernel replays cannot be handed on as it is now.
+        if self.around.definitions - (declared - set(self.spec.provided)):
+            yield "@module:__main__"
         if self.around.loggers:
             yield "@module:logging"
 
@@ -191,6 +194,7 @@ class _Seen:
             if one.name in wanted and one.before is not None and not self._changed(one)
         }
         same |= (self.loaded.tables & wanted) - changed_tables
+        same -= self.around.definitions
         written = set(self.spec.declared_writes) - same
         sharing = [group for group in self._shared() if written.intersection(group)]
         lent = {name for group in sharing if self._is_expected(group) for name in group} & same
@@ -264,11 +268,13 @@ class _Seen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Around:
     """What changed around the step's names. brought_in: generators that the step itself brought in,
-    and may have drawn from."""
+    and may have drawn from. definitions: classes and functions of the notebook that hold something
+    else now."""
 
     channels: frozenset[str] = frozenset()
     brought_in: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()
+    definitions: frozenset[str] = frozenset()
     loggers: frozenset[str] = frozenset()
     living: tuple[str, ...] = ()
 
@@ -278,10 +284,12 @@ _NOTHING_AROUND: Final = _Around()
 
 def _around(loaded: Loaded) -> _Around:
     brought_in = loaded.ambient.values[_NUMPY] is None and "numpy.random" in sys.modules
+    changed = surroundings.changed_since(loaded.modules)
     return _Around(
         channels=frozenset(changed_channels(loaded.ambient, loaded.start)),
         brought_in=frozenset({_NUMPY}) if brought_in else frozenset(),
-        modules=surroundings.changed_modules(loaded.modules),
+        modules=changed.modules,
+        definitions=changed.definitions,
         loggers=surroundings.changed_loggers(loaded.loggers),
         living=surroundings.left_behind(loaded.living),
     )

@@ -263,13 +263,26 @@ def _later_than(newest: str) -> list[str]:
     return list(itertools.takewhile(lambda name: name != newest, names))
 
 
-def changed_modules(before: Mapping[str, str]) -> frozenset[str]:
-    """The modules whose data are not what they were. Modules imported since do not count."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Local modules whose data are not what they were, and names of classes and functions of the
+    notebook that do not hold what they held."""
+
+    modules: frozenset[str] = frozenset()
+    definitions: frozenset[str] = frozenset()
+
+
+def changed_since(before: Mapping[str, str]) -> Changed:
+    """What changed of modules and definitions. Modules imported since do not count."""
     now = module_states()
     known = {place.partition(":")[0] for place in before} - {_NOTEBOOK}
     gone = {p for p in before.keys() - now.keys() if p.startswith(f"{_NOTEBOOK}:")}
     places = {*before, *(place for place in now if place.partition(":")[0] in known)} - gone
-    return frozenset(p.partition(":")[0] for p in places if before.get(p) != now.get(p))
+    changed = [p.partition(":") for p in places if before.get(p) != now.get(p)]
+    return Changed(
+        modules=frozenset(module for module, _, _ in changed if module != _NOTEBOOK),
+        definitions=frozenset(n.partition("@")[0] for m, _, n in changed if m == _NOTEBOOK),
+    )
 
 
 def _definition_states() -> dict[str, str]:

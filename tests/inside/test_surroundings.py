@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from nbflow.inside.surroundings import changed_modules, module_states
+from nbflow.inside.surroundings import Changed, changed_since, module_states
 
 SOURCE = """
 class P:
@@ -42,7 +42,7 @@ def test_what_classes_and_functions_of_the_notebook_hold_is_watched(
 ) -> None:
     before = module_states()
     exec(change, vars(notebook))
-    assert changed_modules(before) == {"__main__"}
+    assert changed_since(before) == Changed(definitions=frozenset({change[0]}))
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_what_classes_and_functions_of_the_notebook_hold_is_watched(
 def test_names_and_new_definitions_are_no_state(notebook: types.ModuleType, harmless: str) -> None:
     before = module_states()
     exec(harmless, vars(notebook))
-    assert changed_modules(before) == frozenset()
+    assert changed_since(before) == Changed()
