@@ -5,10 +5,14 @@ Both sides of the process boundary speak of these, so they are nouns. `to_json`/
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 BlobKind = Literal["table", "json", "array", "pickle", "ambient", "absent"]
 """How a version is stored. `absent`: the name has no value at that point (deleted, never bound)."""
+
+WARNED: Final = "nbflow_warned"
+"""The kind of a message, and of the output that is made of it, in which a cell tells of warnings:
+nothing that is shown, but what decides which of them are (`lanes/warned.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +247,8 @@ class TaskOutcome:
     `out_of_memory`, `exited_early`, `input_requested`, `unstorable`, `capture_failed`, `cancelled`,
     …). `cell_outputs`: nbformat outputs per executed cell id; those with a `display_id` have it
     under `transient`, and changes of displays that the cell itself does not show stand among them
-    as `update_display_data` (`execution/display_ids.py` settles both).
+    as `update_display_data` (`execution/display_ids.py` settles both), and what decides about
+    warnings as `WARNED`.
     `report` is there when the kernel reached the end.
     """
 

@@ -1,16 +1,22 @@
 """Displays that other cells change: `display(…, display_id=…)` here, `update_display` below. Pure.
 
 Cells run in several kernels, so a change may come from where nobody knows the display. Lanes leave
-ids and changes among the outputs; they are settled here, in notebook order, as in one kernel.
+ids and changes among the outputs; they are settled here, in notebook order, as in one kernel. So
+are warnings that one kernel would have shown once (`shown_once.py`).
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from nbflow.core.task import WARNED
+from nbflow.execution.shown_once import shown_once
+
 Outputs = list[dict[str, Any]]
 
 CHANGE: Final = "update_display_data"
 """The type of an output that shows nothing itself, but changes displays of cells above it."""
+
+_NOT_SHOWN: Final = (CHANGE, WARNED)
 
 
 def settled(outputs: Mapping[str, Outputs], order: Iterable[str]) -> dict[str, Outputs]:
@@ -23,16 +29,17 @@ def settled(outputs: Mapping[str, Outputs], order: Iterable[str]) -> dict[str, O
     {'a': '2'}
     """
     shown: dict[str, Outputs] = {}
-    found: dict[str, Outputs] = {}
-    for cell in (*(one for one in order if one in outputs), *outputs):
-        if cell not in found:
-            found[cell] = [_taken(one, shown) for one in outputs[cell] if _stays(one, shown)]
+    once = shown_once(outputs, order)
+    found = {
+        cell: [_taken(one, shown) for one in own if _stays(one, shown)]
+        for cell, own in once.items()
+    }
     return {cell: found[cell] for cell in outputs}
 
 
 def plain(outputs: Iterable[Mapping[str, Any]]) -> Outputs:
     """Outputs of one cell as nbformat stores them, as if no other cell were there."""
-    return [_plain(one) for one in outputs if one.get("output_type") != CHANGE]
+    return [_plain(one) for one in outputs if one.get("output_type") not in _NOT_SHOWN]
 
 
 def _stays(output: Mapping[str, Any], shown: Mapping[str, Outputs]) -> bool:
@@ -40,7 +47,7 @@ def _stays(output: Mapping[str, Any], shown: Mapping[str, Outputs]) -> bool:
     display_id = (output.get("transient") or {}).get("display_id")
     for earlier in shown.get(str(display_id), ()):
         earlier["data"], earlier["metadata"] = output["data"], output["metadata"]
-    return bool(output.get("output_type") != CHANGE)
+    return output.get("output_type") not in _NOT_SHOWN
 
 
 def _taken(output: Mapping[str, Any], shown: dict[str, Outputs]) -> dict[str, Any]:

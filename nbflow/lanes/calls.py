@@ -19,6 +19,9 @@ from typing import Any, Final
 
 from ipykernel.kernelapp import IPKernelApp
 
+from nbflow.core.task import WARNED
+from nbflow.lanes.warned import warned
+
 CALL: Final = "nbflow_call"
 """The message: `function` (`module:name`) and its `arguments`. The reply is as for a request."""
 
@@ -45,6 +48,7 @@ class _Requests:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._execute = kernel.shell_handlers["execute_request"]
+        self._streams = {"stdout": sys.stdout, "stderr": sys.stderr}
 
     def call(self, stream: Any, idents: Any, message: Mapping[str, Any]) -> None:
         """Answer a call."""
@@ -56,6 +60,7 @@ class _Requests:
         if around is None:
             await self._execute(stream, idents, message)
             return
+        warned.serve(self._kernel.shell.user_ns, self._streams)
         if around["before"] is not None:
             with self._as_another(idents, message):
                 reply = _answer(self._kernel, around["before"])
@@ -63,7 +68,10 @@ class _Requests:
                 self._reply(stream, idents, message, reply)
                 return
         _note(around, str(around["number"]))
+        warned.begin(message["content"]["code"])
         await self._execute(stream, idents, message)
+        if told := warned.end():
+            self._publish(WARNED, {"told": told}, message)
         if around["after"] is not None:
             _note(around, "")
             reply = {"status": "aborted"}
@@ -71,6 +79,10 @@ class _Requests:
                 with self._as_another(idents, message):
                     reply = _answer(self._kernel, around["after"])
             self._reply(stream, idents, message, reply)
+
+    def _publish(self, kind: str, content: Mapping[str, Any], parent: Mapping[str, Any]) -> None:
+        socket = self._kernel.iopub_socket
+        self._kernel.session.send(socket, kind, content, parent, ident=kind.encode())
 
     @contextmanager
     def _as_another(self, idents: Any, message: Mapping[str, Any]) -> Iterator[None]:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nbflow.core.task import WARNED
+
 STREAM_LIMIT: Final = 1_000_000
 """Characters of one stdout or stderr output that are kept, half of them from the tail."""
 
@@ -136,6 +138,7 @@ class CellOutputs:
     def __init__(self) -> None:
         self._items: list[_Stream | Output] = []
         self._updates: dict[str, Output] = {}
+        self._told: list[dict[str, Any]] = []
         self._left_out = 0
         self._clear_first = False
 
@@ -167,6 +170,13 @@ class CellOutputs:
         """A display of this or another cell was changed; the last change counts."""
         self._updates[display_id] = {**output, "output_type": "update_display_data"}
 
+    def warned(self, told: list[dict[str, Any]]) -> None:
+        """What the kernel tells of the cell's warnings."""
+        self._told += [
+            {**one, "pieces": [[name, displayable(text)] for name, text in one["pieces"]]}
+            for one in told
+        ]
+
     def clear(self, *, wait: bool) -> None:
         """`clear_output`: now, or when the next output comes."""
         self._clear_first = wait
@@ -174,13 +184,15 @@ class CellOutputs:
             self._items.clear()
 
     def outputs(self) -> list[Output]:
-        """As nbformat stores them, with ids of displays, and changes of those of other cells."""
+        """As nbformat stores them, with ids of displays, changes of those of other cells, and what
+        is told of warnings."""
         found = [i.output() if isinstance(i, _Stream) else i for i in self._items]
         if self._left_out:
             text = f"[… {self._left_out} more outputs left out …]\n"
             found.append({"output_type": "stream", "name": "stderr", "text": text})
         shown = {display_id_of(one) for one in found}
-        return [*found, *(one for key, one in self._updates.items() if key not in shown)]
+        found += (one for key, one in self._updates.items() if key not in shown)
+        return [*found, {"output_type": WARNED, "told": self._told}] if self._told else found
 
     def _clear_if_asked(self) -> None:
         if self._clear_first:
@@ -216,6 +228,8 @@ class LaneOutputs:
                 self._cells[cell].rich(error_output(content))
             case "display_data" | "execute_result":
                 self._show(cell, rich_output(kind, content), content)
+            case str(told) if told == WARNED:
+                self._cells[cell].warned(content["told"])
             case "update_display_data":
                 return self._update(cell, content) - {cell}
         return frozenset()

@@ -17,17 +17,19 @@ from ipykernel.kernelapp import IPKernelApp
 
 from nbflow.core.homes import is_local
 from nbflow.lanes.calls import answer_calls
+from nbflow.lanes.warned import warned
 
 _PR_SET_PDEATHSIG: Final = 1
 
 
 def settle() -> None:
-    """Die with the process that started us, tell where a crash happened, answer calls."""
+    """Die with the process that started us, tell where a crash happened, answer calls, listen."""
     # ipykernel has redirected the descriptor; what it wrote to before is the step's log. The other
     # threads are ipykernel's: they would push what matters out of sight.
     faulthandler.enable(getattr(sys.stderr, "_original_stdstream_copy", 2), all_threads=False)
     die_with_parent(os.environ.get("JPY_PARENT_PID"))
     answer_calls()
+    warned.listen()
     # What is here now stays. Whenever a step's garbage is looked for, it need not be gone through.
     gc.freeze()
 

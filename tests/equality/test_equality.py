@@ -23,7 +23,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -153,7 +153,7 @@ def run_all(notebook: Path) -> Seen:
         client.execute()
     except CellExecutionError:
         ended_well = False
-    cells = _shown(node)
+    cells = _shown(node, notebook.parent)
     stopped = [name for name, outputs in cells.items() if _has_error(outputs)]
     return Seen(
         ended_well=ended_well,
@@ -175,7 +175,7 @@ def run_workflow(notebook: Path) -> Seen:
     ended_well = run.status is Status.SUCCEEDED
     return Seen(
         ended_well=ended_well,
-        cells=_shown(node),
+        cells=_shown(node, notebook.parent),
         files=_files(notebook.parent),
         refused=None if ended_well else _reasons(run),
     )
@@ -195,9 +195,10 @@ def _reasons(run: Run) -> str:
     return "; ".join([f"{run.reason}: {run.message}", *steps])
 
 
-def _shown(node: NotebookNode) -> dict[str, tuple[str, ...]]:
+def _shown(node: NotebookNode, folder: Path) -> dict[str, tuple[str, ...]]:
+    """Each cell's outputs. Warnings name files, and each way of running has a folder of its own."""
     return {
-        cell.id: shown(cell.outputs)
+        cell.id: tuple(text.replace(str(folder), "…") for text in shown(cell.outputs))
         for cell in node.cells
         if cell.cell_type == "code" and "skip" not in cell.metadata.get("tags", [])
     }
@@ -275,6 +276,44 @@ def test_workflow_gives_what_run_all_gives(
     if not found and expected.files == given:  # nothing written: a second run starts as the first
         found = [f"second run: {text}" for text in differences(expected, run_workflow(notebook))]
     assert not found, "\n".join([case.why, *found])
+
+
+WARNS_TWICE = """==== warns_twice
+why: the second warning is not shown
+---- file noisy.py
+import warnings
+
+
+def old(x):
+    warnings.warn("old is out of date")
+    return x + 1
+# %%
+from noisy import old
+# %%
+a = old(1)
+# %%
+b = old(2)
+# %%
+print(a, b)
+"""
+
+
+@pytest.mark.slow
+def test_a_reused_cell_shows_the_warning_that_cells_above_show_no_more(tmp_path: Path) -> None:
+    [case] = read_cases(WARNS_TWICE)
+    notebook = case.write(tmp_path / "work")
+    assert "cell-3" not in _that_warn(run_workflow(notebook))
+    quiet = replace(case.cells[1], source="a = 2")
+    changed = replace(case, cells=(case.cells[0], quiet, *case.cells[2:]))
+    nbformat.write(changed.notebook(), notebook)
+    assert _that_warn(run_workflow(notebook)) == ["cell-3"]
+    project = Project.find(notebook.parent)
+    last = project.status(project.runs(limit=1)[0].id)
+    assert [step.action for step in last.steps if "cell-3" in step.cells] == ["reuse"]
+
+
+def _that_warn(seen: Seen) -> list[str]:
+    return [cell for cell, outputs in seen.cells.items() if "old is out of date" in str(outputs)]
 
 
 def test_every_case_has_its_own_name() -> None:
