@@ -24,8 +24,9 @@ class Blob:
     `store/<digest[:2]>/<digest>.<suffix>`. python_type: qualified type, for people. For tables:
     rows, columns, and `schema` as (column, DuckDB type) pairs. `preview` is a short repr for
     values. each: for every member its name, its type, and the digest of it alone, without what it
-    remembers of having been read (of figures and their parts: of the picture); only where the task
-    was asked to tell.
+    remembers of having been read (of figures and their parts: of the picture); places: for members
+    that remember what they were asked for, what is where in them (`inside/grown.py`); both only
+    where the task was asked to tell.
     """
 
     names: tuple[str, ...]
@@ -39,6 +40,7 @@ class Blob:
     schema: tuple[tuple[str, str], ...] = ()
     preview: str = ""
     each: tuple[tuple[str, str, str], ...] = ()
+    places: tuple[tuple[str, str, str], ...] = ()
 
     def type_of(self, name: str) -> str:
         """The type of one member; of a group `python_type` tells them all.

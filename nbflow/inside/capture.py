@@ -20,7 +20,7 @@ from nbflow.core.task import Blob, StagedBlob, TaskReport, TaskSpec, Unstorable
 from nbflow.inside import hand, looked, surroundings, tables, values
 from nbflow.inside.ambient import changed_channels, channel_digest, read_channel
 from nbflow.inside.digest import Examined, Looks, Undigestible, examine
-from nbflow.inside.grown import parts_of
+from nbflow.inside.grown import parts_of, places_in
 from nbflow.inside.inputs import Loaded, Session, Watched
 from nbflow.inside.pictures import pictured
 from nbflow.inside.seal import PickleForbidden
@@ -356,7 +356,9 @@ class _Staging:
         try:
             staged = self._stored(members, seen)
             told = _each(members, seen) if self.each else ()
-            self.staged.append(replace(staged, blob=replace(staged.blob, each=told)))
+            places = _places(members) if self.each else ()
+            blob = replace(staged.blob, each=told, places=places)
+            self.staged.append(replace(staged, blob=blob))
         except (CannotStore, PickleForbidden, Undigestible) as error:
             if len(members) > 1 and seen.is_unseen(members):
                 for name, value in members.items():
@@ -419,6 +421,12 @@ def _each(members: Mapping[str, Any], seen: _Seen) -> tuple[tuple[str, str, str]
             pictured(value) or seen.looks.digested(value).snapshot.core,
         )
         for name, value in members.items()
+    )
+
+
+def _places(members: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (name, place, what) for name, value in members.items() for place, what in places_in(value)
     )
 
 

@@ -8,7 +8,7 @@ nondeterministic.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -88,7 +88,7 @@ class _Side:
 
     status: str
     outputs: Mapping[str, str]
-    values: Mapping[str, str]
+    values: Mapping[str, "_Value"]
     unstorable: frozenset[str]
     files: Mapping[str, str]
     seconds: float
@@ -304,7 +304,7 @@ def _outputs(
     return {f"cell {number}": "\n".join(shown(found.get(cell, ()))) for cell, number in cells}
 
 
-def _run_values(run: Run, names: tuple[str, ...]) -> dict[str, str]:
+def _run_values(run: Run, names: tuple[str, ...]) -> dict[str, "_Value"]:
     """Of the names that Run All is asked for: a run that ends in one kernel leaves imports, too."""
     found: dict[str, Blob] = {}
     for result in run.steps:
@@ -313,14 +313,33 @@ def _run_values(run: Run, names: tuple[str, ...]) -> dict[str, str]:
     return {name: _comparable(found[name], name) for name in names if name in found}
 
 
-def _comparable(blob: Blob, name: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Value:
+    """A final value. `places`: of one that remembers what it was asked for, what is where in it."""
+
+    kind: str
+    digest: str
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest}"
+
+    def is_like(self, other: "_Value") -> bool:
+        """Whether both are the same; each may have been asked for something else."""
+        if self.kind != other.kind or not (common := self.places.keys() & other.places.keys()):
+            return self == other
+        return all(self.places[place] == other.places[place] for place in common)
+
+
+def _comparable(blob: Blob, name: str) -> _Value:
     """Content alone: a value that shares objects with others is stored with them, and one that was
     read remembers it, on one side only."""
     kind, digest = next(
         ((kind, digest) for one, kind, digest in blob.each if one == name),
         (blob.python_type or blob.kind, blob.digest),
     )
-    return f"{kind} {digest}"
+    places = {place: what for one, place, what in blob.places if one == name}
+    return _Value(kind=kind, digest=digest, places=places)
 
 
 def _files(root: Path) -> dict[str, str]:
@@ -341,19 +360,22 @@ def _differences(one: _Side, other: _Side) -> Iterator[Difference]:
             yield Difference(name=name, kind="output", run_all=left, workflow=right)
     if one.failed:
         return  # what is left when a run breaks off is no result
-    held = _held(one, other)
-    for kind, before, after in (
-        ("variable", one.values, other.values),
-        ("file", one.files, other.files),
-    ):
-        for name in sorted({*before, *after}):
-            if before.get(name) != after.get(name) and not (kind == "variable" and name in held):
-                yield Difference(
-                    name=name,
-                    kind=kind,
-                    run_all=before.get(name, "not there"),
-                    workflow=after.get(name, "not there"),
-                )
+    yield from _differing_values(one, other)
+    for name in sorted({*one.files, *other.files}):
+        if one.files.get(name) != other.files.get(name):
+            yield _difference(name, "file", one.files.get(name), other.files.get(name))
+
+
+def _differing_values(one: _Side, other: _Side) -> Iterator[Difference]:
+    for name in sorted({*one.values, *other.values} - _held(one, other)):
+        before, after = one.values.get(name), other.values.get(name)
+        if before is None or after is None or not before.is_like(after):
+            yield _difference(name, "variable", before, after)
+
+
+def _difference(name: str, kind: str, before: object, after: object) -> Difference:
+    run_all, workflow = ("not there" if one is None else str(one) for one in (before, after))
+    return Difference(name=name, kind=kind, run_all=run_all, workflow=workflow)
 
 
 def _held(one: _Side, other: _Side) -> frozenset[str]:

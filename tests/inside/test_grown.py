@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from statsmodels.tsa.arima.model import ARIMA
 
 from nbflow.inside.digest import snapshot
-from nbflow.inside.grown import parts_of
+from nbflow.inside.grown import parts_of, places_in
 
 
 def fitted() -> Any:
@@ -109,3 +109,49 @@ def test_results_in_lists_and_dicts_are_looked_into() -> None:
 @pytest.mark.parametrize("value", [[1], {}, pd.DataFrame(), object(), "text", 5])
 def test_nothing_else_remembers(value: object) -> None:
     assert parts_of(value) is None
+
+
+# -- in two processes
+
+
+def is_like(one: object, other: object) -> bool:
+    first, second = dict(places_in(one)), dict(places_in(other))
+    assert first.keys() & second.keys()
+    return all(first[place] == second[place] for place in first.keys() & second.keys())
+
+
+@pytest.mark.parametrize("made", [fitted, arima, lambda: [fitted(), fitted()]])
+def test_two_that_were_made_alike_are_alike(made: Callable[[], Any]) -> None:
+    assert places_in(made()) == places_in(made())
+
+
+@pytest.mark.parametrize(
+    ("made", "ask"),
+    [
+        (fitted, lambda res: (res.bse, res.HC0_se, res.summary(), res.get_influence())),
+        (arima, lambda res: (res.aic, res.resid, res.predict(0, 2), res.summary())),
+        (lambda: [fitted(), fitted()], lambda several: several[0].summary()),
+    ],
+)
+def test_what_one_was_asked_for_does_not_tell_them_apart(
+    made: Callable[[], Any], ask: Callable[[Any], object]
+) -> None:
+    asked = made()
+    ask(asked)
+    assert is_like(made(), asked)
+    assert is_like(asked, made())
+
+
+@pytest.mark.parametrize("change", [overwrite, lambda res: res.model.exog.fill(0)])
+def test_other_numbers_tell_them_apart(change: Callable[[Any], object]) -> None:
+    changed = fitted()
+    change(changed)
+    assert not is_like(fitted(), changed)
+
+
+def test_one_more_result_tells_lists_apart() -> None:
+    assert not is_like([fitted()], [fitted(), fitted()])
+
+
+def test_nothing_else_has_places() -> None:
+    assert places_in([1]) == ()

@@ -66,6 +66,27 @@ def test_what_an_object_remembers_of_being_read_is_no_difference(tmp_path: Path)
     assert found.equal, found.differences
 
 
+STATISTICS = (
+    "import numpy as np\nimport statsmodels.api as sm\n"
+    "from statsmodels.tsa.arima.model import ARIMA\n"
+    "rng = np.random.default_rng(1)\nx, y = rng.normal(size=(2, 40))"
+)
+
+
+def test_what_results_have_computed_when_asked_is_no_difference(tmp_path: Path) -> None:
+    found = verified(
+        tmp_path,
+        STATISTICS,
+        "res = sm.OLS(y, sm.add_constant(x)).fit()\nseveral = [sm.OLS(y, x).fit()]",
+        "model = ARIMA(y, order=(1, 0, 0)).fit()",
+        "print(res.bse, res.HC0_se, several[0].rsquared)",
+        "print(model.predict(0, 2), model.aic)",
+        "print(res.summary().tables[1], model.forecast(2))",
+    )
+    assert found.equal, found.differences
+    assert not {"res", "several", "model"} & {*found.not_compared, *found.nondeterministic}
+
+
 def test_chance_that_shows_the_same_twice_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
