@@ -492,6 +492,7 @@ class _Facts:
             passes=frozenset(Name(name) for name in self._passes()),
             reach={Name(name): objects for name, objects in self.reached.items()},
             late=self._late(),
+            late_own=self._late_own(),
             fragments=fragments,
             is_definition=self._is_definition(),
             calls=_uses((n, line, True) for n, line in record.calls.items()),
@@ -664,14 +665,26 @@ class _Facts:
 
     def _late(self) -> tuple[Use, ...]:
         found: dict[str, int] = {}
-        for function in _kept_functions(self.reader, self.parts):
-            for name, line in free_names(function.node).items():
+        for _, names in self._looked_up_later():
+            for name, line in names.items():
                 found.setdefault(name, line)
+        return _uses((n, line, False) for n, line in found.items() if n in self.shared.known)
+
+    def _late_own(self) -> frozenset[Name]:
+        """Names that the cell surely binds before it makes any code that looks them up."""
+        found = {name for name in self.bound if not name.startswith("@")}
+        for node, names in self._looked_up_later():
+            found -= names.keys() - self.record.born.get(node, frozenset())
+        return frozenset(map(Name, found))
+
+    def _looked_up_later(self) -> Iterator[tuple[ast.AST, dict[str, int]]]:
+        """Functions and generators that the cell leaves, with the globals that they read."""
+        for function in _kept_functions(self.reader, self.parts):
+            yield function.node, free_names(function.node)
         alive = frozenset().union(*self.reached.values()) if self.reached else frozenset()
         for obj, node in self.record.generators:
             if obj in alive:
-                found.update(late_names(node))
-        return _uses((n, line, False) for n, line in found.items() if n in self.shared.known)
+                yield node, late_names(node)
 
     # -- the cell as a whole ------------------------------------------------------------------
 

@@ -912,6 +912,7 @@ class Expressions:
         for obj in made.objs:
             self.record.made[obj] = "a generator"
             self.record.generators.append((obj, node))
+        self.record.bears(node, self.state.bound)
         return made
 
     def read_late(self, names: Iterable[str]) -> Objects:

@@ -100,6 +100,7 @@ class CellFacts:
     reach: the objects that names of this cell may reach when it has ended (`aliases.py`).
     late: global names read inside functions and lambdas that this cell builds as *values* (not
         fragments); whoever uses what the cell wrote may read them.
+    late_own: those names, and perhaps more, that it surely binds before it builds any of them.
     late_writes: the same for globals that such functions may write.
     fragments: what other lanes can replay.
     is_definition: the whole cell consists of fragments (no step).
@@ -131,6 +132,7 @@ class CellFacts:
     settings: frozenset[str] = frozenset(SETTINGS)
     reach: Mapping[Name, frozenset[str]] = field(default_factory=dict)
     late: tuple[Use, ...] = ()
+    late_own: frozenset[Name] = frozenset()
     late_writes: tuple[Use, ...] = ()
     fragments: tuple[Fragment, ...] = ()
     is_definition: bool = False

@@ -38,7 +38,9 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
     real = [use for use in facts.reads if use.name not in facts.passes]
     reading.ask(use for use in real if not _is_spared_draw(use, link))
     reading.ask(Use(name=name, line=1, certainty=Certainty.MAY) for name in lessons)
-    reading.ask((*facts.late, *facts.late_writes), late=True)
+    # Code that is made when a name is bound never sees what the name was before.
+    reading.ask((use for use in facts.late if use.name not in facts.late_own), late=True)
+    reading.ask(facts.late_writes, late=True)
     for fragment in facts.fragments:
         reading.ask((*fragment.late, *fragment.late_writes), late=True)
         reading.may_write((use.name for use in fragment.late_writes), fragment.line)

@@ -5,7 +5,7 @@ write that happens on any path stays a write.
 """
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nbflow.analysis.facts import Effect
@@ -77,8 +77,9 @@ class Record:
     acting: generators that do more than change objects when they are used up → line.
     raised: objects that exceptions carry. acts: what has an effect first, and the line.
     forgotten: containers whose elements may now be anything. settings: what of `SETTINGS` the code
-    may look at. guessed: what unknown calls gave. shown_call: the library's function whose value is
-    what the cell shows, if it was called for a value.
+    may look at. guessed: what unknown calls gave. born: functions and
+    generators made here → the names that were surely bound by then, each time. shown_call: the
+    library's function whose value is what the cell shows, if it was called for a value.
     """
 
     reads: dict[str, tuple[int, bool]] = field(default_factory=dict)
@@ -105,11 +106,17 @@ class Record:
     displays: bool = False
     settings: set[str] = field(default_factory=set)
     guessed: set[str] = field(default_factory=set)
+    born: dict[ast.AST, frozenset[str]] = field(default_factory=dict)
     shown_call: str = ""
 
     def read(self, name: str, line: int, *, sure: bool = True) -> None:
         """A name was asked for before this code surely bound it."""
         _note(self.reads, name, line, sure)
+
+    def bears(self, node: ast.AST, bound: Mapping[str, bool]) -> None:
+        """Code is made that looks names up when it runs. `bound`: names → surely bound by now."""
+        sure = frozenset(name for name, is_sure in bound.items() if is_sure)
+        self.born[node] = self.born.get(node, sure) & sure
 
     def does(self, effect: Effect, what: str, line: int) -> None:
         """A call, or another part of the text, has an effect."""

@@ -338,6 +338,7 @@ class Statements(KnownCalls):
             home=self.shared.home,
         )
         self.record.built.append(function)
+        self.record.bears(node, self.state.bound)
         # A function is an object as well: it has attributes, defaults, variables of its own.
         objects = frozenset({self.site(node, ".function")})
         self.record.hold(objects, kept)

@@ -313,6 +313,43 @@ FUNCTIONS = [
         needs={(0, 2), (1, 2)},
     ),
     miss(
+        "closures look a loop variable of their own loop up",
+        "for i in [7]:\n    print(i)",
+        "fs = []\nfor i in [1, 2]:\n    fs.append(lambda: i)",
+        "print(fs[0]())",
+        needs={(1, 2)},
+    ),
+    miss(
+        "closures look a loop variable up before its loop",
+        "i = 7",
+        "fs = [lambda: i]\nprint(fs[0]())\nfor i in [][:1]:\n    fs.append(lambda: i)",
+        "print(fs[0]())",
+        needs={(0, 1), (0, 2), (1, 2)},
+    ),
+    miss(
+        "closures that are kept by nobody below look a loop variable up",
+        "for i in [7]:\n    print(i)",
+        "fs = []\nfor i in [1, 2]:\n    fs.append(lambda: i)\nprint(fs[0]())",
+        "print(1)",
+        needs=set(),
+        free={(0, 1)},
+    ),
+    miss(
+        "a generator looks a loop variable of its own loop up",
+        "for i in [7]:\n    print(i)",
+        "total = 0\nfor i in [1, 2]:\n    g = (i for _ in [1, 2])\n    total += sum(g)",
+        "print(total)",
+        needs={(1, 2)},
+        free={(0, 1), (0, 2)},
+    ),
+    miss(
+        "a closure looks up what only some path binds",
+        "k = 1",
+        "if len('ab') == 3:\n    k = 2\nf = lambda: k",
+        "print(f())",
+        needs={(0, 1), (0, 2), (1, 2)},
+    ),
+    miss(
         "a closure counts",
         "def counter():\n    n = 0\n    def more():\n        nonlocal n\n        n += 1\n"
         "        return n\n    return more",
