@@ -22,6 +22,8 @@ def groups(reached: Mapping[str, Objects]) -> tuple[frozenset[str], ...]:
     >>> [sorted(group) for group in groups({"b": frozenset({"in:a"}), "c": frozenset({"new:1"})})]
     [['a', 'b']]
     """
+    if not any(reached.values()):
+        return ()
     parent: dict[str, str] = {}
 
     def find(name: str) -> str:

@@ -4,7 +4,7 @@ bodies, and everything else with suspicion."""
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -792,9 +792,9 @@ class Calls(Expressions):
     def _call_back(self, base: Value | None, given: Arguments, node: ast.Call) -> Objects:
         """Functions among the arguments are called, with parts of the others; returns what they may
         give back."""
-        called = _called_position(node)
         functions = [v for value in given.all() for v in _functions_in(value)]
-        strangers = [v for key in called if (v := given.get(key)) is not None and not v.callables]
+        called = (given.get(key) for key in _called_position(node, given))
+        strangers = [v for v in called if v is not None and not v.callables]
         strangers = [v for v in strangers if v.ref is not None or (not v.type and v.objs)]
         if not functions and not strangers:
             return NO_OBJECTS
@@ -1072,7 +1072,7 @@ class Calls(Expressions):
         for _ in range(_ROUNDS):
             with calls.entered(key) as call:
                 latest = self._read_function(key[0], symbolic)
-            if calls.left(call, latest, same=_outline(latest) == _outline(call.before)):
+            if calls.left(call, latest, _is_same):
                 return latest
         return self._blunt_summary(symbolic)
 
@@ -1303,6 +1303,10 @@ def _trusted(summary: Summary) -> Summary:
     return replace(summary, record=replace(summary.record, changed=changed))
 
 
+def _is_same(one: Summary, other: Summary) -> bool:
+    return _outline(one) == _outline(other)
+
+
 def _outline(summary: Summary) -> tuple[object, ...]:
     """What counts for two summaries of a recursive function to be the same."""
     record = summary.record
@@ -1353,22 +1357,23 @@ _CALLERS: Final = frozenset(
 )
 """Functions and methods whose first argument is called."""
 
+_CALLED_KEYWORDS: Final = (
+    *("key", "func", "function", "default_factory", "target", "initializer", "converters"),
+)
 
-def _functions_in(value: Value) -> Iterable[Value]:
+
+def _functions_in(value: Value) -> list[Value]:
     """A function, or those in a list or dict of them."""
     parts = [value, *(value.items or ())]
     if value.elem is not None:
         parts += [value.elem, *(value.elem.items or ())]
-    return (part for part in parts if part.callables)
+    return [part for part in parts if part.callables]
 
 
-def _called_position(node: ast.Call) -> tuple[str, ...]:
+def _called_position(node: ast.Call, given: Arguments) -> tuple[str, ...]:
     """Where a call takes functions that it calls."""
-    keys = ("key", "func", "function", "default_factory", "target", "initializer", "converters")
-    match node.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return ("0", *keys) if name in _CALLERS else keys
-    return keys
+    keys = _CALLED_KEYWORDS if given.keywords else ()
+    return ("0", *keys) if last_name(node.func) in _CALLERS else keys
 
 
 def _is_shell(node: ast.expr) -> bool:

@@ -30,9 +30,9 @@ from nbflow.analysis.fragments import (
 from nbflow.analysis.ipython import CellCode, read_code
 from nbflow.analysis.magics import Magics
 from nbflow.analysis.modules import FindSource, Modules, environment_in, imported_by, keep_values
-from nbflow.analysis.nodes import children, walk
+from nbflow.analysis.nodes import children, of_kind, walk
 from nbflow.analysis.recursion import Calls
-from nbflow.analysis.scopes import bindings, declared, free_names, late_names, stored_roots
+from nbflow.analysis.scopes import bindings, declared_global, free_names, late_names, stored_roots
 from nbflow.analysis.sql_cells import table_key
 from nbflow.analysis.state import Record
 from nbflow.analysis.statements import DELETED
@@ -784,9 +784,7 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
     """Names that must be tables for the notebook to run: `sales.loc[…]`, `sales.dropna()`. In
     functions a name may be a parameter."""
     found: set[str] = set()
-    if not any(
-        isinstance(node, ast.Attribute) and node.attr in _ONLY_TABLES for node in walk(tree)
-    ):
+    if not any(node.attr in _ONLY_TABLES for node in of_kind(tree, ast.Attribute)):
         return found  # as in most cells
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -803,49 +801,45 @@ def _used_as_tables(tree: ast.Module) -> set[str]:
 
 def _used(tree: ast.Module) -> Iterator[str]:
     """Names that are looked up, also in magics and texts."""
-    for node in walk(tree):
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                yield node.id
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from _WORD.findall(node.value)
+    for name in of_kind(tree, ast.Name):
+        if isinstance(name.ctx, ast.Load):
+            yield name.id
+    for text in of_kind(tree, ast.Constant):
+        if isinstance(text.value, str):
+            yield from _WORD.findall(text.value)
 
 
 def _methods(tree: ast.Module) -> set[str]:
     """Names of all methods of the classes in a cell."""
-    classes = (node for node in walk(tree) if isinstance(node, ast.ClassDef))
-    functions = (inner for one in classes for inner in one.body)
+    functions = (inner for one in of_kind(tree, ast.ClassDef) for inner in one.body)
     return {f.name for f in functions if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def _renames_index(tree: ast.Module) -> bool:
     """`df.index.name = …`: an index is named in place."""
-    for node in walk(tree):
-        match node:
-            case ast.Attribute(
-                value=ast.Attribute(attr="index" | "columns"),
-                attr="name" | "names",
-                ctx=ast.Store(),
-            ):
-                return True
-            case ast.Call(
-                func=ast.Attribute(
-                    value=ast.Attribute(attr="index" | "columns"),
-                    attr="rename" | "set_names" | "set_levels",
-                ),
-                keywords=[*keywords],
-            ) if any(keyword.arg == "inplace" for keyword in keywords):
-                return True
-    return False
+    named = (
+        node.value
+        for node in of_kind(tree, ast.Attribute)
+        if node.attr in ("name", "names") and isinstance(node.ctx, ast.Store)
+    )
+    renamed = (
+        call.func.value
+        for call in of_kind(tree, ast.Call)
+        if any(keyword.arg == "inplace" for keyword in call.keywords)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("rename", "set_names", "set_levels")
+    )
+    return any(
+        isinstance(owner, ast.Attribute) and owner.attr in ("index", "columns")
+        for owner in (*named, *renamed)
+    )
 
 
 def _declared_globals(tree: ast.Module) -> list[str]:
-    return [
-        name
-        for node in walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for name in declared(node, ast.Global)
-    ]
+    functions: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
+    functions += of_kind(tree, ast.FunctionDef)
+    functions += of_kind(tree, ast.AsyncFunctionDef)
+    return [name for function in functions for name in declared_global(function)]
 
 
 def _as_parameter(value: Value) -> Value:

@@ -36,13 +36,14 @@ class FileEdge:
 def file_uses(link: CellLink) -> list[FileUse]:
     """Files that a cell's text names, and those that runs have seen it touch."""
     facts = link.facts
+    told = [(use, False) for use in facts.reads if kind_of(use.name) is NameKind.FILE]
+    told += [(use, True) for use in facts.writes if kind_of(use.name) is NameKind.FILE]
+    told += [(use, False) for use in _read_by_imports(link)]
     seen = [
         (Use(name=lesson.name, line=1, certainty=Certainty.MAY), lesson.what == "writes")
         for lesson in link.lessons
-        if lesson.what in ("reads", "writes")
+        if lesson.what in ("reads", "writes") and kind_of(lesson.name) is NameKind.FILE
     ]
-    told = [*((use, False) for use in facts.reads), *((use, True) for use in facts.writes)]
-    told += [(use, False) for use in _read_by_imports(link)]
     return [
         FileUse(
             step=link.key or "",
@@ -52,7 +53,6 @@ def file_uses(link: CellLink) -> list[FileUse]:
             sure=use.certainty is Certainty.SURE,
         )
         for use, writes in (*told, *seen)
-        if kind_of(use.name) is NameKind.FILE
     ]
 
 

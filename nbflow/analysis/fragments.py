@@ -17,7 +17,7 @@ from nbflow.analysis.expressions import Home
 from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.foreign_sql import is_foreign_setting
 from nbflow.analysis.magics import Magics
-from nbflow.analysis.nodes import walk
+from nbflow.analysis.nodes import of_kind, walk
 from nbflow.analysis.scopes import (
     bound_names,
     free_names,
@@ -576,13 +576,15 @@ def _stores_on_class(node: ast.AST, name: str, own: set[str]) -> bool:
 def changed_attributes(tree: ast.AST) -> set[str]:
     """Attributes whose value is changed somewhere: `x.items.append(1)`, `x.table[k] = v`."""
     found: set[str] = set()
-    for node in walk(tree):
-        match node:
-            case ast.Subscript(value=ast.Attribute(attr=name), ctx=ast.Store() | ast.Del()):
-                found.add(name)
-            case ast.AugAssign(target=ast.Attribute(attr=name)):
-                found.add(name)
-            case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name), attr=method)):
+    for place in of_kind(tree, ast.Subscript):
+        if isinstance(place.value, ast.Attribute) and not isinstance(place.ctx, ast.Load):
+            found.add(place.value.attr)
+    for change in of_kind(tree, ast.AugAssign):
+        if isinstance(change.target, ast.Attribute):
+            found.add(change.target.attr)
+    for call in of_kind(tree, ast.Call):
+        match call.func:
+            case ast.Attribute(value=ast.Attribute(attr=name), attr=method):
                 if method not in _LOOKS:
                     found.add(name)
     return found

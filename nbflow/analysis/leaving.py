@@ -75,13 +75,13 @@ class _Leaving:
         for name in self.binds:
             self.standing.aliases.leave(name)
         index, live = self.link.cell.index, self.standing.liveness.is_live_below
-        for group in facts.aliases_among([name for name in facts.bound if live(name, index)]):
+        groups = [*facts.aliases_among([name for name in facts.bound if live(name, index)])]
+        groups += [shared] if (shared := untold(self.link.lessons, facts)) else []
+        for group in groups:
             self._join(group, load)
-        if shared := untold(self.link.lessons, facts):
-            self._join(shared, load)
-        self._make_versions(self._load())
-        groups = {self.standing.aliases.of(n) for n in self.link.left.keys() | self.link.spared}
-        self.link.together |= {group for group in groups if len(group) > 1}
+        self._make_versions(self._load() if groups else load)
+        together = {self.standing.aliases.of(n) for n in self.link.left.keys() | self.link.spared}
+        self.link.together |= {group for group in together if len(group) > 1}
         shown = self.standing.sharing.shows
         self.link.unseen |= {g for g in self.link.together if not shown(g, self.link.cell.index)}
 

@@ -1,19 +1,27 @@
-"""The nodes of a syntax tree. Every cell's tree is walked a dozen times, for one question each: so
-it is laid out once, when it has been parsed."""
+"""The nodes of a syntax tree. Every cell's tree is asked a dozen questions, most of them about
+few kinds of nodes: so it is laid out once, when it has been parsed, with its nodes by kind."""
 
 import ast
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
-_ASIDE: Final = frozenset({"ctx", "op", "ops", "id", "attr", "kind", "lineno", "type_comment"})
+_ASIDE: Final = frozenset(
+    {
+        *("ctx", "op", "ops", "id", "attr", "kind", "lineno", "type_comment", "arg", "module"),
+        *("level", "simple", "is_async", "conversion", "rest", "kwd_attrs", "tag"),
+    }
+)
 """Fields that hold no nodes, or only such as say how another is used: `Load`, `Add`."""
 
 _FIELDS: Final = {
     kind: tuple(field for field in kind._fields if field not in _ASIDE)
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
-}
+} | dict.fromkeys((ast.Constant, ast.MatchSingleton, ast.Global, ast.Nonlocal, ast.alias), ())
 _LAID_OUT: Final = "nbflow_nodes"
+_BY_KIND: Final = "nbflow_kinds"
+
+Node = TypeVar("Node", bound=ast.AST)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -29,14 +37,15 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def lay_out(tree: ast.Module) -> None:
-    """Keep with a tree, and with each of its statements, what `walk` gives of it. From then on
-    nobody may change it."""
+    """Keep with a tree, and with each of its statements, what `walk` gives of it, and with the tree
+    what `of_kind` gives. From then on nobody may change it."""
     everything: list[ast.AST] = [tree]
     for statement in tree.body:
         inside = _traversed(statement)
         setattr(statement, _LAID_OUT, inside)
         everything += inside
     setattr(tree, _LAID_OUT, everything)
+    setattr(tree, _BY_KIND, _by_kind(everything))
 
 
 def walk(tree: ast.AST) -> Sequence[ast.AST]:
@@ -50,11 +59,35 @@ def walk(tree: ast.AST) -> Sequence[ast.AST]:
     return _traversed(tree) if known is None else known
 
 
+def of_kind(tree: ast.AST, kind: type[Node]) -> Sequence[Node]:
+    """The nodes of exactly that kind among those that `walk` gives, in the order of the text.
+
+    >>> [node.id for node in of_kind(ast.parse("f(a, g(b)).c"), ast.Name)]
+    ['f', 'a', 'g', 'b']
+    """
+    kinds: dict[type[ast.AST], list[Node]] | None = getattr(tree, _BY_KIND, None)
+    if kinds is not None:
+        return kinds.get(kind, ())
+    return [node for node in walk(tree) if type(node) is kind]
+
+
+def _by_kind(nodes: Sequence[ast.AST]) -> dict[type[ast.AST], list[ast.AST]]:
+    found: dict[type[ast.AST], list[ast.AST]] = {}
+    for node in nodes:
+        known = found.get(type(node))
+        if known is None:
+            found[type(node)] = [node]
+        else:
+            known.append(node)
+    return found
+
+
 def _traversed(tree: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         found.append(node)
-        waiting += reversed(children(node))
+        if _FIELDS[type(node)]:
+            waiting += reversed(children(node))
     return found

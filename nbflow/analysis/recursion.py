@@ -6,7 +6,7 @@ such a circle is doubtful until its first member (the one that was entered first
 then is it kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,6 +15,9 @@ from nbflow.analysis.values import Function, Value
 
 CallKey = tuple[Function, tuple[tuple[str, Value], ...]]
 """A function with the kinds of its arguments."""
+
+IsSame = Callable[[Summary, Summary], bool]
+"""Whether a round found no more than the one before."""
 
 _NOWHERE = 1_000_000
 
@@ -70,12 +73,12 @@ class Calls:
         yield call
         del self.running[key]
 
-    def left(self, call: Running, latest: Summary, *, same: bool) -> bool:
+    def left(self, call: Running, latest: Summary, is_same: IsSame) -> bool:
         """A round has ended; returns whether it was the last one for this call."""
         if call.lowest > call.position:
             self._keep(call.key, latest)
             return True
-        self.moved = self.moved or not same
+        self.moved = self.moved or not is_same(latest, call.before)
         self.found[call.key] = latest
         if call.lowest < call.position:
             self.doubtful[call.key] = (latest, call.lowest)

@@ -4,19 +4,20 @@ Python decides by the text alone whether a name in a function is local, so this 
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from nbflow.analysis.nodes import children, walk
+from nbflow.analysis.nodes import children, of_kind, walk
 
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BINDERS = (
-    *(ast.Name, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
     *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
 )
-"""What may bind names."""
+"""What may bind names, beside names themselves."""
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _INNER = (*_SCOPES, *_COMPREHENSIONS)
@@ -41,6 +42,11 @@ def body_of(node: Callable_) -> list[ast.stmt]:
     return node.body
 
 
+def _inside(node: Callable_) -> Sequence[ast.AST]:
+    """What runs when a function is called, for those who only look at it."""
+    return [node.body] if isinstance(node, ast.Lambda) else node.body
+
+
 def bound_names(statements: Iterable[ast.AST]) -> set[str]:
     """Names that statements bind in their own scope (walrus in comprehensions included).
 
@@ -59,25 +65,35 @@ def bindings(statements: Iterable[ast.AST]) -> list[str]:
 def _bindings_of(statement: ast.AST) -> tuple[str, ...]:
     nodes = walk(statement)
     if any(isinstance(node, _INNER) for node in nodes):
-        nodes = [*_in_its_scope(statement)]
-    return tuple(name for node in nodes if isinstance(node, _BINDERS) for name in _bound_by(node))
+        nodes = _in_its_scope(statement)
+    found: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                found.append(node.id)
+        elif isinstance(node, _BINDERS):
+            found += _bound_by(node)
+    return tuple(found)
 
 
-def _in_its_scope(node: ast.AST) -> Iterator[ast.AST]:
+def _in_its_scope(statement: ast.AST) -> list[ast.AST]:
     """The node and all below it that stands in the same scope, and what comprehensions bind there:
     the targets of walrus."""
-    yield node
-    if isinstance(node, _COMPREHENSIONS):
-        yield from (inner.target for inner in walk(node) if isinstance(inner, ast.NamedExpr))
-        return
-    for part in outer_expressions(node) if isinstance(node, _SCOPES) else children(node):
-        yield from _in_its_scope(part)
+    found: list[ast.AST] = []
+    waiting = [statement]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if isinstance(node, _COMPREHENSIONS):
+            found += [inner.target for inner in of_kind(node, ast.NamedExpr)]
+        else:
+            inner = outer_expressions(node) if isinstance(node, _SCOPES) else children(node)
+            waiting += reversed([*inner])
+    return found
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            yield name
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
         case ast.Import(names=aliases):
@@ -108,38 +124,49 @@ def outer_expressions(node: ast.AST) -> Iterator[ast.expr]:
     yield from (default for default in node.args.kw_defaults if default is not None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """What a function's own statements say of its variables, and whether they yield."""
+
+    local: frozenset[str]
+    declared_global: frozenset[str]
+    yields: bool
+
+
 @lru_cache(maxsize=4096)
-def declared(node: Callable_, kind: type[ast.Global] | type[ast.Nonlocal]) -> frozenset[str]:
-    """Names that a function's own statements declare `global` (or `nonlocal`)."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = list(body_of(node))
+def _scope(node: Callable_) -> _Scope:
+    shared: dict[type[ast.AST], set[str]] = {ast.Global: set(), ast.Nonlocal: set()}
+    yields = False
+    waiting: list[ast.AST] = [*_inside(node)]
     while waiting:
         current = waiting.pop()
-        if isinstance(current, ast.Global | ast.Nonlocal) and isinstance(current, kind):
-            found.update(current.names)
+        if isinstance(current, ast.Global | ast.Nonlocal):
+            shared[type(current)].update(current.names)
+        elif isinstance(current, ast.Yield | ast.YieldFrom):
+            yields = True
         if not isinstance(current, _SCOPES):
-            waiting.extend(children(current))
-    return frozenset(found)
+            waiting += children(current)
+    names = bound_names(_inside(node)) | {argument.arg for argument in parameters(node)}
+    return _Scope(
+        local=frozenset(names.difference(*shared.values())),
+        declared_global=frozenset(shared[ast.Global]),
+        yields=yields,
+    )
 
 
-@lru_cache(maxsize=4096)
+def declared_global(node: Callable_) -> frozenset[str]:
+    """Names that a function's own statements declare `global`."""
+    return _scope(node).declared_global
+
+
 def local_names(node: Callable_) -> frozenset[str]:
     """The local variables of a function: its parameters and what it binds."""
-    names = bound_names(body_of(node)) | {argument.arg for argument in parameters(node)}
-    return frozenset(names - declared(node, ast.Global) - declared(node, ast.Nonlocal))
+    return _scope(node).local
 
 
-@lru_cache(maxsize=4096)
 def is_generator(node: Callable_) -> bool:
     """Whether calling the function makes a generator."""
-    waiting: list[ast.AST] = list(body_of(node))
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, ast.Yield | ast.YieldFrom):
-            return True
-        if not isinstance(current, _SCOPES):
-            waiting.extend(children(current))
-    return False
+    return _scope(node).yields
 
 
 def free_names(node: ast.AST) -> dict[str, int]:
@@ -164,8 +191,8 @@ def _free(
         if not outermost:
             for outer in outer_expressions(node):
                 _free(outer, known, found)
-        inner = (known - declared(node, ast.Global)) | local_names(node)
-        for child in body_of(node):
+        inner = (known - declared_global(node)) | local_names(node)
+        for child in _inside(node):
             _free(child, inner, found)
         return
     if isinstance(node, ast.ClassDef):

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from nbflow.analysis.facts import CellFacts, Certainty
 from nbflow.analysis.ipython import read_code
-from nbflow.analysis.nodes import walk
+from nbflow.analysis.nodes import of_kind, walk
 from nbflow.core.graph import Learned, Lesson
 from nbflow.core.names import Name, NameKind, kind_of
 from nbflow.core.notebook import Cell, Notebook
@@ -244,12 +244,11 @@ def mentioned_in(source: str) -> frozenset[Name]:
     code = read_code(source)
     if code.tree is None or code.source != source:  # magics: all words
         return frozenset(map(Name, _WORD.findall(source)))
-    nodes = walk(code.tree)
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    called = {id(node.func) for node in of_kind(code.tree, ast.Call)}
     return frozenset(
         Name(node.id)
-        for node in nodes
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called
+        for node in of_kind(code.tree, ast.Name)
+        if isinstance(node.ctx, ast.Load) and id(node) not in called
     )
 
 

@@ -28,6 +28,7 @@ _RULES: Final = "a table with constraints, defaults or indexes"
 _PURE: Final = frozenset(
     {ObjectKind.MACRO, ObjectKind.SCHEMA, ObjectKind.TYPE, ObjectKind.SETTING, ObjectKind.VARIABLE}
 )
+_VIEW: Final = f"{ObjectKind.VIEW.value}/"
 _COMPUTED: Final = frozenset({ObjectKind.TYPE, ObjectKind.VARIABLE})
 """Made of a value that is worked out once: where that takes more than its text, it is state."""
 
@@ -346,7 +347,7 @@ def _may_be_table(value: Value) -> bool:
 
 def view_key(table: str) -> str:
     """Where a view's text is kept, beside its name among the tables."""
-    return f"{ObjectKind.VIEW.value}/{table}"
+    return _VIEW + table
 
 
 def fold(name: str) -> str:

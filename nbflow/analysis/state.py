@@ -135,6 +135,8 @@ class Record:
 
     def hold(self, holders: Objects, held: Objects) -> None:
         """From now on the holders may contain the held objects."""
+        if not held:
+            return
         for holder in holders:
             if held - {holder}:
                 self.holds.setdefault(holder, set()).update(held - {holder})

@@ -15,7 +15,7 @@ from nbflow.analysis.nodes import walk
 from nbflow.analysis.scopes import (
     body_of,
     bound_names,
-    declared,
+    declared_global,
     free_names,
     is_generator,
     local_names,
@@ -485,7 +485,7 @@ class Statements(KnownCalls):
             "function",
             f"{place}:",
             local_names(function.node),
-            declared(function.node, ast.Global),
+            declared_global(function.node),
             parent=function.frame,
         )
 

@@ -35,6 +35,7 @@ class StepMaker:
         """The step of a group."""
         links = group.links
         files = [use for link in links for use in file_uses(link)]
+        any_file = any(use.name == ANY_FILE for use in files)
         replays = in_order({defined for link in links for defined in link.replays})
         writes = _unique(name for link in links for name in link.left)
         needed = {name for name in writes if (group.key, name) in self.read}
@@ -68,7 +69,7 @@ class StepMaker:
             replays=tuple(replay_of(defined) for defined in replays),
             files_read=_paths(files, writes=False),
             files_written=_paths(files, writes=True),
-            any_file=any(use.name == ANY_FILE for use in files),
+            any_file=any_file,
             effects=tuple(sorted(e.value for e in group.effects() - _INNER)),
             outside_effects=bool(group.effects() & OUTSIDE),
             guard=may_stop(group),
@@ -77,7 +78,7 @@ class StepMaker:
             knows_folder=any(use.name in _FOLDER for ln in links for use in ln.facts.reads),
             parameters=_unique(n for d in replays if d.parameter for n in d.fragment.names),
             modules=_modules(group, replays),
-            never_reuse=_never_reuse(group, self.lanes[group.key]),
+            never_reuse=_never_reuse(group, self.lanes[group.key], any_file=any_file),
         )
 
     def _source(self, link: CellLink) -> str:
@@ -164,6 +165,8 @@ def may_stop(group: Group) -> bool:
 
 def options_of(group: Group) -> StepOptions:
     """The options of all cells of a step, the strongest of each."""
+    if len(group.links) == 1 and not group.first.tags.raises_exception:
+        return group.first.tags.options
     parts = [link.tags.options for link in group.links]
     return StepOptions(
         retries=max(part.retries for part in parts),
@@ -257,7 +260,7 @@ _FOLDER = frozenset({"@cwd", "@sys.path"})
 # -- reuse ---------------------------------------------------------------------------------------
 
 
-def _never_reuse(group: Group, lane: str | None) -> str | None:
+def _never_reuse(group: Group, lane: str | None, *, any_file: bool) -> str | None:
     """Why a step's results cannot be used again, or None."""
     effects = group.effects()
     if lane is not None:
@@ -267,7 +270,7 @@ def _never_reuse(group: Group, lane: str | None) -> str | None:
     for effect, why in _DIFFERS.items():
         if effect in effects:
             return why + _first_act(group, effect)
-    for link in group.links:
+    for link in group.links if any_file else ():
         for use in file_uses(link):
             if use.name == ANY_FILE:
                 where = f"cell {link.facts.index + 1} line {use.line}"

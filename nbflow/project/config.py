@@ -64,7 +64,7 @@ def with_defaults(options: StepOptions, tags: tuple[str, ...], config: Config) -
         changes["timeout"] = config.timeout
     if config.retries is not None and "retries" not in said:
         changes["retries"] = config.retries
-    return replace(options, **changes)
+    return replace(options, **changes) if changes else options
 
 
 def parse_size(text: str) -> int:

@@ -87,12 +87,14 @@ class Opened:
                 learned=self.holding(learned),
                 one_lane=one_lane,
             )
-        doubted = self._doubted if self._changes_paths() else (lambda step: step)
-        steps = tuple(
-            replace(doubted(step), options=with_defaults(step.options, step.tags, self.config))
-            for step in graph.steps
-        )
+        steps = tuple(self._configured(step) for step in graph.steps)
+        if self._changes_paths():
+            steps = tuple(self._doubted(step) for step in steps)
         return replace(graph, steps=steps, diagnostics=(*self.diagnostics, *graph.diagnostics))
+
+    def _configured(self, step: Step) -> Step:
+        options = with_defaults(step.options, step.tags, self.config)
+        return step if options is step.options else replace(step, options=options)
 
     def _doubted(self, step: Step) -> Step:
         """Where the notebook says where modules lie, nobody else knows whether one changed."""
@@ -238,14 +240,19 @@ def understand(
 @contextmanager
 def _collecting_later() -> Iterator[None]:
     """Nearly all that analysis makes is kept: Python's collector would go through it again and
-    again and find nothing, which is a third of the time. Of two threads that are here at once, the
-    first to leave lets it work again."""
+    again and find nothing, which is a third of the time. So it counts as old from the beginning,
+    which freezing and unfreezing does without a look at it; not in a process that keeps something
+    frozen. Of two threads that are here at once, the first to leave lets the collector work again.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
