@@ -323,7 +323,8 @@ class Calls(Expressions):
     def may_count(self, value: Value, node: ast.AST) -> None:
         """What a library that counts has made may make more of it, but not by methods that are
         named as its functions that do not."""
-        if not any(FOREIGN in obj or obj[3:] in self.shared.foreign for obj in value.objs):
+        foreign = self.shared.foreign
+        if not value.objs or not any(FOREIGN in o or o[3:] in foreign for o in value.objs):
             return
         modules = {known.ref for known in self.shared.globals.values() if known.ref is not None}
         libraries = {module.partition(".")[0] for module in modules}
@@ -449,6 +450,8 @@ class Calls(Expressions):
     def _changed_by_keyword(self, base: Value | None, given: Arguments, line: int) -> None:
         if given.rest is not None and base is not None and base.type in TABLES:
             self.change(base, line, sure=False)  # `**options` may bring `inplace=True`
+        if not given.keywords:
+            return
         inplace = given.keywords.get("inplace")
         if inplace is not None and base is not None and inplace.text != "False":
             self.change(base, line)

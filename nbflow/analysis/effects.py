@@ -191,16 +191,15 @@ class Effects:
     def _of_type(
         self, table: Mapping[str, Mapping[str, Rule]], type: str, name: str
     ) -> Rule | None:
+        default: Rule | None = None
         for kind in (type, *self.parents.get(type, ())):
             rules = table.get(kind, {})
             if name in rules:
                 return rules[name]
             if name.startswith("plot") and "plot*" in rules:
                 return rules["plot*"]
-        for kind in (type, *self.parents.get(type, ())):
-            if "*" in table.get(kind, {}):
-                return table[kind]["*"]
-        return None
+            default = default or rules.get("*")
+        return default
 
 
 _FOUND: Final = "Found"

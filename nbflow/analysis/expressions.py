@@ -49,11 +49,15 @@ from nbflow.core.sql import SqlText
 
 T = TypeVar("T")
 
-_BUILTINS: Final = frozenset(dir(builtins)) | {"display", "get_ipython"}
 _SHELL_STATE: Final = re.compile(
     r"__annotations__|_{1,3}|_i{1,3}|_ih|_oh|_dh|_i?\d+|In|Out|__main__|__session__"
 )
 _MODULE_NAMES: Final = {"__name__": "__main__"}
+_BUILTINS: Final = {
+    name: Value(ref="IPython.display.display" if name == "display" else f"builtins.{name}")
+    for name in (*dir(builtins), "display", "get_ipython")
+    if name not in _MODULE_NAMES and not _SHELL_STATE.fullmatch(name)
+}
 _NUMERIC: Final = frozenset({"int", "float", "number", "bool", "complex"})
 _SEQUENCES: Final = frozenset({"list", "tuple", "deque"})
 DICTS: Final = frozenset({"dict", "defaultdict", "Counter", "OrderedDict"})
@@ -326,13 +330,14 @@ class Expressions:
         return value if value is not None else self.base(name)
 
     def _unbound(self, name: str, line: int) -> Value:
+        known = _BUILTINS.get(name)
+        if known is not None:
+            return known
         if name in _MODULE_NAMES:
             return Value(type="str", text=_MODULE_NAMES[name], exact=True)
         if _SHELL_STATE.fullmatch(name):
             self.one_lane(f"`{name}` is a state of the kernel, not of the notebook", line)
             return UNKNOWN
-        if name in _BUILTINS:
-            return Value(ref="IPython.display.display" if name == "display" else f"builtins.{name}")
         self.record.read(name, line)
         return Value(objs=frozenset({incoming(name)}))
 
@@ -396,6 +401,8 @@ class Expressions:
         self, node: ast.AST, type: str, *, weak: Objects = NO_OBJECTS, elem: Value | None = None
     ) -> Value:
         """A fresh value made at a place."""
+        if type in IMMUTABLE:
+            return Value(type=type)
         return self.holding_cells(fresh(type, self.site(node), weak=weak, elem=elem))
 
     def holding_cells(self, value: Value) -> Value:

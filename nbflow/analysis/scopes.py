@@ -12,15 +12,17 @@ from nbflow.analysis.nodes import children, of_kind, walk
 
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-_BINDERS = (
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
-    *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
-)
-"""What may bind names, beside names themselves."""
+_BLOCKS = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+_SCOPES = _BLOCKS | {ast.Lambda}
+_COMPREHENSIONS = frozenset({ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp})
+_BINDERS = _BLOCKS | {
+    *(ast.Name, ast.Import, ast.ImportFrom, ast.ExceptHandler),
+    *(ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+}
+"""What may bind names."""
 
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_INNER = (*_SCOPES, *_COMPREHENSIONS)
+_BIND_INSIDE = _BLOCKS | _COMPREHENSIONS | {ast.NamedExpr}
+"""Without these below it, all that a statement binds stands in its own scope."""
 
 
 def parameters(node: Callable_) -> Iterator[ast.arg]:
@@ -64,16 +66,9 @@ def bindings(statements: Iterable[ast.AST]) -> list[str]:
 @lru_cache(maxsize=4096)
 def _bindings_of(statement: ast.AST) -> tuple[str, ...]:
     nodes = walk(statement)
-    if any(isinstance(node, _INNER) for node in nodes):
+    if not _BIND_INSIDE.isdisjoint(map(type, nodes)):
         nodes = _in_its_scope(statement)
-    found: list[str] = []
-    for node in nodes:
-        if isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                found.append(node.id)
-        elif isinstance(node, _BINDERS):
-            found += _bound_by(node)
-    return tuple(found)
+    return tuple(name for node in nodes if type(node) in _BINDERS for name in _bound_by(node))
 
 
 def _in_its_scope(statement: ast.AST) -> list[ast.AST]:
@@ -84,15 +79,21 @@ def _in_its_scope(statement: ast.AST) -> list[ast.AST]:
     while waiting:
         node = waiting.pop()
         found.append(node)
-        if isinstance(node, _COMPREHENSIONS):
+        if type(node) in _COMPREHENSIONS:
             found += [inner.target for inner in of_kind(node, ast.NamedExpr)]
         else:
-            inner = outer_expressions(node) if isinstance(node, _SCOPES) else children(node)
+            inner = outer_expressions(node) if type(node) in _SCOPES else children(node)
             waiting += reversed([*inner])
     return found
 
 
-def _bound_by(node: ast.AST) -> Iterator[str]:
+def _bound_by(node: ast.AST) -> Iterable[str]:
+    if isinstance(node, ast.Name):  # most of them
+        return () if isinstance(node.ctx, ast.Load) else (node.id,)
+    return _named_by(node)
+
+
+def _named_by(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
@@ -136,21 +137,24 @@ class _Scope:
 @lru_cache(maxsize=4096)
 def _scope(node: Callable_) -> _Scope:
     shared: dict[type[ast.AST], set[str]] = {ast.Global: set(), ast.Nonlocal: set()}
-    yields = False
+    names = {argument.arg for argument in parameters(node)}
+    kinds: set[type[ast.AST]] = set()
     waiting: list[ast.AST] = [*_inside(node)]
     while waiting:
         current = waiting.pop()
+        kinds.add(type(current))
         if isinstance(current, ast.Global | ast.Nonlocal):
             shared[type(current)].update(current.names)
-        elif isinstance(current, ast.Yield | ast.YieldFrom):
-            yields = True
-        if not isinstance(current, _SCOPES):
+        elif type(current) in _BINDERS:
+            names.update(_bound_by(current))
+        if type(current) not in _SCOPES:
             waiting += children(current)
-    names = bound_names(_inside(node)) | {argument.arg for argument in parameters(node)}
+    if not kinds.isdisjoint(_SCOPES | _COMPREHENSIONS):  # they have names of their own
+        names = {argument.arg for argument in parameters(node)} | bound_names(_inside(node))
     return _Scope(
         local=frozenset(names.difference(*shared.values())),
         declared_global=frozenset(shared[ast.Global]),
-        yields=yields,
+        yields=not kinds.isdisjoint((ast.Yield, ast.YieldFrom)),
     )
 
 
@@ -198,7 +202,7 @@ def _free(
     if isinstance(node, ast.ClassDef):
         _free_in_class(node, known, found, outermost=outermost)
         return
-    if isinstance(node, _COMPREHENSIONS):
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
         targets = (n for g in node.generators for n in walk(g.target))
         known |= {target.id for target in targets if isinstance(target, ast.Name)}
     for part in children(node):

@@ -14,6 +14,7 @@ cells of those that they were made from (`Shared.cells_are_shared`).
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 Objects = frozenset[str]
@@ -61,6 +62,7 @@ _NO_SETTINGS: Final = frozenset({"function", "method", "class", "module", "Gener
 _NUMBERS: Final = frozenset({"number", "scalar", "float", "complex"})
 
 
+@lru_cache(maxsize=256)
 def settings_of_type(kind: str) -> frozenset[str]:
     """The settings that working with a value of a type, or showing it, may depend on.
 

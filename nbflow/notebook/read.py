@@ -330,11 +330,14 @@ def _refuse_bad_cells(cells: list[Any], path: str) -> None:
         )
 
 
+_KINDS: Final = tuple(CellKind)
+
+
 def _cell_errors(index: int, cell: Any) -> Iterable[Diagnostic]:
     if not isinstance(cell, dict):
         yield _cell_error(index, f"is a {type(cell).__name__}, not a cell")
         return
-    if cell.get("cell_type") not in list(CellKind):
+    if cell.get("cell_type") not in _KINDS:
         yield _cell_error(index, f"has the unknown type {_short(cell.get('cell_type'))}")
     if not _is_text(cell.get("source")):
         yield _cell_error(index, f"has no text: its source is {_short(cell.get('source'))}")
