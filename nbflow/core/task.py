@@ -73,11 +73,17 @@ class StagedBlob:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
     """A request to the keeper: put a staged file (or what is made of a hand) into the store of
-    `root`, durably."""
+    `root`, durably.
+
+    `prepare`: only make ready what can be for the case that this is asked, or (`forget`) do so no
+    more; neither is answered. passing: columns that are expected to be replaced before.
+    """
 
     number: int
     staged: StagedBlob
     root: str
+    what: Literal["store", "prepare", "forget"] = "store"
+    passing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,16 +16,14 @@ store, which are made from them behind the run.
 import os
 import pickle
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from nbflow.core.errors import StoreError
 from nbflow.inside import mapped
-from nbflow.inside.mapped import MappedFile, Span
+from nbflow.inside.mapped import MappedFile, Span, overlap
 from nbflow.inside.seal import Seal
 
 SUFFIX: Final = ".hand"
@@ -52,7 +50,7 @@ class _Layout:
     digests: list[tuple[int, Span, bytes]] = field(default_factory=list)
 
     def add(self, buffer: memoryview, digests: Mapping[Place, bytes]) -> None:
-        place = (_address(buffer), buffer.nbytes)
+        place = (mapped.address(buffer), buffer.nbytes)
         number, span = self._linked(place) or self._written(buffer)
         self.spans.append((number, span))
         for (start, size), digest in digests.items():
@@ -67,7 +65,7 @@ class _Layout:
         file, span = found
         number = self._link(file)
         # What two columns share lazily must be two columns for the reader: he cannot know.
-        taken = any(other == number and _overlap(span, one) for other, one in self.spans)
+        taken = any(other == number and overlap(span, one) for other, one in self.spans)
         return None if number is None or taken else (number, span)
 
     def _link(self, file: MappedFile) -> int | None:
@@ -126,14 +124,14 @@ def read(path: Path, *, seal: Seal, trusting: bool = True) -> tuple[bytes, list[
         PickleForbidden: the project forbids pickles.
     """
     try:
-        whole, file = mapped.map_file(path)
+        whole, file = mapped.map_file(path, own=not trusting)
         if bytes(whole[: len(_MAGIC)]) != _MAGIC:
             raise StoreError(f"{path} is no table on its way between steps")
         (length,) = _LENGTH.unpack(whole[len(_MAGIC) : len(_MAGIC) + _LENGTH.size])
         begin = len(_MAGIC) + _LENGTH.size
         head: Any = pickle.loads(seal.open(bytes(whole[begin : begin + length])))
         payload, links, spans, digests = head
-        files = [(whole, file), *(mapped.map_file(_part(path, n + 1)) for n in range(links))]
+        files = [(whole, file), *_parts(path, links, own=not trusting)]
     except (OSError, ValueError, struct.error) as error:
         raise StoreError(f"a table on its way between steps, {path}: {error}") from error
     start = _padded(begin + length)
@@ -165,16 +163,12 @@ def _part(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
 
 
-def _overlap(one: Span, other: Span) -> bool:
-    return one.offset < other.offset + other.size and other.offset < one.offset + one.size
+def _parts(path: Path, count: int, *, own: bool) -> Iterator[tuple[memoryview, MappedFile]]:
+    return (mapped.map_file(_part(path, n + 1), own=own) for n in range(count))
 
 
 def _padded(size: int) -> int:
     return -(-size // _PAGE) * _PAGE
-
-
-def _address(buffer: memoryview) -> int:
-    return int(np.frombuffer(buffer, np.uint8).__array_interface__["data"][0])
 
 
 def _write_all(handle: int, data: "bytes | memoryview", offset: int) -> None:

@@ -4,12 +4,14 @@ A page of such a mapping is the file's until somebody writes to it; then the sys
 that page for this process alone. It also tells which pages are such copies (`/proc/self/pagemap`),
 so what was never written to is known for certain, without a look at its bytes: it needs no digest
 and no second file. Where the system does not tell, everything counts as written to.
+
+What a process found out about a file it knows as long as it has the file mapped somewhere.
 """
 
 import mmap
 import os
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,19 +31,33 @@ class Span(NamedTuple):
     size: int
 
 
+def overlap(one: Span, other: Span) -> bool:
+    """Whether two stretches of a file have a byte in common."""
+    return one.offset < other.offset + other.size and other.offset < one.offset + one.size
+
+
 class _Memory(mmap.mmap):
     """The memory of a mapped file. Arrays in it keep it alive; nobody else does."""
 
 
+Version = tuple[int, int, int, int]
+"""What tells a file from all others: its place on the disk, its size, when it was written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MappedFile:
-    """A file in memory. `digests`: those of stretches of it that were known when it was written."""
+    """A file in memory. `digests`: those of stretches of it that are known, by whoever wrote it or
+    since; `numbers`: of those that are floats, whether all are numbers. `own`: all that is known
+    was found out here."""
 
     path: Path
+    version: Version
     memory: "weakref.ref[_Memory]"
     start: int
     size: int
+    own: bool
     digests: dict[Span, bytes] = field(default_factory=dict)
+    numbers: dict[tuple[Span, str], bool] = field(default_factory=dict)
 
     def is_clean(self, span: Span) -> bool:
         """Whether nobody wrote to the pages of a stretch since the file was mapped."""
@@ -63,19 +79,36 @@ class MappedFile:
 _files: list[MappedFile] = []
 
 
-def map_file(path: Path) -> tuple[memoryview, MappedFile]:
+def map_file(path: Path, *, own: bool = False) -> tuple[memoryview, MappedFile]:
     """The bytes of a file, to read and to write to, without touching the file.
+
+    `own`: nobody will be believed about it.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is empty.
     """
     memory = map_as(_Memory, path, mmap.ACCESS_COPY)
-    view = memoryview(memory)
-    start = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
-    found = MappedFile(path=path, memory=weakref.ref(memory), start=start, size=len(view))
-    _files[:] = [*(one for one in _files if one.memory() is not None), found]
+    view, told = memoryview(memory), os.stat(path)
+    found = MappedFile(
+        path=path,
+        version=(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns),
+        memory=weakref.ref(memory),
+        start=address(view),
+        size=len(view),
+        own=own,
+    )
+    _files[:] = [one for one in _files if one.memory() is not None]
+    same = (one for one in _files if own and one.own and one.version == found.version)
+    if earlier := next(same, None):
+        found = replace(found, digests=earlier.digests, numbers=earlier.numbers)
+    _files.append(found)
     return view, found
+
+
+def address(view: memoryview) -> int:
+    """Where some bytes lie in memory."""
+    return int(np.frombuffer(view, np.uint8).__array_interface__["data"][0])
 
 
 def find(address: int, size: int) -> tuple[MappedFile, Span] | None:
@@ -107,3 +140,25 @@ def note_digest(address: int, size: int, digest: bytes) -> None:
     found = find(address, size)
     if found is not None and found[0].is_clean(found[1]):
         found[0].digests[found[1]] = digest
+
+
+def has_all_numbers(values: "np.ndarray[Any, Any]") -> bool:
+    """Whether no float of a stretch of memory is NaN, which passes through `min`.
+
+    >>> has_all_numbers(np.array([1.5])), has_all_numbers(np.array([1.5, np.nan]))
+    (True, False)
+    """
+    whole = values.flags.c_contiguous
+    file, span = (find(values.ctypes.data, values.nbytes) if whole else None) or (None, None)
+    if file is None or span is None or not file.is_clean(span):
+        return _has_all_numbers(values)
+    key = span, values.dtype.str
+    if key not in file.numbers:
+        file.numbers[key] = _has_all_numbers(values)
+    return file.numbers[key]
+
+
+def _has_all_numbers(values: "np.ndarray[Any, Any]") -> bool:
+    with np.errstate(invalid="ignore"):
+        least = values.min()
+    return bool(least == least)

@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,9 @@ from pandas.api.internals import (  # type: ignore[import-not-found]
 )
 
 from nbflow.core.errors import StoreError
-from nbflow.inside import arrow_file
+from nbflow.inside import arrow_file, mapped
 from nbflow.inside.digest import Walk, digest, feed_column, plain_attributes
+from nbflow.inside.groundwork import Groundwork
 from nbflow.inside.seal import Sealing
 from nbflow.inside.straight import Summing
 
@@ -171,16 +172,14 @@ def _natural_series(series: "pd.Series[Any]") -> pa.ChunkedArray:
 
 
 def _has_all_numbers(series: "pd.Series[Any]") -> bool:
-    """Whether no float is NaN; Arrow would look at one after the other. NaN passes through `min`.
+    """Whether no float is NaN; Arrow would look at one after the other.
 
     >>> _has_all_numbers(pd.Series([1.5])), _has_all_numbers(pd.Series([1.5, np.nan]))
     (True, False)
     """
     if not isinstance(series.dtype, np.dtype) or series.dtype.kind != "f" or series.empty:
         return False
-    with np.errstate(invalid="ignore"):
-        least = series.to_numpy().min()
-    return bool(least == least)
+    return mapped.has_all_numbers(series.to_numpy())
 
 
 def _one_array(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
@@ -377,11 +376,12 @@ def write_frame(
 
 
 def write_large(
-    frame: Any, stem: Path, *, seal: Sealing, summing: Summing
+    frame: Any, stem: Path, *, seal: Sealing, summing: Summing, ground: Groundwork | None = None
 ) -> tuple[Path, TableFacts]:
     """The same for a table for which DuckDB would take long: `stem` with the suffix of its form.
 
-    `summing` is given the bytes of the file, if it is an Arrow file.
+    `summing` is given the bytes of the file, if it is an Arrow file; so is that of the `ground` on
+    which it is to be made.
 
     Raises:
         As `write_frame`.
@@ -393,8 +393,33 @@ def write_large(
         path = stem.with_suffix(".duckdb")
         return path, write_frame(frame, path, seal=seal)
     path.unlink(missing_ok=True)
-    arrow_file.write(table, template, path, summing=summing)
+    if ground is not None:
+        ground.finish(table, template, path)
+    else:
+        arrow_file.write(table, template, path, summing=summing)
     return path, read_facts(path)
+
+
+def prepare_large(
+    frame: pd.DataFrame, ground: Groundwork, *, seal: Sealing, passing: Collection[str] = ()
+) -> bool:
+    """Make the ground ready for the file that `write_large` would write of a table.
+
+    False where it would take long to know how that file looks: it must have nothing but plain
+    numbers, none of them missing. `passing`: labels of columns that will not remain.
+    """
+    columns = [frame.iloc[:, position] for position in range(frame.shape[1])]
+    if frame.empty or not all(map(_is_all_numbers, columns)):
+        return False
+    table = natural(frame)
+    leaving = [place for place, label in enumerate(frame.columns) if label in passing]
+    ground.aim(table, _template(frame, _Told(table), seal), passing=leaving)
+    return True
+
+
+def _is_all_numbers(series: "pd.Series[Any]") -> bool:
+    plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf"
+    return plain and (series.dtype.kind in "iu" or _has_all_numbers(series))
 
 
 def _is_light(frame: Any) -> bool:

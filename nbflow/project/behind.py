@@ -10,12 +10,13 @@ What is on its way is bounded: beyond a part of the free disk, lanes store their
 A huge version that a later step overwrites (`df["x"] = …`, ten times) is stored only if that costs
 less than to make it again: its row waits a while for the step that overwrites it, and then says
 that it was not kept. The last version of a name is always stored.
+Meanwhile the keeper writes what will probably be left of it in the end (`inside/groundwork.py`).
 """
 
 import math
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,12 +24,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from nbflow.analysis.replaced import columns_replaced
 from nbflow.core.errors import StoreError
 from nbflow.core.graph import Graph
 from nbflow.core.names import Name
 from nbflow.core.plan import Recorded
 from nbflow.core.run import Elsewhere, Event, RunId, StepResult
-from nbflow.core.step import StepId
+from nbflow.core.step import Step, StepId
 from nbflow.core.task import Blob, Keep, StagedBlob
 from nbflow.core.why import Grounds
 from nbflow.execution.runner import Executed
@@ -112,7 +114,9 @@ class Behind:
         self._under_way = 0
         self._sizes: dict[int, int] = {}
         self._failure: StoreError | None = None
-        self._graph: Graph | None = None
+        self._steps: dict[str, Step] = {}
+        self._reading: dict[tuple[str, Name], set[str]] = {}
+        self._prepared: dict[tuple[str, ...], Keep] = {}
         self._held: dict[_Version, StagedBlob] = {}
         self._held_since: dict[_Version, float] = {}
         self._heirs: dict[str, set[_Version]] = {}
@@ -124,14 +128,19 @@ class Behind:
 
     def follow(self, graph: Graph) -> None:
         """The graph that the run goes by from now on: it tells which versions are overwritten."""
-        self._graph = graph
+        self._steps = {step.id: step for step in graph.steps}
+        self._reading.clear()
+        for step in graph.steps:
+            for one in step.inputs:
+                self._reading.setdefault((one.writer, one.name), set()).add(step.id)
 
     # -- files -----------------------------------------------------------------------------------
 
     def hand_from(self) -> int | None:
         """From how many bytes on lanes may leave tables as hands; None where that is too much."""
         free = shutil.disk_usage(self._blobs.root).free
-        return self._large if self._under_way < free // _PART_OF_DISK else None
+        prepared = sum(one.staged.blob.bytes for one in self._prepared.values())
+        return self._large if self._under_way + prepared < free // _PART_OF_DISK else None
 
     def commit(self, staged: StagedBlob) -> Blob:
         """Take over a staged file; it may be read at `place` at once, and is durable later.
@@ -157,6 +166,7 @@ class Behind:
 
     def _ask(self, staged: StagedBlob) -> None:
         assert self._line is not None
+        self._prepared.pop(staged.blob.names, None)
         self._number += 1
         self._asked[self._number] = _key(staged.blob)
         self._sizes[self._number] = Path(staged.path).stat().st_size
@@ -180,6 +190,41 @@ class Behind:
                 self._heirs.setdefault(heir, set()).add(version)
                 self._writers[version] = step
                 self._costs[heir] = max(cost, self._costs.get(heir, 0.0))
+                self._prepare(step, self._held[version])
+        self._forget_but({version[1] for version in self._held})
+
+    def _prepare(self, step: str, staged: StagedBlob) -> None:
+        """Let the keeper begin with what those that overwrite a version will leave of it."""
+        assert self._line is not None
+        passing = self._replaced(step, staged.blob)
+        if passing is not None and self.hand_from() is not None:
+            request = Keep(
+                number=0,
+                staged=staged,
+                root=str(self._blobs.root),
+                what="prepare",
+                passing=tuple(sorted(passing)),
+            )
+            self._prepared[staged.blob.names] = request
+            self._line.ask(request)
+
+    def _replaced(self, step: str, blob: Blob) -> frozenset[str] | None:
+        """Labels of the columns that steps below are seen to replace; None: perhaps of all."""
+        found: frozenset[str] = frozenset()
+        while (heir := self._heir(step, blob)) is not None:
+            for source in self._steps[heir].sources:
+                labels = columns_replaced(source, blob.names[0])
+                if labels is None:
+                    return None
+                found |= labels
+            step = heir
+        return found
+
+    def _forget_but(self, expected: Collection[tuple[str, ...]]) -> None:
+        """Let the keeper go on with nothing of which no version is held any more."""
+        for names in self._prepared.keys() - expected:
+            assert self._line is not None
+            self._line.ask(replace(self._prepared.pop(names), what="forget", passing=()))
 
     def _make_room(self) -> None:
         """Where the disk gets full, remove what was read by all and will not be stored."""
@@ -194,23 +239,20 @@ class Behind:
                 del sizes[version]
 
     def _is_read_by_all(self, version: _Version) -> bool:
-        name, writer = Name(version[1][0]), self._writers[version]
+        read = self._writers[version], Name(version[1][0])
         shared = any(one != version and one[0] == version[0] for one in self._held)
-        return not shared and self._readers(writer, name) <= self._succeeded
-
-    def _readers(self, writer: str, name: Name) -> set[str]:
-        steps = self._graph.steps if self._graph is not None else ()
-        given = ((step.id, one) for step in steps for one in step.inputs)
-        return {step for step, one in given if (one.writer, one.name) == (writer, name)}
+        return not shared and self._reading.get(read, set()) <= self._succeeded
 
     def _heir(self, step: str, blob: Blob) -> str | None:
         """The step that reads a version and puts another in its place."""
         (name,) = map(Name, blob.names)
-        readers = self._readers(step, name)
-        for other in self._graph.steps if self._graph is not None else ():
-            if other.id in readers and name in other.declared_writes and name in other.outputs:
-                return other.id
-        return None
+        readers = self._reading.get((step, name), set())
+        overwriting = (
+            one.id
+            for one in self._steps.values()
+            if one.id in readers and name in one.declared_writes and name in one.outputs
+        )
+        return next(overwriting, None)
 
     def place(self, blob: Blob) -> Path:
         """Where a reader finds a blob now."""

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +27,7 @@ from nbflow.core.errors import NbflowError, StoreError
 from nbflow.core.task import Keep, Kept, StagedBlob
 from nbflow.inside import arrow_file, hand, tables, values
 from nbflow.inside.digest import Examined, examine
+from nbflow.inside.groundwork import Groundwork
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
 from nbflow.project.line import has_news
@@ -43,21 +44,88 @@ def serve(address: str) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(address)
         # A runner that has hung up wants no answers any more.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            for batch in _batches(line):
-                for answer in keep(batch):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError), Grounds() as grounds:
+            for batch in _batches(line, meanwhile=grounds.go_on):
+                for answer in keep(batch, grounds):
                     line.sendall(msgspec.json.encode(answer) + b"\n")
 
 
-def _batches(line: socket.socket) -> Iterator[list[Keep]]:
-    """What has been asked for by now, again and again."""
+def _batches(line: socket.socket, *, meanwhile: Callable[[], bool]) -> Iterator[list[Keep]]:
+    """What has been asked for by now, again and again. `meanwhile`: some work, if there is any."""
     begun = b""
-    while data := line.recv(_CHUNK_BYTES):
+    while data := _next(line, meanwhile):
         while has_news(line) and (more := line.recv(_CHUNK_BYTES)):
             data += more
         *whole, begun = (begun + data).split(b"\n")
         if whole:
             yield [msgspec.json.decode(one, type=Keep) for one in whole]
+
+
+def _next(line: socket.socket, meanwhile: Callable[[], bool]) -> bytes:
+    while not has_news(line) and meanwhile():
+        pass
+    return line.recv(_CHUNK_BYTES)
+
+
+class Grounds:
+    """What is made ready for large versions of which nobody knows yet whether they are the last."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, tuple[str, ...]], Groundwork] = {}
+
+    def __enter__(self) -> "Grounds":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._found):
+            self._close(key)
+
+    def prepare(self, request: Keep) -> None:
+        """Go on for another version of its names."""
+        key, path = _key(request), Path(request.staged.path)
+        packing = _packing(request.root)
+        try:
+            if key not in self._found:
+                summing = BlobStore(Path(request.root)).summing()
+                self._found[key] = Groundwork(path.with_suffix(".ground"), summing)
+            frame = values.load_hand(path, packing=packing, trusting=False)
+            ground, passing = self._found[key], request.passing
+            if not tables.prepare_large(frame, ground, seal=packing, passing=passing):
+                self._close(key)
+        except Exception:  # then it is written when it is asked for, which tells what is wrong
+            self._close(key)
+
+    def forget(self, request: Keep) -> None:
+        """No version of its names is expected any more."""
+        self._close(_key(request))
+
+    @contextlib.contextmanager
+    def taken(self, request: Keep) -> Iterator[Groundwork | None]:
+        """What is ready for its names, to be used now or never."""
+        try:
+            yield self._found.get(_key(request))
+        finally:
+            self._close(_key(request))
+
+    def go_on(self) -> bool:
+        """Do a piece of work; whether there was any."""
+        for key, ground in list(self._found.items()):
+            try:
+                if ground.go_on():
+                    return True
+            except OSError:  # the disk may be full
+                self._close(key)
+        return False
+
+    def _close(self, key: tuple[str, tuple[str, ...]]) -> None:
+        ground = self._found.pop(key, None)
+        if ground is not None:
+            with contextlib.suppress(OSError):
+                ground.close()
+
+
+def _key(request: Keep) -> tuple[str, tuple[str, ...]]:
+    return request.root, request.staged.blob.names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +137,16 @@ class _Ready:
     total: str | None = None
 
 
-def keep(requests: Iterable[Keep]) -> Iterator[Kept]:
+def keep(requests: Iterable[Keep], grounds: Grounds) -> Iterator[Kept]:
     """Put everything into the store, and answer for each."""
     ready: dict[str, list[_Ready]] = {}
     for request in requests:
+        if request.what != "store":
+            (grounds.prepare if request.what == "prepare" else grounds.forget)(request)
+            continue
         try:
-            made = _stored_form(request)
+            with grounds.taken(request) as ground:
+                made = _stored_form(request, ground)
         except Exception as error:  # the runner waits for an answer, whatever it is
             yield _refused(request, error)
         else:
@@ -105,7 +177,7 @@ def _refused(request: Keep, error: Exception) -> Kept:
     return Kept(number=request.number, error=f"`{names}` cannot be kept: {what}", hint=hint)
 
 
-def _stored_form(request: Keep) -> _Ready:
+def _stored_form(request: Keep, ground: Groundwork | None) -> _Ready:
     staged = request.staged
     path = Path(staged.path)
     if path.suffix != hand.SUFFIX:
@@ -119,12 +191,14 @@ def _stored_form(request: Keep) -> _Ready:
         _check(frame, staged).vouch()
         facts = tables.write_frame(frame, target, seal=packing)
     else:
-        summing = BlobStore(Path(request.root)).summing()
+        summing = ground.summing if ground else BlobStore(Path(request.root)).summing()
         with ThreadPoolExecutor(1, "nbflow-check") as beside:  # the disk takes longer
             check = beside.submit(_check, frame, staged)
             if _holds_objects(frame):  # which may fill caches when they are stored
                 check.result().vouch()
-            target, facts = tables.write_large(frame, target, seal=packing, summing=summing)
+            target, facts = tables.write_large(
+                frame, target, seal=packing, summing=summing, ground=ground
+            )
             check.result()
         total = summing.hexdigest() if target.suffix == arrow_file.SUFFIX else None
     blob = dataclasses.replace(

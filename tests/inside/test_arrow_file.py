@@ -14,7 +14,7 @@ TABLE = pa.table({"n": np.arange(100_000), "s": ["a", None] * 50_000})
 
 
 def test_what_was_written_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(straight, "_PIECE_BYTES", 8192)
+    monkeypatch.setattr(straight, "PIECE_BYTES", 8192)
     total, told = blake3(), {"meta": b"\0\xff", "sealed": b""}
     arrow_file.write(TABLE, told, tmp_path / "t.arrow", summing=total)
     assert total.digest() == blake3((tmp_path / "t.arrow").read_bytes()).digest()

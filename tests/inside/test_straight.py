@@ -17,7 +17,7 @@ PIECE = 8192
 @pytest.fixture(params=["past the cache", "through the cache", "refused when it is written"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the file system knows."""
-    monkeypatch.setattr(straight, "_PIECE_BYTES", PIECE)
+    monkeypatch.setattr(straight, "PIECE_BYTES", PIECE)
     monkeypatch.setattr(straight, "_STRETCH_BYTES", 2 * PIECE)
     if request.param == "through the cache":
         monkeypatch.setattr(straight, "_go_past_cache", lambda file, past: False)

@@ -26,7 +26,7 @@ from nbflow.core.plan import Recorded
 from nbflow.core.run import Event, EventKind, RunId, Status, StepResult
 from nbflow.core.step import Input, Step, StepId, StepName
 from nbflow.core.task import Blob, Keep, Kept, StagedBlob
-from nbflow.inside import mapped, tables, values
+from nbflow.inside import groundwork, mapped, tables, values
 from nbflow.inside.digest import examine
 from nbflow.inside.seal import read_seal
 from nbflow.inside.values import Packing
@@ -98,9 +98,9 @@ class Gate:
 
         return ended
 
-    def keep(self, requests: Iterable[Keep]) -> Iterator[Kept]:
+    def keep(self, requests: Iterable[Keep], grounds: keeper.Grounds) -> Iterator[Kept]:
         self.open.wait()
-        return KEEP(requests)
+        return KEEP(requests, grounds)
 
 
 KEEP = keeper.keep
@@ -593,6 +593,122 @@ def test_a_version_that_was_overwritten_by_its_like_is_stored(
     chain.settle()
     assert ledger.rows == ["s0 succeeded", "s1 succeeded"]
     assert store.verify(same)
+
+
+@dataclass
+class Asked:
+    """Requests that arrive at the keeper, which does them all."""
+
+    seen: list[Keep] = field(default_factory=list)
+
+    def keep(self, requests: list[Keep], grounds: keeper.Grounds) -> Iterator[Kept]:
+        self.seen += requests
+        yield from KEEP(requests, grounds)
+        while grounds.go_on():
+            pass
+
+    @property
+    def what(self) -> list[tuple[str, ...]]:
+        return [(one.what, *one.passing) for one in self.seen]
+
+
+@pytest.fixture
+def asked(chain: Behind, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    made = Asked()
+    monkeypatch.setattr(keeper, "keep", made.keep)
+    monkeypatch.setattr(keeper, "ARROW_BYTES", 1)
+    monkeypatch.setattr(groundwork, "LEAST_BYTES", 1000)
+    return made
+
+
+def chain_of(*sources: str) -> Graph:
+    """Steps that each change `df`, after one that makes it."""
+    first = a_step(0, "", "df")
+    changing = (a_step(n, f"df@s{n - 1}", "df") for n in range(1, len(sources) + 1))
+    steps = [replace(step, sources=(text,)) for step, text in zip(changing, sources, strict=True)]
+    return replace(CHAIN, steps=(first, *steps))
+
+
+def numbers(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame({name: np.arange(10_000.0) for name in columns})
+
+
+def test_the_file_of_the_last_version_is_begun_while_the_steps_go_on(
+    chain: Behind, asked: Asked, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    chain.follow(chain_of("df['c'] = df.a", "df['a'] += 1", "df = df.assign(d=1)"))
+    versions = [numbers("a", "b"), numbers("a", "b", "c"), numbers("a", "b", "c") * 2]
+    versions += [versions[-1].assign(d=1.0)]
+    for number, value in enumerate(versions):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        last = leave(chain, f"s{number}", staged(store, folder, value))
+    chain.settle()
+    assert asked.what == [("prepare", *labels) for labels in ("acd", "ad", "d")] + [("store",)]
+    (kept,) = ledger.results["s3"].outputs
+    assert kept.suffix == "arrow"
+    assert store.verify(kept)
+    assert values.load_file(store.path(kept), "table", packing=packing(store)).equals(versions[-1])
+    assert last.digest == kept.digest
+    assert not list(tmp_path.glob("**/*.ground"))
+
+
+@pytest.mark.parametrize("source", ["df = df.dropna()", "df.loc[0, 'a'] = 1", "%%sql"])
+def test_a_file_of_which_nothing_may_be_left_is_not_begun(
+    chain: Behind, asked: Asked, store: BlobStore, tmp_path: Path, source: str
+) -> None:
+    chain.follow(chain_of("df['c'] = 1", source))
+    leave(chain, "s0", staged(store, tmp_path, numbers("a")))
+    chain.settle()
+    assert asked.what == [("store",)]
+
+
+@pytest.mark.parametrize(("name", "more"), [("df", []), ("n", [("forget",)])])
+def test_a_file_that_was_begun_is_given_up_where_the_table_is_gone(
+    chain: Behind, asked: Asked, store: BlobStore, tmp_path: Path, name: str, more: list[Any]
+) -> None:
+    chain.follow(chain_of("df['c'] = 1", "df['d'] = 1"))
+    leave(chain, "s0", staged(store, tmp_path, numbers("a")))
+    (tmp_path / "1").mkdir()
+    leave(chain, "s1", staged(store, tmp_path / "1", 3, name))
+    chain.close()
+    assert sorted(asked.what) == sorted([("prepare", "c", "d"), ("store",), *more])
+    assert not list(tmp_path.glob("**/*.ground"))
+
+
+def test_what_a_lane_did_not_hand_on_exactly_is_refused_on_ground_that_was_made_ready(
+    chain: Behind, asked: Asked, ledger: Ledger, store: BlobStore, tmp_path: Path
+) -> None:
+    chain.follow(chain_of("df['c'] = 1"))
+    one = staged(store, tmp_path, numbers("a"))
+    os.chmod(one.path, 0o600)
+    with open(one.path, "r+b") as file:
+        file.seek(-1000, os.SEEK_END)
+        file.write(b"changed")
+    leave(chain, "s0", one)
+    with pytest.raises(StoreError, match="not handed on exactly"):
+        chain.settle()
+    assert ledger.rows == []
+
+
+def test_ground_that_cannot_be_made_ready_stops_nobody(
+    chain: Behind,
+    asked: Asked,
+    ledger: Ledger,
+    store: BlobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(groundwork.Groundwork, "go_on", refuse)
+    chain.follow(chain_of("df['c'] = 1"))
+    first = leave(chain, "s0", staged(store, tmp_path, numbers("a")))
+    chain.settle()
+    assert store.verify(ledger.results["s0"].outputs[0])
+    assert first.digest == ledger.results["s0"].outputs[0].digest
+    assert not list(tmp_path.glob("**/*.ground"))
 
 
 def test_another_name_of_equal_content_is_stored(
