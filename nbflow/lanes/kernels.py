@@ -1,14 +1,17 @@
 """Where lanes get their kernels: forked from a zygote where that is safe, else started cold.
 
 Kernels are made ahead, in a thread of their own, while the steps before them run. That thread lives
-as long as its kernels may: the system ends them with the thread that started them.
+as long as its kernels may: the system ends cold ones with the thread that started them. Forked ones
+are the zygote's; while one of them gets ready, the next is begun.
 """
 
+import os
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
@@ -25,7 +28,7 @@ from nbflow.lanes.forking import (
     Zygote,
     can_fork,
 )
-from nbflow.lanes.kernel import Kernel, Sink, environment, kernel_command, start_cold
+from nbflow.lanes.kernel import Kernel, Sink, environment, kernel_command
 
 Notice = Callable[[str], None]
 
@@ -61,6 +64,8 @@ class Kernels:
         self._used: list[tuple[int, Kernel]] = []
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._made: queue.SimpleQueue[_Made] = queue.SimpleQueue()
+        # More would only hold up the first.
+        self._starting = ThreadPoolExecutor(os.cpu_count() or 1, "nbflow-kernel")
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -150,13 +155,33 @@ class Kernels:
         wanted = max(self._taken, min(ahead, self._expected))
         for _ in range(wanted - self._ordered):
             self._ordered += 1
-            self._orders.put(lambda: self._made.put(self._maker.make()))
+            self._orders.put(self._begin)
+
+    def _begin(self) -> None:
+        """Begin a kernel; a cold one is ready when this returns."""
+        try:
+            zygote = self._maker.zygote()
+        except Exception as error:  # whoever waits for a kernel must not wait for ever
+            self._made.put(_Made(early=bytearray(), error=_as_kernel_error(error)))
+            return
+        if zygote is None:
+            self._made.put(self._maker.cold())
+        else:
+            self._starting.submit(self._fork, zygote)
+
+    def _fork(self, zygote: Zygote) -> None:
+        made = self._maker.forked(zygote)
+        if made is not None:
+            self._made.put(made)
+        else:
+            self._orders.put(self._begin)
 
     def _work(self) -> None:
         try:
             while (order := self._orders.get()) is not None:
                 order()
         finally:
+            self._starting.shutdown(cancel_futures=True)
             while not self._made.empty():
                 self._made.get().drop()
             self._maker.close()
@@ -185,7 +210,7 @@ class _Made:
 
 
 class _Maker:
-    """Makes kernels, one after the other, all in one thread."""
+    """Makes kernels: all in one thread, but that those which are forked get ready in any."""
 
     def __init__(self, *, name: str, folder: str, modules: tuple[str, ...], notice: Notice) -> None:
         self._name, self._folder, self._modules = name, folder, modules
@@ -194,37 +219,50 @@ class _Maker:
         self._base: Zygote | None = None
         self._branch: Zygote | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._interpreter: tuple[str, ...] = ()
         self._incubator: warm.Incubator | None = None
         self._env: Mapping[str, str] = {}
         self._experience = Experience()
-        self._interpreter = ""
+        self._lock = threading.Lock()
 
-    def make(self) -> _Made:
-        """A kernel, forked if that can be."""
-        early = bytearray()
+    def zygote(self) -> Zygote | None:
+        """Where kernels are forked, if that can be."""
+        if not self.forks:
+            return None
+        try:
+            if self._branch is None:
+                self._branch = self._new_branch()
+            return self._branch
+        except RefusedError as error:
+            self._refused(error)
+            return None
 
-        def listen(data: bytes) -> None:
-            early.extend(data[: max(0, _EARLY_BYTES - len(early))])
+    def forked(self, zygote: Zygote) -> "_Made | None":
+        """A kernel that is forked, in whatever thread; None if that cannot be, nor again."""
+
+        def start(sink: Sink) -> Kernel:
+            spawn = self._spawn_from(zygote)
+            kernel = Kernel.start(name=self._name, folder=self._folder, sink=sink, spawn=spawn)
+            kernel.is_settled = True
+            return kernel
 
         try:
-            kernel = self._forked(listen)
-            if kernel is not None:
-                kernel.is_settled = True
-            else:
-                kernel = self._cold(listen)
-        except KernelError as error:
-            return _Made(early=early, error=error)
-        except Exception as error:  # whoever waits for a kernel must not wait for ever
-            return _Made(early=early, error=KernelError(f"{type(error).__name__}: {error}"))
-        return _Made(early=early, kernel=kernel)
+            return _made(start)
+        except RefusedError as error:
+            self._refused(error)
+            return None
+
+    def cold(self) -> "_Made":
+        """A kernel that is started from nothing."""
+        return _made(lambda sink: Kernel.start(name=self._name, folder=self._folder, sink=sink))
 
     def call(self, function: str, arguments: Sequence[str]) -> Called | None:
         """A function in a process of its own, without what the notebook imports."""
         if not self.forks:
             return None
         try:
-            return (self._base or self._new_base()).call(function, arguments)
-        except RefusedError:
+            return self._any_base().call(function, arguments)
+        except (RefusedError, KernelError):
             return None
 
     def close(self) -> None:
@@ -243,20 +281,11 @@ class _Maker:
                 self._process.kill()
                 self._process.wait()
 
-    def _cold(self, sink: Sink) -> Kernel:
-        return Kernel.start(name=self._name, folder=self._folder, sink=sink, spawn=start_cold)
-
-    def _forked(self, sink: Sink) -> Kernel | None:
-        if not self.forks:
-            return None
-        try:
-            zygote = self._zygote()
-            spawn = self._spawn_from(zygote)
-            return Kernel.start(name=self._name, folder=self._folder, sink=sink, spawn=spawn)
-        except RefusedError as error:
-            self.forks = False
+    def _refused(self, error: RefusedError) -> None:
+        with self._lock:
+            was_said, self.forks = not self.forks, False
+        if not was_said:
             self._notice(f"kernels are started cold, not forked: {error}")
-            return None
 
     def _spawn_from(self, zygote: Zygote) -> Any:
         def spawn(command: Sequence[str], folder: str, env: Mapping[str, str]) -> ForkedProcess:
@@ -266,24 +295,26 @@ class _Maker:
 
         return spawn
 
-    def _zygote(self) -> Zygote:
-        if self._branch is None:
-            self._branch = self._new_branch(self._base or self._new_base())
-        return self._branch
-
-    def _new_base(self) -> Zygote:
+    def _look(self) -> None:
+        """Find out in what interpreter kernels run, and what is known and kept warm of it."""
         command, own = kernel_command(self._name)
         at = launcher_at(command)
         if at is None:
             raise RefusedError(f"the kernel `{self._name}` is not started by ipykernel_launcher")
-        self._interpreter, self._env = command[0], environment(own)
-        self._base = self._warm_base(command[:at]) or self._cold_base(command[:at])
-        self._experience = recall(self._interpreter)
-        self._base.load((*KERNEL_MODULES, *self._experience.started))
+        self._interpreter, self._env = command[:at], environment(own)
+        self._incubator = warm.find(self._interpreter, env=self._env)
+        self._experience = recall(self._interpreter[0])
+
+    def _any_base(self) -> Zygote:
+        """A zygote without the notebook's imports."""
+        if not self._interpreter:
+            self._look()
+        if self._base is None:
+            self._base = self._warm_base() or self._cold_base()
+            self._base.load((*KERNEL_MODULES, *self._experience.started))
         return self._base
 
-    def _warm_base(self, interpreter: Sequence[str]) -> Zygote | None:
-        self._incubator = warm.find(interpreter, env=self._env)
+    def _warm_base(self) -> Zygote | None:
         if self._incubator is None:
             return None
         try:
@@ -293,18 +324,21 @@ class _Maker:
             self._incubator = None
             return None
 
-    def _cold_base(self, interpreter: Sequence[str]) -> Zygote:
-        base, self._process = Zygote.start(interpreter, folder=self._folder, env=self._env)
+    def _cold_base(self) -> Zygote:
+        base, self._process = Zygote.start(self._interpreter, folder=self._folder, env=self._env)
         return base
 
-    def _new_branch(self, base: Zygote) -> Zygote:
+    def _new_branch(self) -> Zygote:
         """A zygote with the notebook's imports, those left out that do not stand it."""
+        if not self._interpreter:
+            self._look()
         while True:
             wanted = [one for one in self._modules if one not in self._experience.unfit]
             if not wanted:
-                return base
+                return self._any_base()
             try:
-                return self._warm_branch(wanted) or base.branch(wanted, folder=self._folder)
+                warm_branch = self._warm_branch(wanted)
+                return warm_branch or self._any_base().branch(wanted, folder=self._folder)
             except UnfitError as error:
                 unfit = {**self._experience.unfit, error.module: error.why}
                 self._remember(replace(self._experience, unfit=unfit))
@@ -319,16 +353,38 @@ class _Maker:
 
     def _learn(self, zygote: Zygote, new: tuple[str, ...]) -> None:
         """Modules that a kernel imported while it started are imported before the next fork."""
-        fresh = tuple(name for name in new if name not in self._experience.started)
-        if fresh:
-            zygote.load(fresh)
-            started = (*self._experience.started, *fresh)
-            self._remember(replace(self._experience, started=started))
+        with self._lock:
+            fresh = tuple(name for name in new if name not in self._experience.started)
+            if fresh:
+                zygote.load(fresh)
+                started = (*self._experience.started, *fresh)
+                self._remember(replace(self._experience, started=started))
 
     def _remember(self, experience: Experience) -> None:
         self._experience = experience
-        if self._interpreter == sys.executable:
-            keep(self._interpreter, experience)
+        if self._interpreter[0] == sys.executable:
+            keep(self._interpreter[0], experience)
+
+
+def _made(start: Callable[[Sink], Kernel]) -> _Made:
+    """What comes of a start. RefusedError is passed on."""
+    early = bytearray()
+
+    def listen(data: bytes) -> None:
+        early.extend(data[: max(0, _EARLY_BYTES - len(early))])
+
+    try:
+        return _Made(early=early, kernel=start(listen))
+    except RefusedError:
+        raise
+    except Exception as error:  # whoever waits for a kernel must not wait for ever
+        return _Made(early=early, error=_as_kernel_error(error))
+
+
+def _as_kernel_error(error: Exception) -> KernelError:
+    if isinstance(error, KernelError):
+        return error
+    return KernelError(f"{type(error).__name__}: {error}")
 
 
 def launcher_at(command: Sequence[str]) -> int | None:

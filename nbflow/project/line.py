@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -53,7 +54,8 @@ def cold_keeper(address: str) -> Ended:
 
 
 class Line:
-    """The connection to a keeper, which may still be starting. StoreError says that it is gone."""
+    """The connection to a keeper, which may still be starting: nobody waits for that. StoreError
+    says that it is gone."""
 
     def __init__(self, start: StartKeeper) -> None:
         self._folder = tempfile.mkdtemp(prefix="nbf-")
@@ -64,10 +66,12 @@ class Line:
         try:
             self._door.bind(f"{self._folder}/keeper")
             self._door.listen(1)
-            self._ended = start(f"{self._folder}/keeper")
         except OSError as error:
             self._close_door()
-            raise StoreError(f"results cannot be stored: {error}") from error
+            raise _impossible(error) from error
+        starter = ThreadPoolExecutor(1, "nbflow-keeper")
+        self._starting: Future[Ended] = starter.submit(start, f"{self._folder}/keeper")
+        starter.shutdown(wait=False)
 
     def ask(self, request: Keep) -> None:
         """Send a request, now or when the keeper is there."""
@@ -88,11 +92,18 @@ class Line:
     def _has_come(self, *, wait: bool) -> bool:
         deadline = monotonic() + _START_SECONDS
         while not has_news(self._door, _LOOK_SECONDS if wait else 0.0):
-            if self._ended(0.0) or monotonic() > deadline:
+            if self._has_ended() or monotonic() > deadline:
                 raise _gone()
             if not wait:
                 return False
         return True
+
+    def _has_ended(self) -> bool:
+        if not self._starting.done():
+            return False
+        if isinstance(error := self._starting.exception(), OSError):
+            raise _impossible(error) from error
+        return self._starting.result()(0.0)
 
     def _close_door(self) -> None:
         self._door.close()
@@ -121,7 +132,8 @@ class Line:
         if self._socket is not None:
             self._socket.close()
         self._close_door()
-        self._ended(math.inf)
+        with contextlib.suppress(OSError):  # there never was one
+            self._starting.result()(math.inf)
 
 
 def has_news(line: socket.socket, seconds: float = 0.0) -> bool:
@@ -132,6 +144,10 @@ def has_news(line: socket.socket, seconds: float = 0.0) -> bool:
     looker = select.poll()
     looker.register(line, select.POLLIN)
     return bool(looker.poll(seconds * 1000))
+
+
+def _impossible(error: OSError) -> StoreError:
+    return StoreError(f"results cannot be stored: {error}")
 
 
 def _gone() -> StoreError:

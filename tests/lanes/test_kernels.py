@@ -2,8 +2,10 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -87,6 +89,21 @@ def test_as_long_as_kernels_come_back_clean_no_others_are_made(tmp_path: Path) -
         kernels.take(sink=drop).discard()
         kernel.discard()
         assert kernels._ordered == 3
+
+
+def test_kernels_get_ready_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+
+    def connect(kernel: Kernel, settings: dict[str, Any]) -> None:
+        both.wait(60)
+        connect_alone(kernel, settings)
+
+    connect_alone = Kernel._connect
+    monkeypatch.setattr(Kernel, "_connect", connect)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with Kernels(name="", folder=str(tmp_path), ahead=2, expected=2) as kernels:
+        for _ in range(2):
+            kernels.take(sink=drop).discard()
 
 
 def test_who_is_ready_is_told_with_it() -> None:

@@ -4,6 +4,7 @@ import errno
 import math
 import mmap
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -426,25 +427,65 @@ def test_what_cannot_be_stored_stops_the_run(
 def test_a_keeper_that_dies_stops_the_run(
     store: BlobStore, ledger: Ledger, tmp_path: Path, connects: bool
 ) -> None:
-    processes: list[subprocess.Popen[bytes]] = []
+    started: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
 
     def start(address: str) -> Ended:
         program = "import time; time.sleep(600)"
         if connects:
             program = f"import socket; s = socket.socket(1); s.connect({address!r}); {program}"
-        processes.append(subprocess.Popen([sys.executable, "-c", program]))
-        return lambda seconds: processes[0].poll() is not None
+        process = subprocess.Popen([sys.executable, "-c", program])
+        started.put(process)
+        return lambda seconds: process.poll() is not None
 
     run = behind_of(store, ledger, start=start, large=0)
     with closing(run):
         blob = run.commit(staged(store, tmp_path, frame()))
         succeed(run, "s", blob)
-        processes[0].send_signal(signal.SIGKILL)
-        processes[0].wait()
+        process = started.get()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
         with pytest.raises(StoreError, match="has ended"):
             run.settle()
     assert ledger.rows == []
     assert not store.path(blob).exists()
+
+
+def test_nobody_waits_for_a_keeper_to_start(
+    store: BlobStore, ledger: Ledger, gate: Gate, tmp_path: Path
+) -> None:
+    may_start = threading.Event()
+
+    def start(address: str) -> Ended:
+        may_start.wait()
+        return gate.start(address)
+
+    run = behind_of(store, ledger, start=start, large=0)
+    with closing(run):
+        blob = run.commit(staged(store, tmp_path, frame()))
+        succeed(run, "s", blob)
+        assert ledger.rows == []
+        may_start.set()
+        gate.open.set()
+        run.settle()
+    assert ledger.rows == ["s succeeded"]
+
+
+def test_a_keeper_that_cannot_be_started_stops_the_run(
+    store: BlobStore, ledger: Ledger, tmp_path: Path
+) -> None:
+    may_fail = threading.Event()
+
+    def start(address: str) -> Ended:
+        may_fail.wait()
+        raise OSError("no process can be made")
+
+    run = behind_of(store, ledger, start=start, large=0)
+    with closing(run):
+        succeed(run, "s", run.commit(staged(store, tmp_path, frame())))
+        may_fail.set()
+        with pytest.raises(StoreError, match="cannot be stored: no process"):
+            run.settle()
+    assert ledger.rows == []
 
 
 def test_a_keeper_is_started_for_large_tables_only(
