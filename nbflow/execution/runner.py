@@ -336,7 +336,9 @@ class Runner:
         if now - self._beat >= HEARTBEAT_SECONDS:
             self._beat = now
             self._recorder.heartbeat(self._run, self._fence, self._now())
-        self._advance(machine.Woke(now=now))
+        wake = machine.next_wake(self._state)
+        if wake is not None and wake <= now:
+            self._advance(machine.Woke(now=now))
 
     def _patience(self) -> float:
         wake = machine.next_wake(self._state)

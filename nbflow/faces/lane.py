@@ -165,7 +165,7 @@ class _KernelSide:
         report = capture(self._shell.user_ns, self._session, self._spec, self._loaded)
         self._loaded = None
         report = self._with_libraries(seen.add_to(report))
-        _write(Path(self._spec.staging) / _REPORT, asdict(report))
+        _write(Path(self._spec.staging) / _REPORT, msgspec.to_builtins(report))
 
     def _with_libraries(self, report: TaskReport) -> TaskReport:
         changed = (f"@module:{name}" for name in sorted(self._changed_libraries))

@@ -54,6 +54,7 @@ def capture(
     seen.look()
     mutations = tuple(sorted(seen.mutations(changed_tables)))
     seen.look_at_changed(mutations)
+    seen.look_at_sharing()
     staging = _Staging(
         folder=Path(spec.staging),
         packing=loaded.packing,
@@ -104,6 +105,7 @@ class _Seen:
     unstorable: list[Unstorable] = field(default_factory=list)
     around: "_Around" = field(init=False)
     looks: Looks = field(default_factory=Looks)
+    sharing: list[list[str]] = field(default_factory=list)
 
     def look(self) -> None:
         self.around = _around(self.loaded)
@@ -125,9 +127,13 @@ class _Seen:
             if self.spec.each or _is_light(self.namespace[name]):
                 self._look_at(name, self.namespace[name])
 
+    def look_at_sharing(self) -> None:
+        """Which names share what, of all that was looked at by now."""
+        self.sharing = self._shared()
+
     def _take_shared_tables(self) -> None:
         """An SQL result that Python also keeps under another name is stored with that name."""
-        for group in self._shared():
+        for group in self._shared() if self.sql else ():
             if len(group) > 1:
                 for name in self.sql & set(group):
                     self.sql.discard(name)
@@ -196,7 +202,7 @@ class _Seen:
         same |= (self.loaded.tables & wanted) - changed_tables
         same -= self.around.definitions
         written = set(self.spec.declared_writes) - same
-        sharing = [group for group in self._shared() if written.intersection(group)]
+        sharing = [group for group in self.sharing if written.intersection(group)]
         lent = {name for group in sharing if self._is_expected(group) for name in group} & same
         channels = {name for name in wanted if kind_of(Name(name)) is NameKind.AMBIENT}
         channels -= self.around.channels | self.around.brought_in
@@ -232,14 +238,14 @@ class _Seen:
 
     def groups(self) -> list[tuple[str, ...]]:
         """The outputs in groups that are stored jointly, sorted; most have one member."""
-        members = ((n for n in group if n in self.outputs) for group in self._shared())
+        members = ((n for n in group if n in self.outputs) for group in self.sharing)
         return sorted(tuple(sorted(names)) for names in map(list, members) if names)
 
     def undeclared_groups(self) -> Iterator[tuple[str, ...]]:
         """Groups of outputs that an input belongs to which the step is not known to change, nor to
         share."""
         declared = set(self.spec.declared_writes)
-        for group in self._shared():
+        for group in self.sharing:
             inner, outer = set(group) & self.outputs.keys(), set(group) - self.outputs.keys()
             if inner and outer - declared and not self._is_expected(group):
                 yield tuple(sorted(group))

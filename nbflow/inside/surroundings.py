@@ -89,8 +89,11 @@ def _is_of_script_magics(thread: threading.Thread) -> bool:
 def _children() -> Iterator[int]:
     """Pids of direct children, on Linux; elsewhere none are found."""
     threads = list[str]()
-    with contextlib.suppress(OSError):
-        threads = os.listdir("/proc/self/task")
+    if sys.platform == "linux":
+        # Most steps have none, and there are a dozen threads to ask.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            threads = os.listdir("/proc/self/task")
     for thread in threads:
         with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/children") as listing:
             for pid in map(int, listing.read().split()):

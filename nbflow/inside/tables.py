@@ -372,7 +372,7 @@ def write_frame(
         cursor.execute(f"CREATE TABLE {place}.{DATA} AS FROM nbflow_natural")
         written = _Written(cursor, place, table.schema.names, rows=table.num_rows)
         _write_template(cursor, place, _template(frame, written, seal))
-        return _facts(cursor, place, rows=table.num_rows)
+    return _facts(_described(table.schema), rows=table.num_rows)
 
 
 def write_large(
@@ -430,10 +430,10 @@ def _is_light(frame: Any) -> bool:
         isinstance(dtype, pd.StringDtype) or getattr(dtype, "kind", "O") in "biufmM"
         for dtype in (frame.index.dtype, *frame.dtypes)
     )
-    try:
-        return plain and int(frame.memory_usage().sum()) <= _LIGHT_BYTES
-    except UnicodeError:  # pandas cannot tell the size of lone surrogates
+    if not plain:
         return False
+    held = (frame.index, *(block.values for block in frame._mgr.blocks))
+    return sum(int(getattr(one, "nbytes", 0)) for one in held) <= _LIGHT_BYTES
 
 
 @contextmanager
@@ -583,7 +583,8 @@ class _DuckFile:
 
     def facts(self) -> TableFacts:
         counted = self._cursor.execute(f"SELECT count(*) FROM {self._place}.{DATA}").fetchall()
-        return _facts(self._cursor, self._place, rows=int(counted[0][0]))
+        described = self._cursor.execute(f"DESCRIBE {self._place}.{DATA}").fetchall()
+        return _facts(_schema(described), rows=int(counted[0][0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -603,17 +604,28 @@ class _ArrowFile:
         return True
 
     def facts(self) -> TableFacts:
-        cursor = _own_connection(os.getpid(), threading.get_ident()).cursor()
-        try:
-            cursor.register(DATA, self._table)
-            return _facts(cursor, "temp", rows=self._table.num_rows)
-        finally:
-            cursor.close()
+        return _facts(_described(self._table.schema), rows=self._table.num_rows)
 
 
-def _facts(cursor: duckdb.DuckDBPyConnection, place: str, *, rows: int) -> TableFacts:
-    described = cursor.execute(f"DESCRIBE {place}.{DATA}").fetchall()
-    schema = tuple((str(row[0]), str(row[1])) for row in described)
+_Schema = tuple[tuple[str, str], ...]
+
+
+@functools.lru_cache(maxsize=256)
+def _described(schema: pa.Schema) -> _Schema:
+    """The types that DuckDB gives to an Arrow table: the steps of a notebook leave many alike."""
+    cursor = _own_connection(os.getpid(), threading.get_ident(), light=True).cursor()
+    try:
+        cursor.register(DATA, schema.empty_table())
+        return _schema(cursor.execute(f"DESCRIBE temp.{DATA}").fetchall())
+    finally:
+        cursor.close()
+
+
+def _schema(described: Iterable[tuple[Any, ...]]) -> _Schema:
+    return tuple((str(row[0]), str(row[1])) for row in described)
+
+
+def _facts(schema: _Schema, *, rows: int) -> TableFacts:
     columns = 0 if schema[0][0] == NO_COLUMNS and len(schema) == 1 else len(schema)
     return TableFacts(rows=rows, columns=columns, schema=schema)
 

@@ -29,7 +29,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import cloudpickle
 import numpy as np
@@ -375,6 +375,9 @@ class _HandPickler(_Pickler):
             flat: Any = np.asarray(value).ravel(order="K").view(np.uint8)
             layout = (value.dtype, value.shape, order, value.flags.writeable)
             return _mapped_array, (pickle.PickleBuffer(flat), *layout)
+        if type(value) is pd.StringDtype and value.na_value is np.nan:
+            # Every frame has one, and a pickle that holds a NaN is made twice (see `nan`).
+            return _text_dtype, (value.storage,)
         if isinstance(value, types.FunctionType | type) and not _is_everywhere(value):
             raise _StaysHere
         return super().reducer_override(value)
@@ -392,6 +395,10 @@ def _is_everywhere(value: Any) -> bool:
     if isinstance(value, type) and value.__module__ == "builtins":
         return True
     return is_importable(value) and not is_local(sys.modules.get(value.__module__))
+
+
+def _text_dtype(storage: Literal["python", "pyarrow"] | None) -> Any:
+    return pd.StringDtype(storage, na_value=np.nan)
 
 
 def _mapped_array(

@@ -17,6 +17,7 @@ import threading
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -300,10 +301,16 @@ def _ignored_places(own: Iterable[Path]) -> tuple[str, ...]:
         *(home / name for name in _OF_USER),
         *own,
     ]
-    package = Path(__file__).parent.parent
-    kept = {os.path.realpath(folder) for folder in (*folders, package)} - {"/", "/usr"}
     cells = os.path.join(tempfile.gettempdir(), "ipykernel_")
-    return (*_SYSTEM, *homes(), cells, *(f"{folder}{os.sep}" for folder in sorted(kept)))
+    return (*_SYSTEM, *homes(), cells, *_really(tuple(map(str, folders))))
+
+
+@lru_cache(maxsize=1)
+def _really(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Where folders lie, and nbflow itself. They are the same in all steps of a kernel."""
+    package = str(Path(__file__).parent.parent)
+    kept = {os.path.realpath(folder) for folder in (*folders, package)} - {"/", "/usr"}
+    return tuple(f"{folder}{os.sep}" for folder in sorted(kept))
 
 
 _EVENTS: Final[dict[str, Callable[..., None]]] = {

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from ipykernel.iostream import OutStream
@@ -30,8 +31,24 @@ def settle() -> None:
     die_with_parent(os.environ.get("JPY_PARENT_PID"))
     answer_calls()
     warned.listen()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, OutStream):
+            _flush_what_there_is(stream)
     # What is here now stays. Whenever a step's garbage is looked for, it need not be gone through.
     gc.freeze()
+
+
+def _flush_what_there_is(stream: OutStream) -> None:
+    """ipykernel flushes six times a step, and each time has its other thread do so, and waits."""
+    flush: Callable[[], None] = stream.flush
+
+    def flush_if_written() -> None:
+        with stream._buffer_lock:
+            is_written = bool(stream._buffers)
+        if is_written:
+            flush()
+
+    stream.flush = flush_if_written  # type: ignore[method-assign]
 
 
 def die_with_parent(parent: str | None) -> None:

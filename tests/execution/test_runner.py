@@ -32,6 +32,7 @@ from nbflow.core.task import (
     Unstorable,
 )
 from nbflow.core.why import Grounds
+from nbflow.execution import machine
 from nbflow.execution.executor import Happening, OutputEvent
 from nbflow.execution.room import Room
 from nbflow.execution.runner import HEARTBEAT_SECONDS, Executed, Runner
@@ -319,6 +320,23 @@ def recorded(step: str, **outputs: str) -> Recorded:
 
 
 # -- the ordinary story ----------------------------------------------------------------------------
+
+
+def test_the_machine_is_told_of_time_only_when_something_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each event has it look through all steps, and the loop turns a few times for each."""
+    told: list[machine.Event] = []
+
+    def advance(state: machine.State, event: machine.Event) -> Any:
+        told.append(event)
+        return real(state, event)
+
+    real = machine.advance
+    monkeypatch.setattr(machine, "advance", advance)
+    plan = a_plan(a_step("a"), a_step("b", "a", options=retries(1)))
+    assert Stage(plan, {"b": [bad()]}, seconds=1.0).run().status is Status.SUCCEEDED
+    assert [type(one) for one in told].count(machine.Woke) == 1
 
 
 def test_a_run_tells_its_story_in_order() -> None:

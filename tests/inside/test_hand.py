@@ -56,6 +56,15 @@ def test_every_case_of_the_table_comes_back_the_same(name: str, tmp_path: Path) 
     assert digest(again) == digest(frame)
 
 
+def test_columns_with_names_need_no_second_pickle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text has a NaN in its type, and a pickle with a NaN is made anew with its name."""
+    monkeypatch.setattr("nbflow.inside.nan._naming", pytest.fail)
+    back = there_and_back(frame_of("ab", rows=3), tmp_path / "000")
+    assert back.columns.dtype.na_value is np.nan
+
+
 @pytest.mark.parametrize("name", PANDAS)
 def test_large_tables_of_every_case_come_back_the_same(name: str, tmp_path: Path) -> None:
     frame = CASES[name]

@@ -47,6 +47,19 @@ def speak():
 
 def interrupt():
     raise KeyboardInterrupt
+
+def flush(path):
+    thread, asked = sys.stdout.pub_thread, []
+    schedule = thread.schedule
+    thread.schedule = lambda what: (asked.append(what), schedule(what))
+    try:
+        sys.stdout.flush()
+        before = len(asked)
+        print("heard")
+        sys.stdout.flush()
+    finally:
+        del thread.schedule
+    Path(path).write_text(f"{before} {len(asked) > 0}")
 """
 
 Ask = Callable[..., Mapping[str, Any]]
@@ -201,3 +214,11 @@ def test_a_failure_after_a_cell_is_told(ask: Any, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_gone_is_no_failure(ask: Any, tmp_path: Path) -> None:
     assert around(ask, "x = 1", tmp_path / "gone", after="probe:speak") == ["ok", "ok"]
+
+
+def test_only_what_was_written_is_flushed(ask: Ask, tmp_path: Path) -> None:
+    """Each flush has two threads of the kernel wait for each other, and there are six a step."""
+    seen = tmp_path / "flushed"
+    assert ask("probe:flush", str(seen)) == {"status": "ok"}
+    assert seen.read_text() == "0 True"
+    assert ("stream", "heard\n") in ask.published  # type: ignore[attr-defined]
