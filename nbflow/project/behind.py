@@ -50,7 +50,8 @@ HOLD_SECONDS: Final = 10.0
 rows behind it wait, too, and that step may take hours."""
 
 SYNC_SECONDS: Final = 0.25
-"""How much work a loss of power may undo. A disk waits for a few rows as long as for one."""
+"""How often rows are made to outlive a loss of power. A disk takes as long for a few as for one,
+and steps do not wait for it."""
 
 _HAND: Final = ".hand"
 _BYTES_A_SECOND: Final = 30e6
@@ -124,6 +125,8 @@ class Behind:
         self._costs: dict[str, float] = {}
         self._writers: dict[_Version, str] = {}
         self._succeeded: set[str] = set()
+        self._syncer = ThreadPoolExecutor(1, "nbflow-sync")
+        self._syncing: Future[None] | None = None
         self._synced = -math.inf
 
     def follow(self, graph: Graph) -> None:
@@ -289,6 +292,7 @@ class Behind:
     def close(self) -> None:
         """End the keeper; what it was not done with is nobody's result."""
         self._writer.shutdown()
+        self._syncer.shutdown()
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -393,6 +397,7 @@ class Behind:
 
     def _record(self) -> None:
         """Write the rows whose files, and whose predecessors' files, are durable."""
+        was_told = False
         while self._waiting and self._is_durable(self._waiting[0]):
             one = self._waiting.popleft()
             result = self._as_kept(one.result)
@@ -404,18 +409,22 @@ class Behind:
                 recorded,
                 replace(one.event, data=_with_facts(one.event.data, result)),
                 fingerprint_parts=one.parts,
-                durable=self._is_time_to_sync(recorded),
+                # What may simply be made again can wait a little for the others.
+                durable=recorded is None or recorded.never_reuse is not None,
             )
             self._tell(told)
+            was_told = True
+        if was_told:
+            self._sync()
 
-    def _is_time_to_sync(self, recorded: Recorded | None) -> bool:
-        """What may simply be made again can wait a little for the others."""
-        if recorded is None or recorded.never_reuse is not None:
-            return True
-        is_time = monotonic() - self._synced > SYNC_SECONDS
-        if is_time:
+    def _sync(self) -> None:
+        if self._syncing is not None:
+            if not self._syncing.done():
+                return
+            self._syncing.result()  # raises what went wrong
+        if monotonic() - self._synced > SYNC_SECONDS:
             self._synced = monotonic()
-        return is_time
+            self._syncing = self._syncer.submit(self._ledger.sync)
 
     def _is_durable(self, success: _Success) -> bool:
         shown = self._saving.get(success.recorded.fingerprint) if success.recorded else None

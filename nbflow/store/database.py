@@ -13,15 +13,19 @@ import os
 import re
 import shlex
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
 from nbflow.core.errors import StoreError, UsageError
+
+if sys.platform == "darwin":
+    import fcntl
 
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process before it gives up (SQLite waits with backoff)."""
@@ -62,12 +66,25 @@ class Database:
     def writing(self, *, durable: bool = True) -> Iterator[None]:
         """One transaction: all of it is on disk when the block ends, or nothing of it ever is.
 
-        What is not `durable` survives the end of any process, but waits for the next durable one to
-        survive a loss of power (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        What is not `durable` survives the end of any process, but waits for the next durable one,
+        or for `sync`, to survive a loss of power
+        (https://www.sqlite.org/pragma.html#pragma_synchronous).
         """
         pace = nullcontext() if durable else self._less_synchronous()
         with self._lock, pace, self._transaction("BEGIN IMMEDIATE"):
             yield
+
+    def sync(self) -> None:
+        """Have all that was committed by now survive a loss of power; in whatever thread.
+
+        Nobody who writes waits for it, as for a durable commit. SQLite holds no locks on its log,
+        so that this alone may be opened beside it.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        with self._in_words(), suppress(FileNotFoundError):
+            _fsync_log(self.path.with_name(f"{self.path.name}-wal"))
 
     @contextmanager
     def _less_synchronous(self) -> Iterator[None]:
@@ -273,6 +290,17 @@ def _fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fsync_log(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes only what may be written
+    try:
+        if sys.platform == "darwin":  # as `fullfsync` has SQLite do
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

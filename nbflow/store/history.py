@@ -246,8 +246,8 @@ class Ledger:
     ) -> Event:
         """The commit point of a step: its result, outputs, fingerprint and event, all or nothing.
 
-        What is not `durable` outlives every process, but a loss of power only after the next
-        durable write; the end of a run is one.
+        What is not `durable` outlives every process, but a loss of power only after `sync` or the
+        next durable write; the end of a run is one.
 
         `recorded` is None for what was reused or cannot be; `fingerprint_parts` is what its
         fingerprint was made of, so that a later run can say what changed.
@@ -260,6 +260,10 @@ class Ledger:
             if recorded is not None:
                 self._put_recorded(notebook, recorded, fingerprint_parts)
             return self._put_change(run, result, event)
+
+    def sync(self) -> None:
+        """Have all that was recorded by now outlive a loss of power; nobody who records waits."""
+        self._db.sync()
 
     def finish_run(self, run: Run, fence: int, event: Event) -> Event:
         """Record how the run ended. `run.steps` is not looked at: steps are settled one by one.

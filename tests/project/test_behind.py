@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent import futures
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,6 +67,9 @@ class Ledger:
         self.synced += [result.step] * durable
         self.recorded[result.step] = recorded
         return self._put(result, event)
+
+    def sync(self) -> None:
+        self.synced += self.rows[-1:]
 
     def step_changed(self, run: str, fence: int, result: StepResult, event: Event) -> Event:
         return self._put(result, event)
@@ -808,9 +812,48 @@ def test_a_disk_waits_for_several_rows_at_once_but_not_for_what_cannot_be_repeat
     for step in ("a", "b", "c", "d"):
         never = "it reached the network when it ran" if step == "c" else None
         now[0] += behind.SYNC_SECONDS * (2 if step == "d" else 0.1)
-        told = Recorded(
-            fingerprint=step, run=RUN, step=StepId(step), finished="", outputs={}, never_reuse=never
-        )
-        writer.step_succeeded(RUN, 1, result(step), told, event())
+        writer.step_succeeded(RUN, 1, result(step), remembered(step, never), event())
+        if writer._syncing is not None:
+            writer._syncing.result()
     writer.close()
-    assert ledger.synced == ["a", "c", "d"]
+    assert ledger.synced == ["a succeeded", "c", "d succeeded"]
+
+
+def test_steps_do_not_wait_for_the_disk_of_the_ledger(
+    store: BlobStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_synced = threading.Event()
+    monkeypatch.setattr(ledger, "sync", is_synced.wait)
+    monkeypatch.setattr(behind, "SYNC_SECONDS", 0.0)
+    writer = behind_of(store, ledger)
+    for step in ("a", "b"):
+        writer.step_succeeded(RUN, 1, result(step), remembered(step), event())
+    assert ledger.rows == ["a succeeded", "b succeeded"]
+    is_synced.set()
+    writer.close()
+
+
+def test_a_disk_that_fails_behind_the_run_stops_it(
+    store: BlobStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(ledger, "sync", fail)
+    with closing(behind_of(store, ledger)) as writer:
+        writer.step_succeeded(RUN, 1, result("a"), remembered("a"), event())
+        assert writer._syncing is not None
+        futures.wait([writer._syncing])
+        with pytest.raises(StoreError, match="the disk is gone"):
+            writer.step_succeeded(RUN, 1, result("b"), remembered("b"), event())
+
+
+def remembered(step: str, never_reuse: str | None = None) -> Recorded:
+    return Recorded(
+        fingerprint=step,
+        run=RUN,
+        step=StepId(step),
+        finished="",
+        outputs={},
+        never_reuse=never_reuse,
+    )

@@ -140,6 +140,29 @@ def test_commits_are_durable_before_they_are_told(db: Database) -> None:
     assert settings == {"synchronous": 2, "journal_mode": "wal"}
 
 
+def test_the_log_reaches_the_disk_while_others_write(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        reached.append(os.fstat(descriptor).st_ino)
+        db.insert("t", {"a": "later"})  # whoever writes does not wait
+
+    with db.writing(durable=False):
+        db.insert("t", {"a": "first"})
+    monkeypatch.setattr(os, "fsync", fsync)
+    db.sync()
+    assert reached == [db.path.with_name(f"{db.path.name}-wal").stat().st_ino]
+    assert texts(db) == ["first", "later"]
+
+
+def test_a_log_that_is_not_there_has_reached_the_disk(tmp_path: Path) -> None:
+    made = Database(tmp_path / "new.sqlite")
+    made.close()
+    made.sync()
+
+
 HOLDER = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
