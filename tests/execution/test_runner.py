@@ -100,6 +100,10 @@ class FakeExecutor:
         pass
 
 
+def shown(attempt: int) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": {"text/plain": str(attempt)}}
+
+
 def ended(spec: TaskSpec, **changes: Any) -> TaskOutcome:
     return TaskOutcome(
         **{
@@ -108,7 +112,7 @@ def ended(spec: TaskSpec, **changes: Any) -> TaskOutcome:
             "attempt": spec.attempt,
             "fence": spec.fence,
             "status": "succeeded",
-            "cell_outputs": {cell.cell: [{"n": spec.attempt}] for cell in spec.cells},
+            "cell_outputs": {cell.cell: [shown(spec.attempt)] for cell in spec.cells},
             **changes,
         }
     )
@@ -373,7 +377,7 @@ def test_a_success_is_recorded_under_its_fingerprint_with_all_that_can_change_it
     first = stage.recorder.recorded[0]
     assert first is not None
     assert (first.fingerprint, first.files_read, first.never_reuse) == ("f-a-[]", (touch,), None)
-    assert stage.displays.saved["f-a-[]"] == [[{"n": 1}]]
+    assert stage.displays.saved["f-a-[]"] == [[shown(1)]]
     assert by_name(executed)["a"].reason == "source_changed"
 
 

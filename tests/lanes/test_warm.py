@@ -63,7 +63,7 @@ def shown(folder: Path, code: str, module: str = "psutil") -> str:
             outcome = run(lane, spec)
         finally:
             lane.close()
-    [output] = outcome.cell_outputs["c0"]
+    [output] = (one for one in outcome.cell_outputs["c0"] if one["output_type"] == "stream")
     return str(output["text"]).strip()
 
 
