@@ -25,6 +25,8 @@ USED_UP = (*RANDOM_CHANNELS, Name("@control"))
 _SHELL = {"display", "get_ipython", "In", "Out", "exit", "quit", "__file__", "__builtins__"}
 _SHELL |= {"_", "__", "___", "_i", "_ih", "_oh", "_dh", "_exit_code"}
 _SQL = "%%sql"
+_PICTURES = "%config InlineBackend"
+_DRAWN_BY = Name("@rcParams")
 _ALWAYS_THERE = frozenset(dir(builtins)) | _SHELL
 
 
@@ -32,7 +34,7 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
     """Resolve all that a cell reads; returns what the functions that it may call write."""
     facts = link.facts
     if standing.replaying:
-        link.replays.update(standing.setup)
+        link.replays.update(one for one in standing.setup if _concerns(one, link))
     lessons = (ls.name for ls in link.lessons if ls.what == "reads")
     reading = _Reading(standing=standing, link=link)
     real = [use for use in facts.reads if use.name not in facts.passes]
@@ -50,6 +52,22 @@ def read_cell(standing: Standing, link: CellLink) -> dict[Name, Use]:
     reading.run()
     _read_settings(standing, link)
     return reading.written
+
+
+def _concerns(setup: Defined, link: CellLink) -> bool:
+    """Whether a cell needs what every kernel is told. How figures become pictures concerns those
+    who draw: all drawing looks at matplotlib's settings."""
+    if not setup.fragment.source.startswith(_PICTURES):
+        return True
+    told = {use.name for use in (*link.facts.reads, *link.facts.writes)}
+    told |= {lesson.name for lesson in link.lessons if lesson.what == "reads"}
+    if _DRAWN_BY in told:
+        return True
+    if _DRAWN_BY not in link.facts.settings or _DRAWN_BY in link.ignored:
+        link.unasked.add(_DRAWN_BY)
+        return False
+    link.guessed.add(_DRAWN_BY)
+    return True
 
 
 def _is_spared_draw(use: Use, link: CellLink) -> bool:

@@ -304,6 +304,36 @@ def test_who_names_settings_or_reaches_outside_waits_all_the_same(cell: str) -> 
     assert any(edge[:2] == ("c1", "c2") for edge in edges(graph))
 
 
+PICTURED = [
+    "%config InlineBackend.figure_format = 'retina'",
+    f"{HEAD}\nimport matplotlib.pyplot as plt",
+    "n = stranger.look([1])",
+    "m = 1 + 1\nprint(m)",
+]
+
+
+def is_told(cell: int, *learned: Learned) -> bool:
+    """Whether the cell's kernel is told how figures become pictures."""
+    replays = linked(PICTURED, *learned).step(StepId(f"c{cell}")).replays
+    return any(replay.source.startswith("%config") for replay in replays)
+
+
+def test_how_figures_become_pictures_concerns_who_may_draw() -> None:
+    read = Learned(step=StepId("c3"), name=Name("@rcParams"), what="reads", reason="seen")
+    assert is_told(2)
+    assert not is_told(3)
+    assert is_told(3, read)
+
+
+def test_who_may_draw_is_watched_and_may_be_seen_not_to() -> None:
+    graph = linked(PICTURED)
+    assert graph.step(StepId("c2")).may_reads == ("@rcParams",)
+    assert graph.step(StepId("c3")).unasked == ("@rcParams",)
+    read = Learned(step=StepId("c2"), name=Name("@rcParams"), what="reads", reason="seen")
+    assert not is_told(2, ignores(2))
+    assert is_told(2, ignores(2), read)
+
+
 def test_generators_that_nobody_asks_for_are_watched() -> None:
     cells = ["import numpy as np", "np.random.seed(1)", "print(5)"]
     assert linked(cells).step(StepId("c2")).unasked == ("@numpy.random",)
