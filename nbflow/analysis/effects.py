@@ -72,8 +72,9 @@ class Effects:
     functions: dotted module → name → rule; methods: type → name → rule; attributes: the same for
     what is not called. parents: type → types whose rules it shares. ambient: dotted name of a
     settings object → its channel. libraries: top-level modules that surely do not lie beside the
-    notebook. proven: those whose values do what the names of their methods say. counting: those
-    that count what they make; counters: those whose count travels as a channel.
+    notebook. proven: those whose values do what the names of their methods say. quiet: further ones
+    that importing does nothing to others. counting: those that count what they make; counters:
+    those whose count travels as a channel.
     """
 
     functions: Mapping[str, Mapping[str, Rule]]
@@ -84,6 +85,7 @@ class Effects:
     ambient: Mapping[str, str]
     libraries: frozenset[str]
     proven: frozenset[str]
+    quiet: frozenset[str]
     counting: frozenset[str]
     counters: Mapping[str, str]
 
@@ -264,6 +266,7 @@ def load_effects() -> Effects:
         ambient={n: channel for channel, names in data["ambient"].items() for n in names.split()},
         libraries=frozenset(data["libraries"]["known"].split()),
         proven=frozenset(data["libraries"]["proven"].split()),
+        quiet=frozenset(data["libraries"]["quiet"].split()),
         counting=frozenset(data["libraries"]["counting"].split()),
         counters=data["counters"],
     )

@@ -367,8 +367,10 @@ class Fragments:
         if home is not None and any("registers" in why for why in home.record.one_lane):
             return True
         library = module.partition(".")[0]
-        known = library in sys.stdlib_module_names or library in self.reader.effects.libraries
-        return not known and self.reader.shared.used.isdisjoint(names)
+        effects, shared = self.reader.effects, self.reader.shared
+        quiet = library in sys.stdlib_module_names or library in effects.libraries
+        quiet = quiet or (library in effects.quiet and not shared.may_be_local(library))
+        return not quiet and shared.used.isdisjoint(names)
 
     def _source(self, node: ast.stmt, start: int, shared_lines: set[int]) -> str:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

@@ -249,6 +249,18 @@ def test_unused_imports_of_well_known_libraries_are_left_alone() -> None:
     assert step.replays == ()
 
 
+def test_unused_imports_that_do_nothing_to_others_are_left_alone() -> None:
+    step = registering("import control.flatsys as fs", "print(1)").step(StepId("c1"))
+    assert step.replays == ()
+
+
+def test_a_module_of_ones_own_may_have_a_librarys_name() -> None:
+    notebook = notebook_of(["import control", "print(1)"])
+    facts = read_cells(notebook, find_source={"control": REGISTERING}.get)
+    step = link(notebook, facts, {}).step(StepId("c1"))
+    assert {replay.source for replay in step.replays} == {"import control"}
+
+
 @pytest.mark.parametrize(
     "cells",
     [
