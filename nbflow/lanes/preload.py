@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from nbflow.core.homes import is_installed
 from nbflow.lanes.proc import children, own_threads
-from nbflow.lanes.warned import warned
 
 _HARMLESS_THREADS: Final = frozenset({"jemalloc_bg_thd"})
 """They know of forks."""
@@ -39,7 +38,6 @@ def load_quietly(modules: Sequence[str]) -> None:
 
     What asks for its shell (pandas: how wide it may print) is told that it is a kernel's.
     """
-    warned.listen()
     vars(builtins)["get_ipython"] = _ShellToBe
     try:
         for wanted in modules:

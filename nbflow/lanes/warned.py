@@ -8,7 +8,8 @@ when all is known (`execution/shown_once.py`), by what is told here, in the orde
     {"moved": true, "imported": [], "keys": [[file, line, category, text]], "pieces": [[…, text]]}
 
 First what happened to the filters since the last warning: whether they were changed, and by which
-modules while these were imported, which happens once in a kernel. Then where registries remember
+modules while these were imported, which happens once in a kernel (packages that the cell imports
+count at once: a forked kernel has them already). Then where registries remember
 the warning, and what was written of it to which stream.
 """
 
@@ -33,13 +34,11 @@ _IMPORTS: Final = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#;\n]+)", re.MULTI
 
 
 class Warned:
-    """Listens in this process: from the start to imports, later to cells."""
+    """Listens in this process."""
 
     def __init__(self) -> None:
         self._empty_registries: Callable[[], None] = vars(warnings)[_MUTATED]
         self._show: Callable[[warnings.WarningMessage], None] = vars(warnings)["_showwarnmsg"]
-        self._early: set[str] = set()
-        self._is_early = True
         self._pid: int | None = None
         self._namespace: Mapping[str, Any] = {}
         self._recorder = _Recorder({})
@@ -53,15 +52,14 @@ class Warned:
 
     def serve(self, namespace: Mapping[str, Any], streams: Mapping[str, Any]) -> None:
         """From now on there are cells: their names, and the streams whose texts they show."""
-        self._is_early = False
         self._namespace, self._recorder = namespace, _Recorder(streams)
 
     def begin(self, source: str) -> None:
         """A cell begins."""
         self._empty_registries()
         self._told, self._moved = [], False
-        # What the kernel has imported already would have changed the filters now.
-        self._imported = sorted(_packages_in(source) & self._early)
+        # What the kernel has imported already might have changed the filters now.
+        self._imported = sorted(_packages_in(source) - sys.stdlib_module_names)
         self._pid = os.getpid()
 
     def end(self) -> Told:
@@ -75,13 +73,11 @@ class Warned:
         self._empty_registries()
         if self._moved:
             return
-        importing = _importing(sys._getframe(1))
-        if self._is_early:
-            self._early.update(name.partition(".")[0] for name in importing)
-        elif importing:
-            self._imported.append(importing[0])
-        else:
+        module = _importing(sys._getframe(1))
+        if module is None:
             self._moved = True
+        elif module not in self._imported:
+            self._imported.append(module)
 
     def _shown(self, message: warnings.WarningMessage) -> None:
         """A warning is to be shown; a registry, if there is one, remembers it already."""
@@ -169,16 +165,15 @@ def _names_at(filename: str, line: int) -> Mapping[str, Any] | None:
     return None
 
 
-def _importing(frame: FrameType | None) -> list[str]:
-    """The modules that are being imported, the innermost first."""
-    found: list[str] = []
+def _importing(frame: FrameType | None) -> str | None:
+    """The module that is being imported."""
     while frame is not None:
         if frame.f_code.co_name == "<module>":
             spec = frame.f_globals.get("__spec__")
             if getattr(spec, "_initializing", False):
-                found.append(str(frame.f_globals.get("__name__")))
+                return str(frame.f_globals.get("__name__"))
         frame = frame.f_back
-    return found
+    return None
 
 
 def _packages_in(source: str) -> set[str]:

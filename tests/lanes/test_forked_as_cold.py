@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from lane_bench import a_spec, run
 
+from nbflow.core.task import WARNED
 from nbflow.lanes.client import open_lane
 from nbflow.lanes.kernels import Kernels
 from nbflow.lanes.warmth import keep_warm
@@ -329,7 +330,7 @@ def shown_and_left(kernels: Kernels, home: Path, cells: tuple[str, ...]) -> Mapp
         lane.close()
     assert outcome.status == "succeeded", outcome.message
     shown = {
-        cells[int(cell[1:]) - 1]: [plain(one) for one in outputs]
+        cells[int(cell[1:]) - 1]: [plain(one) for one in outputs if one["output_type"] != WARNED]
         for cell, outputs in outcome.cell_outputs.items()
         if cell != "c0"
     }
