@@ -224,8 +224,10 @@ def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> set[st
 
 
 def _taken_over(mine: dict[str, T], others: dict[str, T], names: frozenset[str]) -> dict[str, T]:
-    kept = {name: value for name, value in mine.items() if name not in names}
-    return kept | {name: others[name] for name in names & others.keys()}
+    taken = dict(mine)  # large, and few names are concerned
+    for name in names:
+        taken.pop(name, None)
+    return taken | {name: others[name] for name in names & others.keys()}
 
 
 @dataclass(eq=False, slots=True)

@@ -175,8 +175,10 @@ def sharing_in(
 def untold(lessons: Iterable[Learned], facts: CellFacts) -> frozenset[Name]:
     """The names that runs have seen share with what the cell writes, together with what it writes,
     unless its text says so, too: then that also says who sees a change of which."""
-    written = frozenset(u.name for u in facts.writes if kind_of(u.name) is NameKind.VARIABLE)
     shared = {ls.name for ls in lessons if ls.what == "shares"}
+    if not shared:
+        return frozenset()
+    written = frozenset(u.name for u in facts.writes if kind_of(u.name) is NameKind.VARIABLE)
     found = frozenset(name for name in shared if not _says(facts, name, written))
     return found | written if found else found
 

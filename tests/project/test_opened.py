@@ -41,3 +41,17 @@ def test_a_collector_that_was_stopped_stays_so(path: Path) -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_was_read_counts_as_old(path: Path) -> None:
+    opened = open_notebook(path, path.parent)
+    assert any(one is opened.facts for one in gc.get_objects(generation=2))
+
+
+def test_what_a_process_keeps_frozen_stays_so(path: Path) -> None:
+    gc.freeze()
+    try:
+        assert open_notebook(path, path.parent).graph().steps
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
