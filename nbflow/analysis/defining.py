@@ -1,12 +1,19 @@
 """Cells that are no steps: definitions, parameters and setup cells become what lanes replay."""
 
+import sys
+from collections.abc import Collection
+from typing import Final
+
 from nbflow.analysis.cell_link import CellLink
 from nbflow.analysis.facts import CellFacts, Fragment, Use
 from nbflow.analysis.parameter_cell import injected_fragments, parameter_fragments
 from nbflow.analysis.standing import Standing
 from nbflow.analysis.versions import Defined, Version
-from nbflow.core.names import Name, NameKind, kind_of
+from nbflow.core.names import PLACES, Name, NameKind, kind_of
 from nbflow.core.notebook import Cell
+
+ENVIRON: Final = Name("@environ")
+_LOOKED_AT_BY_IMPORTS: Final = (ENVIRON, Name("@warnings"))
 
 
 def skip(standing: Standing, cell: Cell, facts: CellFacts) -> None:
@@ -65,6 +72,8 @@ def define_cell(standing: Standing, link: CellLink) -> bool:
         return False
     if link.tags.step is not None or link.tags.raises_exception:
         return False
+    if any(map(standing.of_step, _LOOKED_AT_BY_IMPORTS)) and any(map(imports, facts.fragments)):
+        return False  # a module may look at what the steps above have set, or warn
     if not _all_replayable(standing, facts):
         return False
     for order, fragment in enumerate(facts.fragments):
@@ -72,9 +81,25 @@ def define_cell(standing: Standing, link: CellLink) -> bool:
     return True
 
 
-def define(standing: Standing, cell: Cell, order: int, fragment: Fragment) -> bool:
-    """Make the fragment the current version of its names, if all it needs can be replayed."""
-    defined = _made(standing, cell, order, fragment)
+def imports(fragment: Fragment) -> bool:
+    """Whether it brings in a module that is not Python's own."""
+    library = (fragment.module or "").partition(".")[0]
+    return bool(library) and library not in sys.stdlib_module_names
+
+
+def define(
+    standing: Standing,
+    cell: Cell,
+    order: int,
+    fragment: Fragment,
+    *,
+    set_above: Collection[Name] = (),
+) -> bool:
+    """Make the fragment the current version of its names, if all it needs can be replayed.
+
+    `set_above`: what the fragment's own cell has set above it.
+    """
+    defined = _made(standing, cell, order, fragment, set_above=set_above)
     if defined is not None:
         _take(standing, cell, defined)
         if fragment.for_its_effects:
@@ -90,6 +115,7 @@ def _made(
     *,
     parameter: bool = False,
     setup: bool = False,
+    set_above: Collection[Name] = (),
 ) -> Defined | None:
     if any(standing.of_step(use.name) for use in fragment.needs):
         return None
@@ -104,6 +130,7 @@ def _made(
         needs=tuple(need for need in needs if need is not None),
         parameter=parameter,
         setup=setup,
+        below=tuple(name for name in PLACES if name in set_above or standing.of_step(name)),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from nbflow.analysis.cell_link import CellLink
-from nbflow.analysis.defining import define
+from nbflow.analysis.defining import ENVIRON, define, imports
 from nbflow.analysis.facts import Certainty, Fragment, Use
 from nbflow.analysis.parameter_cell import injected_fragments
 from nbflow.analysis.reading import RANDOM_CHANNELS, USED_UP, read_channel, read_more
@@ -138,12 +138,14 @@ class _Leaving:
         if self.link.tags.raises_exception:
             self._set_for_all(self.link.facts.fragments)
             return
-        written = {use.name for use in self.link.facts.writes}
+        writes = self.link.facts.writes
+        written = {use.name for use in writes}
         for order, fragment in enumerate(self.link.facts.fragments):
             here = written.intersection(use.name for use in fragment.needs)
+            above = {use.name for use in writes if use.line < fragment.line}
             for name in fragment.names:
                 self.link.former.setdefault(name, self.standing.current.get(name))
-            if not here and define(self.standing, self.link.cell, order, fragment):
+            if not here and define(self.standing, self.link.cell, order, fragment, set_above=above):
                 self.own.update(fragment.names)
             else:
                 written.update(fragment.names)
@@ -279,6 +281,7 @@ class _Leaving:
                 continue
             if kind_of(name) is NameKind.AMBIENT:
                 read_channel(self.standing, link, use)
+                self._keep_for_imports(name, use)
             self.standing.rebound(name, link.cell)
             free = name in plain or kind_of(name) is NameKind.AMBIENT
             if free and load.has_classes and dict(facts.value_types).get(name) in TABLES:
@@ -290,6 +293,16 @@ class _Leaving:
         self._even_out()
         self.standing.hold(link.left)
         self._pass_doubts_on()
+
+    def _keep_for_imports(self, name: Name, use: Use) -> None:
+        """A module that found other values than those that steps below it get is imported once."""
+        made = self.standing.made if name == ENVIRON else ()
+        cell = self.link.cell
+        if any(imports(d.fragment) and name in d.below and d.cell != cell.id for d in made):
+            self.standing.one_lane.append(
+                f"cell {cell.number} line {use.line}: it sets environment variables below imports "
+                "that may have looked at other ones"
+            )
 
     def _is_steady(self, name: Name, use: Use) -> bool:
         """It is left because of those that share with it, and no run has seen it change."""

@@ -190,6 +190,9 @@ class Statements(KnownCalls):
         if channel is None:
             self.one_lane(changes_attribute(full), target.lineno)
             return
+        match target:
+            case ast.Subscript(slice=ast.Constant(value="MPLBACKEND")):
+                self.one_lane("it changes the drawing backend", target.lineno)
         self.read_channel(channel, target.lineno)
         self._write_channel(channel, target.lineno, anew=False)
 

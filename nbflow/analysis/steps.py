@@ -145,6 +145,7 @@ def replay_of(defined: Defined) -> Replay:
         line=defined.fragment.line,
         source=defined.fragment.source,
         names=defined.fragment.names,
+        below=defined.below,
     )
 
 

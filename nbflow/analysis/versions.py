@@ -54,6 +54,7 @@ class Defined:
     """One fragment as it stands in the notebook, with the fragments that its replay needs.
 
     `setup` is a whole setup cell. Its values and those of parameters may be changed in place.
+    below: the `PLACES` that steps had set above it.
     """
 
     cell: CellId
@@ -63,6 +64,7 @@ class Defined:
     needs: tuple["Defined", ...] = ()
     parameter: bool = False
     setup: bool = False
+    below: tuple[Name, ...] = ()
 
     @property
     def changeable(self) -> bool:

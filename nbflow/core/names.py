@@ -36,6 +36,9 @@ AMBIENT_CHANNELS: Final = (
 )
 """What Python code shares without naming it, and nbflow can carry from lane to lane."""
 
+PLACES: Final = (Name("@sys.path"), Name("@cwd"), Name("@environ"))
+"""The ambient channels that decide what an import finds, and what a module finds when it begins."""
+
 
 class NameKind(StrEnum):
     """The family a name belongs to."""

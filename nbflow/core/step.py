@@ -124,13 +124,18 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A piece of source that lanes replay silently before a step: a definition, or a setup cell."""
+    """A piece of source that lanes replay silently before a step: a definition, or a setup cell.
+
+    below: the `PLACES` that steps above it had set. They are restored before it, and not before
+    what stands above them.
+    """
 
     cell: CellId
     cell_index: int
     line: int
     source: str
     names: tuple[Name, ...] = ()
+    below: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

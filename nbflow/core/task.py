@@ -110,13 +110,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaySource:
-    """A piece replayed silently first. `line` is where it starts in its cell."""
+    """A piece replayed silently first. `line` is where it starts in its cell; `below`: the channels
+    that are restored before it."""
 
     cell: str
     cell_index: int
     line: int
     source: str
     names: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

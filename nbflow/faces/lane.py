@@ -22,9 +22,17 @@ from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import ExecutionResult
 
 from nbflow.analysis.sql_names import parse_sql
+from nbflow.core.names import PLACES
 from nbflow.core.task import ReplaySource, StepError, TaskReport, TaskSpec
 from nbflow.faces import magics
-from nbflow.inside.ambient import Start, Watch, changed_channels, start_here, watch_channels
+from nbflow.inside.ambient import (
+    Start,
+    Watch,
+    changed_channels,
+    start_here,
+    watch_channels,
+    write_channel,
+)
 from nbflow.inside.capture import capture, forget_peak_memory
 from nbflow.inside.inputs import Loaded, load, restore_channels
 from nbflow.inside.sql import SqlSession
@@ -34,9 +42,6 @@ from nbflow.inside.watch import watcher
 
 _REPORT: Final = "report.json"
 _PROBLEM: Final = "problem.json"
-_PLACES: Final = frozenset({"@sys.path", "@cwd", "@environ"})
-"""Channels that decide what the imports of a replay find; restored before the replays."""
-
 _side: "_KernelSide | None" = None
 
 
@@ -112,15 +117,21 @@ class _KernelSide:
             self._begin_anew()
         os.environ.update(spec.env)
         self._start = replace(self._start, environ={**self._start.environ, **spec.env})
-        restore_channels(self._shell.user_ns, spec, _PLACES, start=self._start)
+        waiting: set[str] = set(PLACES)
         for replay in spec.replays:
+            waiting -= self._restore(waiting.intersection(replay.below))
             self._replay(replay)
+        self._restore(waiting)
         texts = [*(one.source for one in spec.replays), *(one.source for one in spec.cells)]
         bring_in(texts, self._shell.user_ns)
         self._session.settle()
         # Random generators are restored here, after the replays that might draw.
         self._loaded = load(self._shell.user_ns, self._session, spec, start=self._start)
         watcher().start(Path(spec.working_directory), own=[Path(spec.key_file).parent])
+
+    def _restore(self, channels: set[str]) -> set[str]:
+        restore_channels(self._shell.user_ns, self._spec, channels, start=self._start)
+        return channels
 
     def _begin_anew(self) -> None:
         """A step of its own finds no name of the one that this kernel served before."""
@@ -131,6 +142,7 @@ class _KernelSide:
             names.update(self._beginning)
             names["Out"].clear()
             self._replayed.clear()
+            write_channel("@environ", {"set": {}, "unset": []}, self._start)
             gc.collect()
             forget_peak_memory()
         self._is_used = True

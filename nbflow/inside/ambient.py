@@ -287,18 +287,26 @@ def _write_pandas(value: Any, start: Start) -> None:
 
 # -- the process
 
-# Set by libraries when they are imported, for themselves.
+# Set by libraries when they are imported, for themselves; `MPLBACKEND` by the kernel.
 _LIBRARY_VARIABLES: Final = re.compile(r"KMP_|PYDEVD_|_RJEM_|MPLBACKEND$|_$")
+_BACKEND_OF_KERNELS: Final = ("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
 
 def _read_environ(start: Start) -> Any:
     now = dict(os.environ)
     different = {key: value for key, value in now.items() if start.environ.get(key) != value}
-    changed = {k: value for k, value in different.items() if not _LIBRARY_VARIABLES.match(k)}
+    changed = {k: value for k, value in different.items() if not _is_set_by_libraries(k, value)}
     gone = [k for k in start.environ if k not in now and not _LIBRARY_VARIABLES.match(k)]
     # `TZ` counts from the moment that the author calls `time.tzset`.
     zoned = {"zone": list(_zone())} if _zone() != start.zone else {}
     return {"set": dict(sorted(changed.items())), "unset": sorted(gone), **zoned}
+
+
+def _is_set_by_libraries(key: str, value: str) -> bool:
+    """A variable that libraries and the kernel set for themselves, with a value of theirs."""
+    if key == _BACKEND_OF_KERNELS[0]:
+        return (key, value) == _BACKEND_OF_KERNELS
+    return _LIBRARY_VARIABLES.match(key) is not None
 
 
 def _write_environ(value: Any, start: Start) -> None:

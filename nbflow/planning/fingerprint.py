@@ -135,7 +135,9 @@ def _replay_part(replay: Replay, parameters: tuple[str, ...], *, rename: bool) -
     if names in parameters and (value := _assigned(replay.source)) is not None:
         shown = value if len(value) <= _LONGEST_VALUE else text_digest(value)
         return f"parameter:{names}", shown
-    return f"replay:{names}", text_digest(canonical(replay.source, rename=rename))
+    source = canonical(replay.source, rename=rename)
+    # An import finds another world above a cell that sets environment variables than below it.
+    return f"replay:{names}", text_digest("\x00".join((source, *replay.below)))
 
 
 def _assigned(source: str) -> str | None:

@@ -156,6 +156,7 @@ def _replays(step: Step) -> tuple[ReplaySource, ...]:
             line=replay.line,
             source=replay.source,
             names=tuple(str(name) for name in replay.names),
+            below=tuple(str(name) for name in replay.below),
         )
         for replay in step.replays
     )

@@ -442,6 +442,46 @@ def test_definitions_need_what_is_imported_beside_other_code() -> None:
     assert linked("import collections", "print(collections)").steps[0].replays == ()
 
 
+ENVIRON = "import os\nos.environ['MODE'] = 'loud'"
+
+
+@pytest.mark.parametrize(
+    ("above", "cell", "is_definition"),
+    [
+        (ENVIRON, "import library", False),
+        (ENVIRON, "from library.part import thing", False),
+        (ENVIRON, "import json, re", True),
+        (ENVIRON, "def f():\n    return 1", True),
+        ("import warnings\nwarnings.filterwarnings('ignore')", "import library", False),
+        ("import random\nrandom.seed(1)", "import library", True),
+    ],
+)
+def test_an_import_below_what_a_module_may_look_at_is_a_step(
+    above: str, cell: str, is_definition: bool
+) -> None:
+    graph = linked(above, cell, "print(1)")
+    assert not graph.one_lane
+    assert any(each.cell_index == 1 for each in graph.definitions) is is_definition
+
+
+def test_replays_tell_what_was_set_above_them() -> None:
+    above, below = "import early", "import late\nx = [1]"
+    graph = linked(above, ENVIRON, below, "print(early, late, x)")
+    replays = {replay.names: replay.below for replay in graph.steps[-1].replays}
+    assert replays == {("early",): (), ("late",): ("@environ",)}
+    mixed = linked(f"import early\n{ENVIRON}\n{below}", "print(early, late, x)")
+    replays = {replay.names: replay.below for replay in mixed.steps[-1].replays}
+    assert replays == {("early",): (), ("late",): ("@environ",)}
+
+
+def test_variables_that_are_set_again_below_an_import_ask_for_one_kernel() -> None:
+    again = "os.environ['MODE'] = 'quiet'"
+    graph = linked(ENVIRON, "import library", again, "print(library)")
+    assert any("cell 3 line 1: it sets environment variables" in why for why in graph.one_lane)
+    assert not linked(ENVIRON, "import json", again, "print(json)").one_lane
+    assert not linked("import library", ENVIRON, again, "print(library)").one_lane
+
+
 def test_a_cell_of_nothing_but_comments_defines_nothing() -> None:
     graph = linked("x = [1]\nprint(x)", "", "\n# %%\n  # later", "import os", "# nbflow", "x")
     assert [each.cell_index for each in graph.definitions] == [3]

@@ -194,8 +194,22 @@ def test_a_module_beside_a_path_that_was_added_is_found_by_replays(hall: Hall) -
     (hall.folder / "lib").mkdir()
     (hall.folder / "lib" / "tools.py").write_text("ANSWER = 42\n")
     blobs = hall.commit(hall.run("import sys\nsys.path.append('lib')", outputs=("@sys.path",)))
-    outcome = hall.run("print(tools.ANSWER)", given=blobs, replays=(a_replay("import tools"),))
+    replay = replace(a_replay("import tools"), below=("@sys.path",))
+    outcome = hall.run("print(tools.ANSWER)", given=blobs, replays=(replay,))
     assert printed(outcome) == "42\n"
+
+
+def test_a_module_finds_the_variables_that_were_set_above_its_import(hall: Hall) -> None:
+    """One that was imported above them does not: they are restored between the two."""
+    for name in ("early", "late"):
+        text = "import os\nmode = os.environ.get('NBFLOW_TRIED')\n"
+        (hall.folder / f"{name}_import.py").write_text(text)
+    setting = "import os\nos.environ['NBFLOW_TRIED'] = '1'"
+    blobs = hall.commit(hall.run(setting, outputs=("@environ",)))
+    early, late = a_replay("import early_import"), a_replay("import late_import")
+    replays = (early, replace(late, below=("@environ",)))
+    show = "print(early_import.mode, late_import.mode)"
+    assert printed(hall.run(show, given=blobs, replays=replays)) == "None 1\n"
 
 
 def test_steps_know_their_name(hall: Hall) -> None:
