@@ -32,6 +32,9 @@ _MUTATED: Final = next(
 
 _IMPORTS: Final = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#;\n]+)", re.MULTILINE)
 
+_HERE_ALREADY: Final = sys.stdlib_module_names | {"IPython"}
+"""Packages that every kernel has imported before its first cell, or that leave the filters alone."""
+
 
 class Warned:
     """Listens in this process."""
@@ -59,7 +62,7 @@ class Warned:
         self._empty_registries()
         self._told, self._moved = [], False
         # What the kernel has imported already might have changed the filters now.
-        self._imported = sorted(_packages_in(source) - sys.stdlib_module_names)
+        self._imported = sorted(_packages_in(source) - _HERE_ALREADY)
         self._pid = os.getpid()
 
     def end(self) -> Told:
