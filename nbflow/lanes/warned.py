@@ -33,7 +33,7 @@ _MUTATED: Final = next(
 _IMPORTS: Final = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#;\n]+)", re.MULTILINE)
 
 _HERE_ALREADY: Final = sys.stdlib_module_names | {"IPython"}
-"""Packages that every kernel has imported before its first cell, or that leave the filters alone."""
+"""Packages that kernels have imported before their first cell, or that leave the filters alone."""
 
 
 class Warned:
