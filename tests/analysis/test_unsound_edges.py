@@ -667,7 +667,6 @@ SHELL = "from IPython.core.interactiveshell import InteractiveShell\n"
 @pytest.mark.parametrize(
     "cell",
     [
-        "%config InlineBackend.figure_format = 'svg'",
         "%config InteractiveShell.ast_node_interactivity = 'all'",
         "x = [1]\n%config ZMQInteractiveShell.ast_node_interactivity = 'all'",
         f"{SHELL}InteractiveShell.ast_node_interactivity = 'all'",
