@@ -215,9 +215,9 @@ class Writer:
     # -- looking -----------------------------------------------------------------------------
 
     def look_at_some(self) -> str:
-        """Print a name."""
-        name = self.choose(sorted(self.known))
-        return self.look(name)
+        """Print a name, if there is one."""
+        names = sorted(self.known)
+        return self.look(self.choose(names)) if names else self.definition()
 
     def look(self, name: str) -> str:
         """Print what a name holds, without addresses."""
