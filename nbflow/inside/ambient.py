@@ -289,7 +289,6 @@ def _write_pandas(value: Any, start: Start) -> None:
 
 # Set by libraries when they are imported, for themselves; `MPLBACKEND` by the kernel.
 _LIBRARY_VARIABLES: Final = re.compile(r"KMP_|PYDEVD_|_RJEM_|MPLBACKEND$|_$")
-_BACKEND_OF_KERNELS: Final = ("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
 
 def _read_environ(start: Start) -> Any:
@@ -304,8 +303,8 @@ def _read_environ(start: Start) -> Any:
 
 def _is_set_by_libraries(key: str, value: str) -> bool:
     """A variable that libraries and the kernel set for themselves, with a value of theirs."""
-    if key == _BACKEND_OF_KERNELS[0]:
-        return (key, value) == _BACKEND_OF_KERNELS
+    if key == "MPLBACKEND":
+        return value == f"module://{_INLINE}"
     return _LIBRARY_VARIABLES.match(key) is not None
 
 

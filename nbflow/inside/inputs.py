@@ -144,10 +144,13 @@ def restore_channels(
     Raises:
         StoreError, PickleForbidden: as `load`.
     """
+    ambient = (staged for staged in spec.inputs if staged.blob.kind == "ambient")
+    wanted = [staged for staged in ambient if not set(channels).isdisjoint(staged.blob.names)]
+    if not wanted:
+        return  # as before most replays: the key need not be read for that
     packing = _packing(namespace, spec)
-    for staged in spec.inputs:
-        if staged.blob.kind == "ambient" and set(channels) & set(staged.blob.names):
-            _restore(staged, packing, start)
+    for staged in wanted:
+        _restore(staged, packing, start)
 
 
 def _packing(namespace: dict[str, Any], spec: TaskSpec) -> Packing:
